@@ -1,0 +1,331 @@
+/**
+ * The numbers that both sides of the WASM boundary share. AssemblyScript and TypeScript compile this same
+ * file, so it holds plain constants only. All sizes and offsets are octets, all times f64 microseconds.
+ */
+
+// ---- results of exports: >= 0, or one of these -------------------------------------------------------
+/** The handle is stale or never existed. */
+export const E_HANDLE = -1;
+/** A configured limit is reached. */
+export const E_LIMIT = -2;
+/** No memory left below the module's maximum. */
+export const E_NOMEM = -3;
+/** Not possible in the connection's present state. */
+export const E_STATE = -4;
+/** An argument is out of range. */
+export const E_INVAL = -5;
+/** The four-tuple or the listening port is taken. */
+export const E_INUSE = -6;
+
+// ---- events (records in the event ring) ---------------------------------------------------------------
+export const EV_SIZE = 48;
+export const EV_TYPE = 0;
+export const EV_CONN = 4;
+export const EV_SUBFLOW = 8;
+export const EV_A = 12;
+export const EV_B = 16;
+export const EV_C = 20;
+/** 16 octets; IPv4 addresses as ::ffff:a.b.c.d. */
+export const EV_ADDR = 24;
+
+/** A listener has a new connection. a: listener's local port. */
+export const EVENT_ACCEPT = 1;
+/** First handshake done. a: 1 while Multipath TCP, 0 when plain TCP. */
+export const EVENT_CONNECTED = 2;
+/** The peer proved that it has our key; joins are possible from now on. */
+export const EVENT_ESTABLISHED = 3;
+export const EVENT_READABLE = 4;
+export const EVENT_WRITABLE = 5;
+/** The peer's stream ended in order (DATA_FIN or FIN). */
+export const EVENT_END = 6;
+/** The connection is over; the handle is dead after this event. a: CLOSE_*. */
+export const EVENT_CLOSED = 7;
+/** The connection is plain TCP from now on. a: FALLBACK_*. */
+export const EVENT_FALLBACK = 8;
+/** A subflow (not the first) finished its handshake. a: local address ID, b: remote address ID. */
+export const EVENT_SUBFLOW_UP = 9;
+/** A subflow ended. a: CLOSE_*, b: MP_TCPRST reason or 255, c: 1 when the peer calls it transient. */
+export const EVENT_SUBFLOW_DOWN = 10;
+/** The peer announced an address. a: address ID, b: family 4 or 6, c: port or 0. */
+export const EVENT_ADD_ADDR = 11;
+/** The peer echoed our announcement. a: address ID, b: family, c: port or 0. */
+export const EVENT_ADD_ADDR_ECHO = 12;
+/** The peer withdrew an address; its subflows are closed already. a: address ID. */
+export const EVENT_RM_ADDR = 13;
+/** The peer changed the priority of a subflow. a: 1 backup, 0 regular. */
+export const EVENT_PRIO = 14;
+
+// ---- why a subflow or connection ended ------------------------------------------------------------------
+export const CLOSE_NORMAL = 0;
+export const CLOSE_REFUSED = 1;
+export const CLOSE_RESET = 2;
+export const CLOSE_TIMEOUT = 3;
+export const CLOSE_ABORTED = 4;
+export const CLOSE_NOMEM = 5;
+/** The peer sent MP_FASTCLOSE. */
+export const CLOSE_FASTCLOSE = 6;
+/** The peer broke the protocol; a reset went out. */
+export const CLOSE_PROTOCOL = 7;
+/** Closed by the path manager on this side. */
+export const CLOSE_LOCAL = 8;
+/** The peer withdrew the address (REMOVE_ADDR). */
+export const CLOSE_REMOVED = 9;
+
+// ---- why a connection is plain TCP ----------------------------------------------------------------------
+export const FALLBACK_NONE = 0;
+/** Multipath TCP was not asked for. */
+export const FALLBACK_OFF = 1;
+/** SYN or SYN/ACK without a valid MP_CAPABLE. */
+export const FALLBACK_SYN = 2;
+/** The SYN was answered only after it went out without MP_CAPABLE. */
+export const FALLBACK_SYN_TIMEOUT = 3;
+/** The third packet of the handshake came without a valid MP_CAPABLE. */
+export const FALLBACK_ACK = 4;
+/** No DSS came back for the first data. */
+export const FALLBACK_NO_DSS = 5;
+/** Data came without mapping, or with one that does not fit. */
+export const FALLBACK_MAPPING = 6;
+/** The DSS checksum failed. */
+export const FALLBACK_CHECKSUM = 7;
+/** The peer sent an infinite mapping. */
+export const FALLBACK_INFINITE = 8;
+/** The peer sent MP_FAIL. */
+export const FALLBACK_MP_FAIL = 9;
+/** Both sides opened at once. */
+export const FALLBACK_SIMULTANEOUS = 10;
+
+// ---- TCP states (RFC 9293 section 3.3.2) ------------------------------------------------------------------
+export const TCP_CLOSED = 0;
+export const TCP_SYN_SENT = 1;
+export const TCP_SYN_RCVD = 2;
+export const TCP_ESTABLISHED = 3;
+export const TCP_FIN_WAIT_1 = 4;
+export const TCP_FIN_WAIT_2 = 5;
+export const TCP_CLOSE_WAIT = 6;
+export const TCP_CLOSING = 7;
+export const TCP_LAST_ACK = 8;
+export const TCP_TIME_WAIT = 9;
+
+// ---- connection states (RFC 8684 section 3.3.3, Linux' names) ---------------------------------------------
+export const CONN_OPENING = 0;
+export const CONN_ESTABLISHED = 1;
+export const CONN_FIN_WAIT_1 = 2;
+export const CONN_FIN_WAIT_2 = 3;
+export const CONN_CLOSE_WAIT = 4;
+export const CONN_CLOSING = 5;
+export const CONN_LAST_ACK = 6;
+export const CONN_TIME_WAIT = 7;
+export const CONN_CLOSED = 8;
+
+// ---- receive descriptors ----------------------------------------------------------------------------------
+export const RX_SIZE = 16;
+export const RX_PTR = 0;
+export const RX_LEN = 4;
+export const RX_PATH = 8;
+/** Checksum of io/device.ts. */
+export const RX_CHECKSUM = 12;
+export const CHECKSUM_UNKNOWN = 0;
+export const CHECKSUM_GOOD = 1;
+export const CHECKSUM_PARTIAL = 2;
+
+// ---- transmit descriptors: a packet is header, span 1, span 2 ------------------------------------------------
+export const TX_SIZE = 160;
+export const TX_PATH = 0;
+export const TX_HEADER_LEN = 4;
+export const TX_SPAN1 = 8;
+export const TX_SPAN1_LEN = 12;
+export const TX_SPAN2 = 16;
+export const TX_SPAN2_LEN = 20;
+/** Connection that owns the payload spans, 0 when there are none. */
+export const TX_OWNER = 24;
+/** Header octets start here: at most 40 (IPv6) + 60 (TCP). */
+export const TX_HEADER = 32;
+
+// ---- layout block returned by init() ------------------------------------------------------------------------
+export const LAYOUT_RX_DESC = 0;
+export const LAYOUT_RX_DATA = 4;
+export const LAYOUT_RX_SLOTS = 8;
+export const LAYOUT_RX_BYTES = 12;
+export const LAYOUT_TX_DESC = 16;
+export const LAYOUT_TX_SLOTS = 20;
+export const LAYOUT_EVENTS = 24;
+export const LAYOUT_EVENT_SLOTS = 28;
+export const LAYOUT_RANDOM = 32;
+export const LAYOUT_RANDOM_BYTES = 36;
+export const LAYOUT_SCRATCH = 40;
+export const LAYOUT_COUNTERS = 44;
+export const LAYOUT_SIZE = 48;
+/** Octets of the scratch area for arguments and results. */
+export const SCRATCH_SIZE = 512;
+
+// ---- arguments of connect() and join(), in the scratch area ---------------------------------------------------
+export const ARG_LOCAL = 0;
+export const ARG_REMOTE = 16;
+
+// ---- options of connections (setOption) -------------------------------------------------------------------------
+export const OPT_NODELAY = 1;
+export const OPT_KEEPALIVE = 2;
+export const OPT_SNDBUF_MAX = 3;
+export const OPT_RCVBUF_MAX = 4;
+
+// ---- configuration of the stack (configure) ---------------------------------------------------------------------
+export const CFG_MPTCP = 1;
+export const CFG_CHECKSUM = 2;
+export const CFG_CC_SINGLE = 3;
+export const CFG_CC_MULTI = 4;
+export const CFG_SCHEDULER = 5;
+export const CFG_SNDBUF_MAX = 6;
+export const CFG_RCVBUF_MAX = 7;
+export const CFG_SUBFLOWS_MAX = 8;
+export const CFG_TIMESTAMPS = 9;
+export const CFG_SACK = 10;
+export const CFG_WINDOW_SCALE = 11;
+/** Microseconds that a connection without subflows waits for a new one. */
+export const CFG_CLOSE_TIMEOUT = 12;
+/** SYN retransmissions with MP_CAPABLE before one without. */
+export const CFG_SYN_RETRANS_FALLBACK = 13;
+/** Half-open handshakes that the stack holds at most. */
+export const CFG_HALF_OPEN_MAX = 14;
+/** 2 MSL in microseconds. */
+export const CFG_TIME_WAIT = 15;
+
+// ---- subflow information in the scratch area (subflowInfo) --------------------------------------------------------
+export const SI_STATE = 0;
+export const SI_PATH = 4;
+export const SI_LOCAL_PORT = 8;
+export const SI_REMOTE_PORT = 12;
+export const SI_LOCAL_ID = 16;
+export const SI_REMOTE_ID = 20;
+/** 1 backup, 2 stale. */
+export const SI_FLAGS = 24;
+export const SI_CWND = 28;
+export const SI_SSTHRESH = 32;
+export const SI_IN_FLIGHT = 36;
+export const SI_RETRANS = 40;
+export const SI_MSS = 44;
+export const SI_SRTT = 48;
+export const SI_MIN_RTT = 56;
+export const SI_RTO = 64;
+export const SI_BYTES_SENT = 72;
+export const SI_BYTES_RECEIVED = 80;
+export const SI_LOCAL = 88;
+export const SI_REMOTE = 104;
+
+// ---- connection information in the scratch area (connectionInfo) ---------------------------------------------------
+export const CI_STATE = 0;
+/** 1 mptcp, 2 fully established, 4 checksum, 8 opened by this side, 16 peer forbids joins to its first address. */
+export const CI_FLAGS = 4;
+export const CI_FALLBACK = 8;
+export const CI_LOCAL_TOKEN = 12;
+export const CI_REMOTE_TOKEN = 16;
+export const CI_SUBFLOWS = 20;
+export const CI_BYTES_WRITTEN = 24;
+export const CI_BYTES_READ = 32;
+export const CI_BYTES_ACKED = 40;
+export const CI_BYTES_REINJECTED = 48;
+export const CI_RCVBUF = 56;
+export const CI_SNDBUF = 60;
+export const CIF_MPTCP = 1;
+export const CIF_ESTABLISHED = 2;
+export const CIF_CHECKSUM = 4;
+export const CIF_CLIENT = 8;
+export const CIF_DENY_JOIN = 16;
+
+// ---- counters: names are the kernel's, value is the index in the counter array ---------------------------------------
+export const MIB_MPCapableSYNRX = 0;
+export const MIB_MPCapableSYNTX = 1;
+export const MIB_MPCapableSYNACKRX = 2;
+export const MIB_MPCapableACKRX = 3;
+export const MIB_MPCapableFallbackACK = 4;
+export const MIB_MPCapableFallbackSYNACK = 5;
+export const MIB_MPCapableSYNTXDrop = 6;
+export const MIB_MPFallbackTokenInit = 7;
+export const MIB_MPTCPRetrans = 8;
+export const MIB_MPJoinNoTokenFound = 9;
+export const MIB_MPJoinSynRx = 10;
+export const MIB_MPJoinSynBackupRx = 11;
+export const MIB_MPJoinSynAckRx = 12;
+export const MIB_MPJoinSynAckBackupRx = 13;
+export const MIB_MPJoinSynAckHMacFailure = 14;
+export const MIB_MPJoinAckRx = 15;
+export const MIB_MPJoinAckHMacFailure = 16;
+export const MIB_MPJoinRejected = 17;
+export const MIB_MPJoinSynTx = 18;
+export const MIB_DSSNotMatching = 19;
+export const MIB_DSSCorruptionFallback = 20;
+export const MIB_DSSCorruptionReset = 21;
+export const MIB_InfiniteMapTx = 22;
+export const MIB_InfiniteMapRx = 23;
+export const MIB_DSSNoMatchTCP = 24;
+export const MIB_DataCsumErr = 25;
+export const MIB_OFOQueueTail = 26;
+export const MIB_OFOQueue = 27;
+export const MIB_OFOMerge = 28;
+export const MIB_NoDSSInWindow = 29;
+export const MIB_DuplicateData = 30;
+export const MIB_AddAddr = 31;
+export const MIB_AddAddrTx = 32;
+export const MIB_AddAddrTxDrop = 33;
+export const MIB_EchoAdd = 34;
+export const MIB_EchoAddTx = 35;
+export const MIB_EchoAddTxDrop = 36;
+export const MIB_PortAdd = 37;
+export const MIB_AddAddrDrop = 38;
+export const MIB_RmAddr = 39;
+export const MIB_RmAddrDrop = 40;
+export const MIB_RmAddrTx = 41;
+export const MIB_RmAddrTxDrop = 42;
+export const MIB_RmSubflow = 43;
+export const MIB_MPPrioTx = 44;
+export const MIB_MPPrioRx = 45;
+export const MIB_MPFailTx = 46;
+export const MIB_MPFailRx = 47;
+export const MIB_MPFastcloseTx = 48;
+export const MIB_MPFastcloseRx = 49;
+export const MIB_MPRstTx = 50;
+export const MIB_MPRstRx = 51;
+export const MIB_SubflowStale = 52;
+export const MIB_SubflowRecover = 53;
+export const MIB_SndWndShared = 54;
+export const MIB_RcvWndShared = 55;
+export const MIB_MPCurrEstab = 56;
+export const MIB_Blackhole = 57;
+export const MIB_MPCapableDataFallback = 58;
+export const MIB_DssFallback = 59;
+export const MIB_SimultConnectFallback = 60;
+export const MIB_FallbackFailed = 61;
+export const MIB_WinProbe = 62;
+// TCP and IP below it (TcpExt, Tcp and Ip groups of the kernel)
+export const MIB_InSegs = 64;
+export const MIB_OutSegs = 65;
+export const MIB_RetransSegs = 66;
+export const MIB_InErrs = 67;
+export const MIB_InCsumErrors = 68;
+export const MIB_OutRsts = 69;
+export const MIB_ActiveOpens = 70;
+export const MIB_PassiveOpens = 71;
+export const MIB_AttemptFails = 72;
+export const MIB_EstabResets = 73;
+export const MIB_TCPTimeouts = 74;
+export const MIB_TCPLossProbes = 75;
+export const MIB_TCPLossProbeRecovery = 76;
+export const MIB_TCPFastRetrans = 77;
+export const MIB_TCPSlowStartRetrans = 78;
+export const MIB_TCPSackRecovery = 79;
+export const MIB_TCPRenoRecovery = 80;
+export const MIB_TCPDSACKRecv = 81;
+export const MIB_TCPDSACKOldSent = 82;
+export const MIB_TCPOFOQueue = 83;
+export const MIB_PAWSEstab = 84;
+export const MIB_TCPChallengeACK = 85;
+export const MIB_TCPSYNChallenge = 86;
+export const MIB_TCPACKSkippedChallenge = 87;
+export const MIB_ListenDrops = 88;
+export const MIB_TCPAbortOnTimeout = 89;
+export const MIB_TCPAbortOnMemory = 90;
+export const MIB_DelayedACKs = 91;
+export const MIB_TCPWinProbe = 92;
+export const MIB_TCPKeepAlive = 93;
+export const MIB_TWRecycled = 94;
+export const MIB_TCPFullUndo = 95;
+export const MIB_COUNT = 96;

@@ -1,0 +1,69 @@
+/**
+ * Memory: one bump pointer and a free list per power of two, from 64 octets up. Blocks are never returned to
+ * the engine. Growing the memory detaches the views that TypeScript holds; it refreshes them after each call.
+ */
+
+const MIN_SHIFT: u32 = 6;
+const MAX_SHIFT: u32 = 28;
+const PAGE: usize = 65536;
+
+/** Heads of the free lists, one per size class. */
+const freeLists = memory.data(8 * 32, 8);
+let top: usize = 0;
+/** Octets handed out and not freed, rounded up to their classes. */
+let used: u64 = 0;
+
+@inline
+function shiftOf(size: u32): u32 {
+  return size <= 64 ? MIN_SHIFT : 32 - clz<u32>(size - 1);
+}
+
+/** A block of at least `size` octets, aligned to 16, contents undefined. 0 when memory is exhausted. */
+export function alloc(size: u32): usize {
+  const shift = shiftOf(size);
+  if (shift > MAX_SHIFT) return 0;
+  const list = freeLists + (<usize>shift << 2);
+  const head = load<usize>(list);
+  const bytes: u32 = 1 << shift;
+  if (head != 0) {
+    store<usize>(list, load<usize>(head));
+    used += bytes;
+    return head;
+  }
+  if (top == 0) top = (__heap_base + 63) & ~63;
+  const end = top + bytes;
+  const have = <usize>memory.size() * PAGE;
+  if (end > have) {
+    // Grow in steps of at least 1 MiB so that small blocks do not grow the memory one by one.
+    const pages = <i32>max<usize>((end - have + PAGE - 1) / PAGE, 16);
+    if (memory.grow(pages) < 0) {
+      if (memory.grow(<i32>((end - have + PAGE - 1) / PAGE)) < 0) return 0;
+    }
+  }
+  const block = top;
+  top = end;
+  used += bytes;
+  return block;
+}
+
+/** Like `alloc`, filled with zeros. */
+export function allocZero(size: u32): usize {
+  const block = alloc(size);
+  if (block != 0) memory.fill(block, 0, size);
+  return block;
+}
+
+/** Gives a block back; `size` is what it was allocated with. */
+export function free(block: usize, size: u32): void {
+  if (block == 0) return;
+  const shift = shiftOf(size);
+  const list = freeLists + (<usize>shift << 2);
+  store<usize>(block, load<usize>(list));
+  store<usize>(list, block);
+  used -= 1 << shift;
+}
+
+/** Octets in use. */
+export function arenaUsed(): f64 {
+  return <f64>used;
+}

@@ -1,0 +1,47 @@
+/**
+ * The event ring: fixed records that TypeScript reads after each call. It cannot overflow: exports that
+ * produce events stop early, with work left, while fewer than EVENT_RESERVE records are free.
+ */
+import { EV_A, EV_B, EV_C, EV_ADDR, EV_CONN, EV_SIZE, EV_SUBFLOW, EV_TYPE } from './abi';
+import { put64 } from './bytes';
+import { trap } from './trap';
+
+export const EVENT_SLOTS: u32 = 1024;
+/** More events than one packet, timer or command can cause. */
+const EVENT_RESERVE: u32 = 64;
+
+export const eventRing = memory.data(1024 * 48, 8);
+let eventCount: u32 = 0;
+
+/** Room for another packet's or timer's events. */
+@inline
+export function eventsRoom(): bool {
+  return eventCount < EVENT_SLOTS - EVENT_RESERVE;
+}
+
+/** Number of records; TypeScript has read them all when it calls `clearEvents`. */
+export function pendingEvents(): u32 {
+  return eventCount;
+}
+export function clearEvents(): void {
+  eventCount = 0;
+}
+
+export function emit(type: u32, conn: u32, subflow: u32, a: u32, b: u32, c: u32): usize {
+  if (eventCount == EVENT_SLOTS) trap(0, 0, 0, 0);
+  const at = eventRing + eventCount++ * EV_SIZE;
+  store<u32>(at + EV_TYPE, type);
+  store<u32>(at + EV_CONN, conn);
+  store<u32>(at + EV_SUBFLOW, subflow);
+  store<u32>(at + EV_A, a);
+  store<u32>(at + EV_B, b);
+  store<u32>(at + EV_C, c);
+  return at;
+}
+
+/** An event with an address. */
+export function emitAddress(type: u32, conn: u32, a: u32, b: u32, c: u32, high: u64, low: u64): void {
+  const at = emit(type, conn, 0, a, b, c);
+  put64(at + EV_ADDR, high);
+  put64(at + EV_ADDR + 8, low);
+}

@@ -1,0 +1,587 @@
+/**
+ * The whole boundary of the core: every export, on one page. Numbers only; see abi.ts for layouts and codes.
+ *
+ * Order of use: `init`, fill the random pool, `start`, `setPath` per path. Then, whenever something happens, the
+ * host calls an input or a command, and drains: packets (`txPending`, `txFirst`, `txDone`), events (`eventsPending`,
+ * `eventsClear`), and the deadline (`deadline`), until nothing is left. Time never runs backwards.
+ */
+import {
+  ARG_LOCAL,
+  ARG_REMOTE,
+  CFG_CC_MULTI,
+  CFG_CC_SINGLE,
+  CFG_CHECKSUM,
+  CFG_CLOSE_TIMEOUT,
+  CFG_HALF_OPEN_MAX,
+  CFG_MPTCP,
+  CFG_RCVBUF_MAX,
+  CFG_SACK,
+  CFG_SCHEDULER,
+  CFG_SNDBUF_MAX,
+  CFG_SUBFLOWS_MAX,
+  CFG_SYN_RETRANS_FALLBACK,
+  CFG_TIMESTAMPS,
+  CFG_TIME_WAIT,
+  CFG_WINDOW_SCALE,
+  CLOSE_LOCAL,
+  E_HANDLE,
+  E_INUSE,
+  E_INVAL,
+  E_LIMIT,
+  E_NOMEM,
+  E_STATE,
+  FALLBACK_OFF,
+  LAYOUT_COUNTERS,
+  LAYOUT_EVENTS,
+  LAYOUT_EVENT_SLOTS,
+  LAYOUT_RANDOM,
+  LAYOUT_RANDOM_BYTES,
+  LAYOUT_RX_BYTES,
+  LAYOUT_RX_DATA,
+  LAYOUT_RX_DESC,
+  LAYOUT_RX_SLOTS,
+  LAYOUT_SCRATCH,
+  LAYOUT_TX_DESC,
+  LAYOUT_TX_SLOTS,
+  MIB_ActiveOpens,
+  OPT_KEEPALIVE,
+  OPT_NODELAY,
+  OPT_RCVBUF_MAX,
+  OPT_SNDBUF_MAX,
+  RX_CHECKSUM,
+  RX_LEN,
+  RX_PATH,
+  RX_PTR,
+  RX_SIZE,
+  TCP_SYN_SENT,
+} from './abi';
+import { arenaUsed } from './arena';
+import { get64 } from './bytes';
+import { counters, count } from './counters';
+import { deadlineDue, deadlineNext } from './deadlines';
+import { packetArrives } from './demux';
+import { clearEvents, eventRing, EVENT_SLOTS, eventsRoom, pendingEvents } from './events';
+import { handleGet, KIND_CONNECTION, KIND_SUBFLOW } from './handles';
+import * as host from './host';
+import { connectionInfo as writeConnectionInfo, subflowInfo as writeSubflowInfo } from './info';
+import { release as letGo, shutdown as endStream } from './mptcp/close';
+import { abort as abortConnection } from './mptcp/close';
+import {
+  Connection,
+  C_CLIENT,
+  C_ESTABLISHED,
+  C_FIN_QUEUED,
+  C_KEEPALIVE,
+  C_MPTCP,
+  C_NODELAY,
+  C_OPENED,
+  C_PEER_DONE,
+  C_READABLE,
+  C_WANT_WRITE,
+  dirtyCount,
+  isOpen,
+  markDirty,
+  takeDirty,
+} from './mptcp/connection';
+import { drawKey, prepareSubflow, sendSyn } from './mptcp/handshake';
+import { resetSubflow } from './mptcp/input';
+import { connectionCount, freeConnection, newConnection, newSubflow } from './mptcp/lifecycle';
+import { output } from './mptcp/output';
+import { windowGain } from './mptcp/packet';
+import { consume, readable as readableOctets, readContiguous, readPointer } from './mptcp/reassembly';
+import { sendContiguous, sendPointer, sendPrepare, sendRoom } from './mptcp/send-ring';
+import { announce as announceAddress, withdraw } from './mptcp/signal';
+import { enterListener, findSubflow, removeListener, subflowCount } from './mptcp/tables';
+import { armKeepalive, connectionDue, subflowDue } from './mptcp/timers';
+import { MAX_PATHS, pathMtu, setPath as definePath } from './paths';
+import * as rings from './rings';
+import { SCHED_MINRTT } from './sched/scheduler';
+import { RTO_INITIAL } from './tcp/rtt';
+import { SF_ACK_NOW, SF_BACKUP_LOCAL, SF_JOIN, SF_SEND_PRIO, Subflow, TIMER_HANDSHAKE } from './tcp/subflow';
+import { startTimer } from './tcp/timers';
+import { isMapped } from './wire/ip';
+
+const scratch = memory.data(512, 16);
+const layout = memory.data(48, 8);
+
+// ---- start ----------------------------------------------------------------------------------------------------------
+
+/** Allocates the rings. Returns the address of the layout block (LAYOUT_*), or E_NOMEM. */
+export function init(): i32 {
+  if (!rings.initRings()) return E_NOMEM;
+  store<u32>(layout + LAYOUT_RX_DESC, <u32>rings.rxDescriptors);
+  store<u32>(layout + LAYOUT_RX_DATA, <u32>rings.rxData);
+  store<u32>(layout + LAYOUT_RX_SLOTS, rings.RX_SLOTS);
+  store<u32>(layout + LAYOUT_RX_BYTES, rings.RX_BYTES);
+  store<u32>(layout + LAYOUT_TX_DESC, <u32>rings.txDescriptors);
+  store<u32>(layout + LAYOUT_TX_SLOTS, rings.TX_SLOTS);
+  store<u32>(layout + LAYOUT_EVENTS, <u32>eventRing);
+  store<u32>(layout + LAYOUT_EVENT_SLOTS, EVENT_SLOTS);
+  store<u32>(layout + LAYOUT_RANDOM, <u32>host.randomPool);
+  store<u32>(layout + LAYOUT_RANDOM_BYTES, host.RANDOM_BYTES);
+  store<u32>(layout + LAYOUT_SCRATCH, <u32>scratch);
+  store<u32>(layout + LAYOUT_COUNTERS, <u32>counters);
+  return <i32>layout;
+}
+
+/** The random pool is full for the first time; the stack's secrets come from it. */
+export function start(): void {
+  host.randomRefilled();
+  host.setSecrets();
+}
+
+/** The host has filled the random pool again. */
+export function randomRefilled(): void {
+  host.randomRefilled();
+}
+
+/** Octets of the random pool that are used up. */
+export function randomUsed(): u32 {
+  return host.randomUsed();
+}
+
+/** Sets CFG_* for connections made from now on. 0, or E_INVAL. */
+export function configure(key: i32, value: f64): i32 {
+  const v = <i32>value;
+  switch (key) {
+    case CFG_MPTCP:
+      host.setMptcp(v != 0);
+      return 0;
+    case CFG_CHECKSUM:
+      host.setChecksum(v != 0);
+      return 0;
+    case CFG_CC_SINGLE:
+      host.setCc(v, -1);
+      return 0;
+    case CFG_CC_MULTI:
+      host.setCc(-1, v);
+      return 0;
+    case CFG_SCHEDULER:
+      return v == SCHED_MINRTT ? 0 : E_INVAL;
+    case CFG_SNDBUF_MAX:
+      if (!powerOfTwo(v)) return E_INVAL;
+      host.setBuffers(v, 0);
+      return 0;
+    case CFG_RCVBUF_MAX:
+      if (!powerOfTwo(v)) return E_INVAL;
+      host.setBuffers(0, v);
+      return 0;
+    case CFG_SUBFLOWS_MAX:
+      host.setLimits(v, 0);
+      return 0;
+    case CFG_HALF_OPEN_MAX:
+      host.setLimits(0, v);
+      return 0;
+    case CFG_TIMESTAMPS:
+      host.setTcpOptions(v, -1, -1);
+      return 0;
+    case CFG_SACK:
+      host.setTcpOptions(-1, v, -1);
+      return 0;
+    case CFG_WINDOW_SCALE:
+      host.setTcpOptions(-1, -1, v);
+      return 0;
+    case CFG_CLOSE_TIMEOUT:
+      host.setTimeouts(value, -1);
+      return 0;
+    case CFG_TIME_WAIT:
+      host.setTimeouts(-1, value);
+      return 0;
+    case CFG_SYN_RETRANS_FALLBACK:
+      host.setSynRetransFallback(v);
+      return 0;
+  }
+  return E_INVAL;
+}
+
+/** Rings are masked by their size. */
+function powerOfTwo(v: i32): bool {
+  return v >= 4096 && v <= 1 << 28 && (v & (v - 1)) == 0;
+}
+
+/** Describes a path; mtu 0 removes it. 0, or E_INVAL. */
+export function setPath(path: u32, mtu: u32, overhead: u32, needsChecksum: u32): i32 {
+  if (path >= MAX_PATHS || (mtu != 0 && (mtu < 256 || mtu > 65535))) return E_INVAL;
+  definePath(path, mtu, overhead, needsChecksum != 0);
+  return 0;
+}
+
+// ---- packets, time ----------------------------------------------------------------------------------------------------
+
+/**
+ * Handles receive descriptors `from` to `n` - 1 at time `now`. Returns the index of the first one not handled: less
+ * than `n` when events have to be read first.
+ */
+export function input(now: f64, from: u32, n: u32): u32 {
+  host.setNow(now);
+  let i = from;
+  for (; i < n && eventsRoom(); i++) {
+    const at = rings.rxDescriptors + i * RX_SIZE;
+    packetArrives(load<u32>(at + RX_PTR), load<u32>(at + RX_LEN), load<u32>(at + RX_PATH), load<u32>(at + RX_CHECKSUM));
+  }
+  flush();
+  return i;
+}
+
+/** Handles deadlines up to `now` and sends what the rings held back. Returns 1 while more is due. */
+export function poll(now: f64): u32 {
+  host.setNow(now);
+  let due: u32 = 0;
+  while (eventsRoom()) {
+    const owner = deadlineDue(now);
+    if (owner == 0) break;
+    if ((owner & 1) != 0) connectionDue(changetype<Connection>(owner & ~1));
+    else subflowDue(changetype<Subflow>(owner));
+    due++;
+    // A bounded turn: what remains is due at once.
+    if (due == 4096) break;
+  }
+  flush();
+  return deadlineNext() <= now ? 1 : 0;
+}
+
+/** Every connection that has something to send gets one turn. */
+function flush(): void {
+  for (let n = dirtyCount; n != 0; n--) {
+    const p = takeDirty();
+    if (p == 0) return;
+    output(changetype<Connection>(p));
+  }
+}
+
+/** Time at which `poll` has to be called at the latest; Infinity for never. Earlier is harmless. */
+export function deadline(): f64 {
+  return deadlineNext();
+}
+
+/** 1 when the transmit ring held something back: call `poll` once packets were taken. */
+export function blocked(): u32 {
+  return dirtyCount != 0 ? 1 : 0;
+}
+
+export function txPending(): u32 {
+  return rings.txPending();
+}
+export function txFirst(): usize {
+  return rings.txFirst();
+}
+export function txDone(n: u32): void {
+  rings.txDone(n);
+}
+export function eventsPending(): u32 {
+  return pendingEvents();
+}
+export function eventsClear(): void {
+  clearEvents();
+}
+
+// ---- connections --------------------------------------------------------------------------------------------------------
+
+/**
+ * Opens a connection from the scratch area's ARG_LOCAL to ARG_REMOTE (16 octets each). Returns its handle, or
+ * E_INVAL, E_INUSE, E_NOMEM, E_LIMIT.
+ */
+export function connect(now: f64, path: u32, localPort: u32, remotePort: u32): i32 {
+  host.setNow(now);
+  if (pathMtu(path) == 0) return E_INVAL;
+  if (!host.randomLeft(64)) return E_LIMIT;
+  if (tupleTaken(localPort, remotePort)) return E_INUSE;
+  const p = newConnection();
+  if (p == 0) return E_NOMEM;
+  const c = changetype<Connection>(p);
+  c.set(C_CLIENT | C_OPENED);
+  c.localPort = localPort;
+  const sf = open(c, path, localPort, remotePort);
+  if (sf == 0) {
+    freeConnection(c);
+    return E_NOMEM;
+  }
+  if (!host.cfgMptcp || !drawKey(c)) {
+    c.clear(C_MPTCP);
+    c.fallback = FALLBACK_OFF;
+  }
+  count(MIB_ActiveOpens);
+  launch(c, changetype<Subflow>(sf));
+  return <i32>c.handle;
+}
+
+/**
+ * Joins a subflow (RFC 8684 section 3.2) from ARG_LOCAL to ARG_REMOTE with these address IDs. Returns the
+ * subflow's handle, or E_HANDLE, E_STATE, E_INVAL, E_INUSE, E_LIMIT, E_NOMEM.
+ */
+export function join(
+  now: f64,
+  conn: u32,
+  path: u32,
+  localPort: u32,
+  remotePort: u32,
+  localId: u32,
+  remoteId: u32,
+  backup: u32,
+): i32 {
+  host.setNow(now);
+  const c = connectionOf(conn);
+  if (!c) return E_HANDLE;
+  if (!c.is(C_MPTCP) || !c.is(C_ESTABLISHED) || !isOpen(c)) return E_STATE;
+  if (pathMtu(path) == 0) return E_INVAL;
+  if (c.subflowCount >= host.cfgSubflowsMax || !host.randomLeft(64)) return E_LIMIT;
+  if (tupleTaken(localPort, remotePort)) return E_INUSE;
+  const p = open(c, path, localPort, remotePort);
+  if (p == 0) return E_NOMEM;
+  const sf = changetype<Subflow>(p);
+  sf.set(SF_JOIN | (backup != 0 ? SF_BACKUP_LOCAL : 0));
+  sf.localId = <u8>localId;
+  sf.remoteId = <u8>remoteId;
+  do sf.localNonce = <u32>host.random64();
+  while (sf.localNonce == 0 && host.randomLeft(8));
+  launch(c, sf);
+  return <i32>sf.handle;
+}
+
+function connectionOf(handle: u32): Connection | null {
+  const p = handleGet(handle, KIND_CONNECTION);
+  return p == 0 ? null : changetype<Connection>(p);
+}
+
+function tupleTaken(localPort: u32, remotePort: u32): bool {
+  const l = scratch + ARG_LOCAL;
+  const r = scratch + ARG_REMOTE;
+  return findSubflow(get64(l), get64(l + 8), localPort, get64(r), get64(r + 8), remotePort) != 0;
+}
+
+function open(c: Connection, path: u32, localPort: u32, remotePort: u32): usize {
+  const l = scratch + ARG_LOCAL;
+  const r = scratch + ARG_REMOTE;
+  const family: u32 = isMapped(get64(l), get64(l + 8)) ? 4 : 6;
+  return newSubflow(c, path, family, get64(l), get64(l + 8), localPort, get64(r), get64(r + 8), remotePort);
+}
+
+function launch(c: Connection, sf: Subflow): void {
+  prepareSubflow(c, sf);
+  sf.state = TCP_SYN_SENT;
+  sendSyn(c, sf);
+  startTimer(sf, TIMER_HANDSHAKE, RTO_INITIAL);
+}
+
+/** Accepts connections at ARG_LOCAL (all zero: any address) and a port. 0, E_INUSE or E_NOMEM. */
+export function listen(port: u32, joinsOnly: u32): i32 {
+  const result = enterListener(get64(scratch + ARG_LOCAL), get64(scratch + ARG_LOCAL + 8), port, joinsOnly != 0);
+  return result == 1 ? 0 : result == 0 ? E_INUSE : E_NOMEM;
+}
+
+/** 0, or E_INVAL when there is no such listener. */
+export function unlisten(port: u32): i32 {
+  return removeListener(get64(scratch + ARG_LOCAL), get64(scratch + ARG_LOCAL + 8), port) ? 0 : E_INVAL;
+}
+
+// ---- data: the application's octets are copied once, by the host, between its buffer and these places ----------------------
+
+/** Room for `writePointer`: octets that can be written in one piece now. 0 asks for EVENT_WRITABLE. */
+export function writeSpace(conn: u32): i32 {
+  const c = connectionOf(conn);
+  if (!c) return E_HANDLE;
+  if (c.is(C_FIN_QUEUED) || c.state >= 8) return E_STATE;
+  if (!sendPrepare(c)) return E_NOMEM;
+  if (sendRoom(c) == 0) {
+    c.set(C_WANT_WRITE);
+    return 0;
+  }
+  return <i32>sendContiguous(c);
+}
+
+export function writePointer(conn: u32): usize {
+  const c = connectionOf(conn);
+  return c ? sendPointer(c) : 0;
+}
+
+/** `n` octets were written there. */
+export function writeCommit(conn: u32, n: u32): i32 {
+  const c = connectionOf(conn);
+  if (!c) return E_HANDLE;
+  if (n > sendContiguous(c)) return E_INVAL;
+  c.writeSeq += n;
+  markDirty(c);
+  return 0;
+}
+
+/** Octets that can be read in one piece from `readPointer`; 0: none, and EVENT_READABLE will tell. */
+export function readSpace(conn: u32): i32 {
+  const c = connectionOf(conn);
+  if (!c) return E_HANDLE;
+  const ready = readableOctets(c, c.is(C_PEER_DONE));
+  if (ready == 0) c.clear(C_READABLE);
+  return <i32>readContiguous(c, ready);
+}
+
+export function readAt(conn: u32): usize {
+  const c = connectionOf(conn);
+  return c ? readPointer(c) : 0;
+}
+
+/** `n` octets were taken. The window is announced again when that is worth a packet. */
+export function readCommit(conn: u32, n: u32): i32 {
+  const c = connectionOf(conn);
+  if (!c) return E_HANDLE;
+  if (n > readableOctets(c, c.is(C_PEER_DONE))) return E_INVAL;
+  consume(c, n);
+  const gain = windowGain(c);
+  const open: u64 = c.advEdge - c.rcvNxt;
+  if (gain >= <u64>(c.rcvCap / 4) || (gain >= 2920 && <i64>open < 2920)) {
+    for (let p = c.subflows; p != 0; p = changetype<Subflow>(p).nextOfConn) {
+      const sf = changetype<Subflow>(p);
+      // Whichever arrives first opens the window for all subflows.
+      if (sf.synchronized && (p == c.lastSubflow || <i64>open < 2920 || c.lastSubflow == 0)) sf.set(SF_ACK_NOW);
+    }
+    markDirty(c);
+  }
+  return 0;
+}
+
+/** Ends our direction after what was written. */
+export function shutdown(conn: u32): i32 {
+  const c = connectionOf(conn);
+  if (!c) return E_HANDLE;
+  endStream(c);
+  return 0;
+}
+
+/** MP_FASTCLOSE, or RST on a plain connection. The handle stays until `release`. */
+export function abort(now: f64, conn: u32): i32 {
+  host.setNow(now);
+  const c = connectionOf(conn);
+  if (!c) return E_HANDLE;
+  abortConnection(c);
+  return 0;
+}
+
+/** The application lets go of the handle; what is not over is aborted. */
+export function release(now: f64, conn: u32): i32 {
+  host.setNow(now);
+  const c = connectionOf(conn);
+  if (!c) return E_HANDLE;
+  letGo(c);
+  return 0;
+}
+
+/** OPT_* of one connection. */
+export function setOption(now: f64, conn: u32, option: i32, value: i32): i32 {
+  host.setNow(now);
+  const c = connectionOf(conn);
+  if (!c) return E_HANDLE;
+  switch (option) {
+    case OPT_NODELAY:
+      if (value != 0) c.set(C_NODELAY);
+      else c.clear(C_NODELAY);
+      markDirty(c);
+      return 0;
+    case OPT_KEEPALIVE:
+      if (value != 0) c.set(C_KEEPALIVE);
+      else c.clear(C_KEEPALIVE);
+      for (let p = c.subflows; p != 0; p = changetype<Subflow>(p).nextOfConn) armKeepalive(c, changetype<Subflow>(p));
+      return 0;
+    case OPT_SNDBUF_MAX:
+      if (!powerOfTwo(value) || <u32>value < c.sndCap) return E_INVAL;
+      c.sndMax = value;
+      return 0;
+    case OPT_RCVBUF_MAX:
+      if (!powerOfTwo(value) || <u32>value < c.rcvCap) return E_INVAL;
+      c.rcvMax = value;
+      return 0;
+  }
+  return E_INVAL;
+}
+
+// ---- path management ------------------------------------------------------------------------------------------------------
+
+/** Queues ADD_ADDR for ARG_LOCAL (RFC 8684 section 3.4.1). Port 0: that of the connection. */
+export function announce(conn: u32, id: u32, port: u32): i32 {
+  const c = connectionOf(conn);
+  if (!c) return E_HANDLE;
+  if (!c.is(C_MPTCP) || !c.is(C_ESTABLISHED) || !isOpen(c)) return E_STATE;
+  const high = get64(scratch + ARG_LOCAL);
+  const low = get64(scratch + ARG_LOCAL + 8);
+  return announceAddress(c, id, isMapped(high, low) ? 4 : 6, high, low, port) ? 0 : E_LIMIT;
+}
+
+/** Queues REMOVE_ADDR for an address ID of ours (RFC 8684 section 3.4.2). */
+export function removeAddress(conn: u32, id: u32): i32 {
+  const c = connectionOf(conn);
+  if (!c) return E_HANDLE;
+  if (!c.is(C_MPTCP) || !c.is(C_ESTABLISHED)) return E_STATE;
+  return withdraw(c, id) ? 0 : E_LIMIT;
+}
+
+/** Resets one subflow with an MP_TCPRST reason (RFC 8684 section 3.6); its data goes to the others. */
+export function closeSubflow(now: f64, subflow: u32, reason: u32, transient: u32): i32 {
+  host.setNow(now);
+  const p = handleGet(subflow, KIND_SUBFLOW);
+  if (p == 0) return E_HANDLE;
+  const sf = changetype<Subflow>(p);
+  if (sf.conn == 0) return E_STATE;
+  resetSubflow(changetype<Connection>(sf.conn), sf, CLOSE_LOCAL, reason, transient != 0);
+  return 0;
+}
+
+/** Makes a subflow backup or regular and tells the peer (RFC 8684 section 3.3.8). */
+export function setBackup(subflow: u32, backup: u32): i32 {
+  const p = handleGet(subflow, KIND_SUBFLOW);
+  if (p == 0) return E_HANDLE;
+  const sf = changetype<Subflow>(p);
+  if (sf.conn == 0 || !changetype<Connection>(sf.conn).is(C_MPTCP)) return E_STATE;
+  if (backup != 0) sf.set(SF_BACKUP_LOCAL);
+  else sf.clear(SF_BACKUP_LOCAL);
+  sf.set(SF_SEND_PRIO);
+  markDirty(changetype<Connection>(sf.conn));
+  return 0;
+}
+
+/** Sets a subflow's local address ID, which the core has guessed for an incoming join. */
+export function setLocalId(subflow: u32, id: u32): i32 {
+  const p = handleGet(subflow, KIND_SUBFLOW);
+  if (p == 0) return E_HANDLE;
+  changetype<Subflow>(p).localId = <u8>id;
+  return 0;
+}
+
+// ---- information ------------------------------------------------------------------------------------------------------------
+
+/** Fills the scratch area with CI_*. */
+export function connectionInfo(conn: u32): i32 {
+  const c = connectionOf(conn);
+  if (!c) return E_HANDLE;
+  writeConnectionInfo(c, scratch);
+  return 0;
+}
+
+/** Handle of the first subflow of a connection, or of the one after `subflow`; 0 at the end. */
+export function nextSubflow(conn: u32, subflow: u32): u32 {
+  const c = connectionOf(conn);
+  if (!c) return 0;
+  let p = c.subflows;
+  if (subflow != 0) {
+    const q = handleGet(subflow, KIND_SUBFLOW);
+    if (q == 0 || changetype<Subflow>(q).conn != changetype<usize>(c)) return 0;
+    p = changetype<Subflow>(q).nextOfConn;
+  }
+  return p == 0 ? 0 : changetype<Subflow>(p).handle;
+}
+
+/** Fills the scratch area with SI_*. */
+export function subflowInfo(subflow: u32): i32 {
+  const p = handleGet(subflow, KIND_SUBFLOW);
+  if (p == 0) return E_HANDLE;
+  writeSubflowInfo(changetype<Subflow>(p), scratch);
+  return 0;
+}
+
+/** Octets that records, rings and tables take. */
+export function memoryUsed(): f64 {
+  return arenaUsed();
+}
+export function connections(): u32 {
+  return connectionCount;
+}
+/** TIME-WAITs included. */
+export function subflows(): u32 {
+  return subflowCount;
+}

@@ -1,0 +1,96 @@
+/** Snapshots for `--stats`, progress and tests, in the layouts of abi.ts. */
+import {
+  CI_BYTES_ACKED,
+  CI_BYTES_READ,
+  CI_BYTES_REINJECTED,
+  CI_BYTES_WRITTEN,
+  CI_FALLBACK,
+  CI_FLAGS,
+  CI_LOCAL_TOKEN,
+  CI_RCVBUF,
+  CI_REMOTE_TOKEN,
+  CI_SNDBUF,
+  CI_STATE,
+  CI_SUBFLOWS,
+  CIF_CHECKSUM,
+  CIF_CLIENT,
+  CIF_DENY_JOIN,
+  CIF_ESTABLISHED,
+  CIF_MPTCP,
+  SI_BYTES_RECEIVED,
+  SI_BYTES_SENT,
+  SI_CWND,
+  SI_FLAGS,
+  SI_IN_FLIGHT,
+  SI_LOCAL,
+  SI_LOCAL_ID,
+  SI_LOCAL_PORT,
+  SI_MIN_RTT,
+  SI_MSS,
+  SI_PATH,
+  SI_REMOTE,
+  SI_REMOTE_ID,
+  SI_REMOTE_PORT,
+  SI_RETRANS,
+  SI_RTO,
+  SI_SRTT,
+  SI_SSTHRESH,
+  SI_STATE,
+} from './abi';
+import { put64 } from './bytes';
+import { dsnMin } from './dsn';
+import {
+  Connection,
+  C_CHECKSUM,
+  C_CLIENT,
+  C_DENY_JOIN,
+  C_ESTABLISHED,
+  C_MPTCP,
+} from './mptcp/connection';
+import { SF_STALE, Subflow } from './tcp/subflow';
+
+export function connectionInfo(c: Connection, at: usize): void {
+  store<u32>(at + CI_STATE, c.state);
+  store<u32>(
+    at + CI_FLAGS,
+    (c.is(C_MPTCP) ? CIF_MPTCP : 0) |
+      (c.is(C_ESTABLISHED) ? CIF_ESTABLISHED : 0) |
+      (c.is(C_CHECKSUM) ? CIF_CHECKSUM : 0) |
+      (c.is(C_CLIENT) ? CIF_CLIENT : 0) |
+      (c.is(C_DENY_JOIN) ? CIF_DENY_JOIN : 0),
+  );
+  store<u32>(at + CI_FALLBACK, c.fallback);
+  store<u32>(at + CI_LOCAL_TOKEN, c.localToken);
+  store<u32>(at + CI_REMOTE_TOKEN, c.is(C_MPTCP) ? c.remoteToken : 0);
+  store<u32>(at + CI_SUBFLOWS, c.subflowCount);
+  store<f64>(at + CI_BYTES_WRITTEN, <f64>(c.writeSeq - c.localIdsn - 1));
+  store<f64>(at + CI_BYTES_READ, <f64>c.bytesRead);
+  store<f64>(at + CI_BYTES_ACKED, <f64>(dsnMin(c.dataUna, c.writeSeq) - c.localIdsn - 1));
+  store<f64>(at + CI_BYTES_REINJECTED, <f64>c.bytesReinjected);
+  store<u32>(at + CI_RCVBUF, c.rcvCap);
+  store<u32>(at + CI_SNDBUF, c.sndCap);
+}
+
+export function subflowInfo(sf: Subflow, at: usize): void {
+  store<u32>(at + SI_STATE, sf.state);
+  store<u32>(at + SI_PATH, sf.path);
+  store<u32>(at + SI_LOCAL_PORT, sf.localPort);
+  store<u32>(at + SI_REMOTE_PORT, sf.remotePort);
+  store<u32>(at + SI_LOCAL_ID, sf.localId);
+  store<u32>(at + SI_REMOTE_ID, sf.remoteId);
+  store<u32>(at + SI_FLAGS, (sf.backup ? 1 : 0) | (sf.is(SF_STALE) ? 2 : 0));
+  store<u32>(at + SI_CWND, sf.cwnd);
+  store<u32>(at + SI_SSTHRESH, sf.ssthresh);
+  store<u32>(at + SI_IN_FLIGHT, sf.inFlight);
+  store<u32>(at + SI_RETRANS, sf.retransmissions);
+  store<u32>(at + SI_MSS, sf.mss);
+  store<f64>(at + SI_SRTT, sf.srtt);
+  store<f64>(at + SI_MIN_RTT, sf.minRtt);
+  store<f64>(at + SI_RTO, sf.rto);
+  store<f64>(at + SI_BYTES_SENT, <f64>sf.bytesSent);
+  store<f64>(at + SI_BYTES_RECEIVED, <f64>sf.bytesReceived);
+  put64(at + SI_LOCAL, sf.localHigh);
+  put64(at + SI_LOCAL + 8, sf.localLow);
+  put64(at + SI_REMOTE, sf.remoteHigh);
+  put64(at + SI_REMOTE + 8, sf.remoteLow);
+}

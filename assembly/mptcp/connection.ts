@@ -1,0 +1,259 @@
+/**
+ * The connection record: one data sequence space (RFC 8684 section 3.3) over one or more subflows. Plain TCP is
+ * the same record with one subflow whose mapping is the identity.
+ */
+import {
+  CONN_CLOSED,
+  CONN_ESTABLISHED,
+  EVENT_READABLE,
+  EVENT_WRITABLE,
+} from '../abi';
+import { cfgRcvBufMax, cfgSndBufMax } from '../host';
+import { emit } from '../events';
+import { Subflow } from '../tcp/subflow';
+import { CAPABLE_CHECKSUM, CAPABLE_SHA256 } from '../wire/segment';
+
+// ---- flags ---------------------------------------------------------------------------------------------------
+/** Speaks Multipath TCP, or still may. */
+export const C_MPTCP: u32 = 1 << 0;
+/** Opened by this side. */
+export const C_CLIENT: u32 = 1 << 1;
+/** Fully established (RFC 8684 section 3.1): the peer proved that it has both keys. */
+export const C_ESTABLISHED: u32 = 1 << 2;
+export const C_CHECKSUM: u32 = 1 << 3;
+/** The peer forbids joins to its first address and port. */
+export const C_DENY_JOIN: u32 = 1 << 4;
+/** The application ended its direction. */
+export const C_FIN_QUEUED: u32 = 1 << 5;
+/** DATA_FIN (or FIN after a fallback) went out, was acknowledged. */
+export const C_FIN_SENT: u32 = 1 << 6;
+export const C_FIN_ACKED: u32 = 1 << 7;
+/** The peer's DATA_FIN is known, has been reached. */
+export const C_PEER_FIN: u32 = 1 << 8;
+export const C_PEER_DONE: u32 = 1 << 9;
+export const C_NODELAY: u32 = 1 << 10;
+export const C_KEEPALIVE: u32 = 1 << 11;
+/** READABLE was reported and nothing read since. */
+export const C_READABLE: u32 = 1 << 12;
+/** The application waits for room in the send ring. */
+export const C_WANT_WRITE: u32 = 1 << 13;
+/** The application holds the handle: CONNECTED or ACCEPT was reported (or will be). */
+export const C_OPENED: u32 = 1 << 14;
+/** CLOSED was reported. */
+export const C_REPORTED: u32 = 1 << 15;
+/** DATA_ACKs are 8 octets wide, as the peer's last data sequence number was. */
+export const C_DACK8: u32 = 1 << 16;
+/** A second subflow or a data-level retransmission happened: an infinite mapping is no longer safe. */
+export const C_NO_INFINITE: u32 = 1 << 17;
+/** Some data arrived with a valid mapping, with a valid checksum. */
+export const C_DSS_SEEN: u32 = 1 << 18;
+export const C_CHECKSUM_SEEN: u32 = 1 << 19;
+/** In the list of connections with something to send. */
+export const C_DIRTY: u32 = 1 << 20;
+/** An infinite mapping must go out with the next data (answer to MP_FAIL). */
+export const C_SEND_INFINITE: u32 = 1 << 21;
+/** The application has let go of the handle: free the record when the last subflow is gone. */
+export const C_RELEASED: u32 = 1 << 22;
+
+@unmanaged
+export class Connection {
+  handle: u32;
+  state: i32;
+  /** FALLBACK_*. */
+  fallback: i32;
+  closeReason: i32;
+  flags: u32;
+  /** First subflow of the list. */
+  subflows: usize;
+  subflowCount: u32;
+  dirtyNext: usize;
+  tokenNext: usize;
+  heapAt: u32;
+  localPort: u32;
+
+  localKey: u64;
+  remoteKey: u64;
+  localToken: u32;
+  remoteToken: u32;
+  /** Data sequence numbers before the first octet of each direction. */
+  localIdsn: u64;
+  remoteIdsn: u64;
+
+  // sending: bufSeq <= dataUna <= dataNxt <= writeSeq
+  snd: usize;
+  sndCap: u32;
+  sndMax: u32;
+  /** Oldest octet that the ring still holds: some subflow may retransmit it. */
+  bufSeq: u64;
+  /** DATA_ACKed up to here. */
+  dataUna: u64;
+  /** Next data sequence number to give to a subflow. */
+  dataNxt: u64;
+  /** End of what the application wrote. */
+  writeSeq: u64;
+  /** Largest DATA_ACK + window seen on any subflow. */
+  wndEdge: u64;
+
+  // receiving: readSeq <= rcvNxt
+  rcv: usize;
+  rcvCap: u32;
+  rcvMax: u32;
+  /** Next octet for the application. */
+  readSeq: u64;
+  /** Next in-order octet: the DATA_ACK that we send. */
+  rcvNxt: u64;
+  /** Largest DATA_ACK + window advertised on any subflow. */
+  advEdge: u64;
+  oooHead: usize;
+  oooTail: usize;
+  oooCount: u32;
+  /** Octets that wait for a mapping or for the rest of a checksummed one. */
+  heldBytes: u32;
+  /** Data sequence number of the peer's DATA_FIN. */
+  peerFin: u64;
+  /** Receive buffer tuning: start of the measurement and what had been read then. */
+  tuneAt: f64;
+  tuneSeq: u64;
+  /** Subflow that data arrived on last. */
+  lastSubflow: usize;
+
+  // infinite mapping (RFC 8684 section 3.7): anchors of both directions
+  rcvAnchorSeq: u32;
+  rcvAnchorDsn: u64;
+
+  // data ranges to send again on another subflow
+  reinjectHead: usize;
+  /** Address and priority signals that wait for a packet. */
+  signalHead: usize;
+
+  /** Data-level retransmission and DATA_FIN timer; the end of a connection without subflows. */
+  dataTimerAt: f64;
+  dataBackoff: u32;
+  closeAt: f64;
+
+  bytesRead: u64;
+  bytesReinjected: u64;
+
+  @inline
+  is(flag: u32): bool {
+    return (this.flags & flag) != 0;
+  }
+  @inline
+  set(flag: u32): void {
+    this.flags |= flag;
+  }
+  @inline
+  clear(flag: u32): void {
+    this.flags &= ~flag;
+  }
+  @inline
+  get heapField(): usize {
+    return changetype<usize>(this) + offsetof<Connection>('heapAt');
+  }
+  /** Data sequence number of our DATA_FIN. */
+  @inline
+  get finDsn(): u64 {
+    return this.writeSeq;
+  }
+  @inline
+  get firstSubflow(): Subflow {
+    return changetype<Subflow>(this.subflows);
+  }
+}
+
+/** Flags of MP_CAPABLE after the SYN: what both sides agreed on (RFC 8684 section 3.1). */
+export function capableFlags(c: Connection): u32 {
+  return CAPABLE_SHA256 | (c.is(C_CHECKSUM) ? CAPABLE_CHECKSUM : 0);
+}
+
+/** Send and receive rings start at this size, octets. */
+export const FIRST_RING: u32 = 256 * 1024;
+
+export function initConnection(c: Connection): void {
+  c.sndMax = cfgSndBufMax;
+  c.rcvMax = cfgRcvBufMax;
+  c.sndCap = min(FIRST_RING, c.sndMax);
+  c.rcvCap = min(FIRST_RING, c.rcvMax);
+  c.dataTimerAt = Infinity;
+  c.closeAt = Infinity;
+  c.set(C_MPTCP);
+}
+
+/** Starts both sequence spaces at their initial numbers (0 for plain TCP). */
+export function startSequences(c: Connection, local: u64, remote: u64): void {
+  c.localIdsn = local;
+  c.remoteIdsn = remote;
+  const written = c.writeSeq - c.dataUna; // data may have been queued before the handshake ended
+  c.bufSeq = c.dataUna = c.dataNxt = local + 1;
+  c.writeSeq = local + 1 + written;
+  c.readSeq = c.rcvNxt = remote + 1;
+  c.advEdge = c.rcvNxt;
+  c.wndEdge = c.dataUna;
+}
+
+/** Whether the connection may still carry application data. */
+@inline
+export function isOpen(c: Connection): bool {
+  return c.state >= CONN_ESTABLISHED && c.state < CONN_CLOSED;
+}
+
+export function tellReadable(c: Connection): void {
+  if (c.is(C_OPENED) && !c.is(C_READABLE)) {
+    c.set(C_READABLE);
+    emit(EVENT_READABLE, c.handle, 0, 0, 0, 0);
+  }
+}
+
+export function tellWritable(c: Connection): void {
+  if (c.is(C_WANT_WRITE)) {
+    c.clear(C_WANT_WRITE);
+    emit(EVENT_WRITABLE, c.handle, 0, 0, 0, 0);
+  }
+}
+
+// ---- connections with something to send -------------------------------------------------------------------------
+
+let dirtyHead: usize = 0;
+let dirtyTail: usize = 0;
+/** Length of the list. */
+export let dirtyCount: u32 = 0;
+
+/** Lists a connection for the flush at the end of the call in progress. */
+export function markDirty(c: Connection): void {
+  if (c.is(C_DIRTY)) return;
+  c.set(C_DIRTY);
+  c.dirtyNext = 0;
+  if (dirtyTail != 0) changetype<Connection>(dirtyTail).dirtyNext = changetype<usize>(c);
+  else dirtyHead = changetype<usize>(c);
+  dirtyTail = changetype<usize>(c);
+  dirtyCount++;
+}
+
+/** Takes the first listed connection out, or returns 0. */
+export function takeDirty(): usize {
+  const p = dirtyHead;
+  if (p == 0) return 0;
+  const c = changetype<Connection>(p);
+  dirtyHead = c.dirtyNext;
+  if (dirtyHead == 0) dirtyTail = 0;
+  c.clear(C_DIRTY);
+  dirtyCount--;
+  return p;
+}
+
+/** Takes a connection out that is about to be freed. */
+export function dropDirty(c: Connection): void {
+  if (!c.is(C_DIRTY)) return;
+  let before: usize = 0;
+  let p = dirtyHead;
+  while (p != 0 && p != changetype<usize>(c)) {
+    before = p;
+    p = changetype<Connection>(p).dirtyNext;
+  }
+  if (p == 0) return;
+  if (before != 0) changetype<Connection>(before).dirtyNext = c.dirtyNext;
+  else dirtyHead = c.dirtyNext;
+  if (dirtyTail == p) dirtyTail = before;
+  c.clear(C_DIRTY);
+  dirtyCount--;
+}

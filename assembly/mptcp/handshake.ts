@@ -1,0 +1,444 @@
+/**
+ * Opening: SYN, SYN/ACK and third ACK with MP_CAPABLE (RFC 8684 section 3.1) and MP_JOIN (3.2).
+ */
+import {
+  CLOSE_PROTOCOL,
+  CLOSE_REFUSED,
+  CONN_ESTABLISHED,
+  EVENT_ACCEPT,
+  EVENT_CONNECTED,
+  EVENT_ESTABLISHED,
+  EVENT_SUBFLOW_UP,
+  FALLBACK_ACK,
+  FALLBACK_OFF,
+  FALLBACK_SIMULTANEOUS,
+  FALLBACK_SYN,
+  FALLBACK_SYN_TIMEOUT,
+  MIB_AttemptFails,
+  MIB_MPCapableACKRX,
+  MIB_MPCapableFallbackACK,
+  MIB_MPCapableFallbackSYNACK,
+  MIB_MPCapableSYNACKRX,
+  MIB_MPCapableSYNTX,
+  MIB_MPCurrEstab,
+  MIB_MPFallbackTokenInit,
+  MIB_MPJoinAckHMacFailure,
+  MIB_MPJoinAckRx,
+  MIB_MPJoinSynAckBackupRx,
+  MIB_MPJoinSynAckHMacFailure,
+  MIB_MPJoinSynAckRx,
+  MIB_MPJoinSynTx,
+  MIB_SimultConnectFallback,
+  TCP_ESTABLISHED,
+  TCP_SYN_RCVD,
+} from '../abi';
+import { put16, put32 } from '../bytes';
+import { count } from '../counters';
+import { emit } from '../events';
+import { equal } from '../hmac';
+import {
+  cfgChecksum,
+  cfgSack,
+  cfgTimestamps,
+  cfgWindowScale,
+  initialSequence,
+  now,
+  random64,
+  timestampOffset,
+} from '../host';
+import { txRoom } from '../rings';
+import { seqLe } from '../seq';
+import { rttSample, tsNow } from '../tcp/rtt';
+import {
+  SF_ACK_NOW,
+  SF_BACKUP_LOCAL,
+  SF_BACKUP_REMOTE,
+  SF_JOIN,
+  SF_PLAIN_SYN,
+  SF_PRE_ESTABLISHED,
+  SF_SACK,
+  SF_SCALE,
+  SF_SEND_SYN,
+  SF_SYN_RETRANSMITTED,
+  SF_TIMESTAMPS,
+  Subflow,
+  TIMER_HANDSHAKE,
+} from '../tcp/subflow';
+import { startTimer, stopTimer } from '../tcp/timers';
+import {
+  ACK,
+  CAPABLE_CHECKSUM,
+  CAPABLE_DENY_JOIN,
+  CAPABLE_SHA256,
+  HAS_CAPABLE,
+  HAS_JOIN,
+  HAS_MPTCP,
+  HAS_MSS,
+  HAS_SACK_OK,
+  HAS_SCALE,
+  HAS_TS,
+  seg,
+  SYN,
+} from '../wire/segment';
+import { writeCapableSyn, writeCapableSynAck, writeJoinSyn, writeJoinSynAck } from '../wire/mptcp';
+import {
+  Connection,
+  C_CHECKSUM,
+  C_CLIENT,
+  C_DENY_JOIN,
+  C_ESTABLISHED,
+  C_MPTCP,
+  C_NO_INFINITE,
+  C_OPENED,
+  markDirty,
+  startSequences,
+} from './connection';
+import { failConnection, RST_MPTCP, sendReset, subflowFailed, NO_REASON } from './close';
+import { idsnOf, joinHmac, tokenOf } from './keys';
+import { chooseCongestionControl, leaveHalfOpen } from './lifecycle';
+import { begin, finishControl, optionAdded, optionPointer, segmentSize } from './packet';
+import { enterToken, findToken, removeToken } from './tables';
+
+const hmacOut = memory.data(32, 8);
+/** Draws before the stack gives up on a unique token (Linux' number). */
+const TOKEN_TRIES: u32 = 4;
+
+/** Draws a key whose token no other connection has. False: plain TCP it is. */
+export function drawKey(c: Connection): bool {
+  for (let i: u32 = 0; i < TOKEN_TRIES; i++) {
+    const key = random64();
+    const token = tokenOf(key);
+    if (token == 0 || key == 0 || findToken(token) != 0) continue;
+    c.localKey = key;
+    c.localToken = token;
+    if (enterToken(c)) return true;
+    break;
+  }
+  c.localToken = 0;
+  count(MIB_MPFallbackTokenInit);
+  return false;
+}
+
+/** Numbers and options that this side offers. */
+export function prepareSubflow(c: Connection, sf: Subflow): void {
+  sf.iss = initialSequence(
+    sf.localHigh,
+    sf.localLow,
+    sf.remoteHigh,
+    sf.remoteLow,
+    (sf.localPort << 16) | sf.remotePort,
+  );
+  sf.tsOffset = timestampOffset();
+  sf.sndUna = sf.iss;
+  sf.sndNxt = sf.iss + 1;
+  sf.highSeq = sf.iss;
+  // The scale serves the largest buffer that tuning may reach (RFC 7323 section 2.2).
+  let scale: u32 = 0;
+  while (scale < 14 && c.rcvMax >> scale > 65535) scale++;
+  sf.rcvScale = cfgWindowScale ? scale : 0;
+  sf.flags |=
+    (cfgTimestamps ? SF_TIMESTAMPS : 0) | (cfgSack ? SF_SACK : 0) | (cfgWindowScale ? SF_SCALE : 0);
+}
+
+// ---- SYN and SYN/ACK ----------------------------------------------------------------------------------------------
+
+/** MSS to announce: the path's, never less for options (RFC 6691). */
+function announcedMss(sf: Subflow): u32 {
+  return sf.mtu - (sf.family == 4 ? 40 : 60) - sf.overhead;
+}
+
+/** Options in the order of Linux: MSS, SACK permitted, timestamps, window scale. */
+function addSynOptions(sf: Subflow): void {
+  let at = optionPointer();
+  put32(at, 0x02040000 | announcedMss(sf));
+  at += 4;
+  if (sf.is(SF_TIMESTAMPS)) {
+    put32(at, sf.is(SF_SACK) ? 0x0402080a : 0x0101080a);
+    put32(at + 4, tsNow(sf));
+    put32(at + 8, sf.tsRecent);
+    at += 12;
+  } else if (sf.is(SF_SACK)) {
+    put32(at, 0x01010402);
+    at += 4;
+  }
+  if (sf.is(SF_SCALE)) {
+    put32(at, 0x01030300 | sf.rcvScale);
+    at += 4;
+  }
+  optionAdded(<u32>(at - optionPointer()));
+}
+
+/** Sends SYN or SYN/ACK, or notes that it has to go. */
+export function sendSyn(c: Connection, sf: Subflow): bool {
+  if (txRoom() == 0) {
+    sf.set(SF_SEND_SYN);
+    markDirty(c);
+    return false;
+  }
+  sf.clear(SF_SEND_SYN);
+  const answer = sf.state == TCP_SYN_RCVD;
+  begin(sf);
+  addSynOptions(sf);
+  if (c.is(C_MPTCP) && !sf.is(SF_PLAIN_SYN)) {
+    if (sf.is(SF_JOIN)) addJoin(c, sf, answer);
+    else addCapable(c, answer);
+  }
+  const window = min<u32>(c.rcvCap, 65535);
+  finishControl(sf, sf.iss, answer ? sf.rcvNxt : 0, answer ? SYN | ACK : SYN, window);
+  sf.rcvEdge = sf.rcvNxt + window;
+  sf.lastAck = sf.rcvNxt;
+  return true;
+}
+
+function addCapable(c: Connection, answer: bool): void {
+  const flags = CAPABLE_SHA256 | (cfgChecksum ? CAPABLE_CHECKSUM : 0);
+  if (answer) {
+    optionAdded(writeCapableSynAck(optionPointer(), flags, c.localKey));
+  } else {
+    optionAdded(writeCapableSyn(optionPointer(), flags));
+    count(MIB_MPCapableSYNTX);
+  }
+}
+
+function addJoin(c: Connection, sf: Subflow, answer: bool): void {
+  const backup = sf.is(SF_BACKUP_LOCAL);
+  if (answer) {
+    joinHmac(c.localKey, c.remoteKey, sf.localNonce, sf.remoteNonce, hmacOut);
+    optionAdded(writeJoinSynAck(optionPointer(), backup, sf.localId, hmacOut, sf.localNonce));
+  } else {
+    optionAdded(writeJoinSyn(optionPointer(), backup, sf.localId, c.remoteToken, sf.localNonce));
+    count(MIB_MPJoinSynTx);
+  }
+}
+
+/** Takes the options of the peer's SYN or SYN/ACK. */
+export function takeSynOptions(sf: Subflow): void {
+  sf.irs = seg.seq;
+  sf.rcvNxt = seg.seq + 1;
+  if (seg.has(HAS_MSS)) sf.peerMss = max<u32>(seg.mss, 88);
+  if (!seg.has(HAS_TS)) sf.clear(SF_TIMESTAMPS);
+  else if (sf.is(SF_TIMESTAMPS)) {
+    sf.tsRecent = seg.tsVal;
+    sf.tsRecentAt = now;
+  }
+  if (!seg.has(HAS_SACK_OK)) sf.clear(SF_SACK);
+  if (seg.has(HAS_SCALE) && sf.is(SF_SCALE)) {
+    sf.sndScale = seg.scale;
+  } else {
+    sf.clear(SF_SCALE);
+    sf.sndScale = 0;
+    sf.rcvScale = 0;
+  }
+  sf.sndWnd = seg.window;
+  sf.maxWnd = seg.window;
+  sf.sndWl1 = seg.seq;
+  sf.sndWl2 = seg.ack;
+}
+
+/** Both SYNs are acknowledged. */
+function established(c: Connection, sf: Subflow): void {
+  sf.state = TCP_ESTABLISHED;
+  sf.sndUna = sf.iss + 1;
+  sf.sndEdge = sf.sndUna + sf.sndWnd;
+  sf.rackFack = sf.sndUna;
+  sf.lastReceived = now;
+  sf.retries = 0;
+  sf.backoff = 0;
+  leaveHalfOpen(sf);
+  if (!sf.is(SF_SYN_RETRANSMITTED)) rttSample(sf, now - sf.lastSent);
+  sf.mss = segmentSize(c, sf);
+  sf.rcvMss = min<u32>(sf.mss, 536);
+  sf.usable = true;
+  chooseCongestionControl(c);
+  // RFC 6928 section 3: one segment after a lost SYN.
+  if (sf.is(SF_SYN_RETRANSMITTED)) sf.cwnd = 1;
+}
+
+/** What both keys make known. */
+function adoptKey(c: Connection, key: u64): void {
+  c.remoteKey = key;
+  c.remoteToken = tokenOf(key);
+  startSequences(c, idsnOf(c.localKey), idsnOf(key));
+}
+
+/** The peer proved to have our key: joins are possible in both directions. */
+export function fullyEstablished(c: Connection): void {
+  if (c.is(C_ESTABLISHED)) return;
+  c.set(C_ESTABLISHED);
+  count(MIB_MPCurrEstab);
+  if (c.is(C_OPENED)) emit(EVENT_ESTABLISHED, c.handle, 0, 0, 0, 0);
+}
+
+/** Plain TCP from the handshake on. */
+function startPlain(c: Connection, sf: Subflow, reason: i32): void {
+  c.clear(C_MPTCP);
+  c.fallback = reason;
+  removeToken(c);
+  startSequences(c, 0, 0);
+  c.rcvAnchorSeq = sf.irs + 1;
+  c.rcvAnchorDsn = 1;
+}
+
+// ---- the opener's side ------------------------------------------------------------------------------------------------
+
+/** A segment arrives in SYN-SENT (RFC 9293 section 3.10.7.3), its ACK and RST already checked. */
+export function synAckArrives(c: Connection, sf: Subflow): void {
+  takeSynOptions(sf);
+  stopTimer(sf);
+  if (sf.is(SF_JOIN)) {
+    joinAnswered(c, sf);
+    return;
+  }
+  const capable = c.is(C_MPTCP) && seg.has(HAS_CAPABLE);
+  if (capable) {
+    count(MIB_MPCapableSYNACKRX);
+    if (cfgChecksum || (seg.capFlags & CAPABLE_CHECKSUM) != 0) c.set(C_CHECKSUM);
+    if ((seg.capFlags & CAPABLE_DENY_JOIN) != 0) c.set(C_DENY_JOIN);
+    adoptKey(c, seg.capSenderKey);
+  } else {
+    if (c.is(C_MPTCP)) count(MIB_MPCapableFallbackSYNACK);
+    const reason: i32 = !c.is(C_MPTCP)
+      ? FALLBACK_OFF
+      : sf.is(SF_PLAIN_SYN)
+        ? FALLBACK_SYN_TIMEOUT
+        : FALLBACK_SYN;
+    startPlain(c, sf, reason);
+  }
+  established(c, sf);
+  c.state = CONN_ESTABLISHED;
+  c.wndEdge = c.dataUna + seg.window;
+  sf.set(SF_ACK_NOW);
+  emit(EVENT_CONNECTED, c.handle, sf.handle, capable ? 1 : 0, c.fallback, 0);
+  markDirty(c);
+}
+
+function joinAnswered(c: Connection, sf: Subflow): void {
+  if (!seg.has(HAS_JOIN) || !c.is(C_MPTCP)) {
+    sf.sndNxt = sf.iss + 1;
+    sendReset(c, sf, RST_MPTCP, false, false);
+    subflowFailed(c, sf, CLOSE_PROTOCOL, NO_REASON, false);
+    return;
+  }
+  count(MIB_MPJoinSynAckRx);
+  sf.remoteNonce = seg.joinNonce;
+  sf.remoteId = <u8>seg.joinId;
+  joinHmac(c.remoteKey, c.localKey, sf.remoteNonce, sf.localNonce, hmacOut);
+  if (!equal(hmacOut, seg.joinHmac, 8)) {
+    count(MIB_MPJoinSynAckHMacFailure);
+    sendReset(c, sf, RST_MPTCP, false, false);
+    subflowFailed(c, sf, CLOSE_PROTOCOL, NO_REASON, false);
+    return;
+  }
+  if (seg.joinBackup) {
+    count(MIB_MPJoinSynAckBackupRx);
+    sf.set(SF_BACKUP_REMOTE);
+  }
+  established(c, sf);
+  // Nothing but the third ACK until the fourth packet has come (RFC 8684 section 3.2).
+  sf.set(SF_PRE_ESTABLISHED | SF_ACK_NOW);
+  startTimer(sf, TIMER_HANDSHAKE, sf.rto);
+  markDirty(c);
+}
+
+/** The fourth packet of a join arrived. */
+export function joinConfirmed(c: Connection, sf: Subflow): void {
+  sf.clear(SF_PRE_ESTABLISHED);
+  stopTimer(sf);
+  joined(c, sf);
+}
+
+function joined(c: Connection, sf: Subflow): void {
+  c.closeAt = Infinity;
+  c.set(C_NO_INFINITE);
+  emit(EVENT_SUBFLOW_UP, c.handle, sf.handle, sf.localId, sf.remoteId, 0);
+  markDirty(c);
+}
+
+/** SYN without ACK in SYN-SENT: both sides opened at once (RFC 9293 section 3.5, figure 7). */
+export function simultaneousOpen(c: Connection, sf: Subflow): void {
+  takeSynOptions(sf);
+  if (c.is(C_MPTCP)) {
+    count(MIB_SimultConnectFallback);
+    c.clear(C_MPTCP);
+    c.fallback = FALLBACK_SIMULTANEOUS;
+    removeToken(c);
+  }
+  sf.state = TCP_SYN_RCVD;
+  sendSyn(c, sf);
+}
+
+// ---- the answering side -------------------------------------------------------------------------------------------------
+
+/**
+ * A segment with a valid ACK arrives in SYN-RECEIVED. True: go on with it as ESTABLISHED; false: it was dealt
+ * with or dropped.
+ */
+export function handshakeAckArrives(c: Connection, sf: Subflow): bool {
+  if (sf.is(SF_JOIN)) return joinAckArrives(c, sf);
+  if (c.is(C_MPTCP)) {
+    const proof = seg.has(HAS_CAPABLE) && seg.capLength >= 20 && seg.capReceiverKey == c.localKey;
+    if (proof) {
+      count(MIB_MPCapableACKRX);
+      if ((seg.capFlags & CAPABLE_DENY_JOIN) != 0) c.set(C_DENY_JOIN);
+      adoptKey(c, seg.capSenderKey);
+    } else {
+      // Data that overtook the third ACK proves nothing yet; the opener repeats MP_CAPABLE with its first octet.
+      if (!seqLe(seg.seq, sf.rcvNxt) && seg.has(HAS_MPTCP)) return false;
+      count(MIB_MPCapableFallbackACK);
+      startPlain(c, sf, FALLBACK_ACK);
+    }
+  } else {
+    startPlain(c, sf, c.fallback != 0 ? c.fallback : FALLBACK_SYN);
+  }
+  takeScaledWindow(sf);
+  stopTimer(sf);
+  established(c, sf);
+  c.state = CONN_ESTABLISHED;
+  c.wndEdge = c.dataUna + sf.sndWnd;
+  if (c.is(C_CLIENT)) {
+    // Simultaneous open: this side asked for the connection.
+    emit(EVENT_CONNECTED, c.handle, sf.handle, 0, c.fallback, 0);
+    return true;
+  }
+  c.set(C_OPENED);
+  emit(EVENT_ACCEPT, c.handle, sf.handle, sf.localPort, c.is(C_MPTCP) ? 1 : 0, c.fallback);
+  if (c.is(C_MPTCP)) fullyEstablished(c);
+  return true;
+}
+
+/** The first window with scaling. */
+function takeScaledWindow(sf: Subflow): void {
+  sf.sndWnd = seg.window << sf.sndScale;
+  sf.maxWnd = max(sf.maxWnd, sf.sndWnd);
+  sf.sndWl1 = seg.seq;
+  sf.sndWl2 = seg.ack;
+}
+
+function joinAckArrives(c: Connection, sf: Subflow): bool {
+  if (!c.is(C_MPTCP) || !seg.has(HAS_JOIN)) {
+    // Anything else before the proof is no part of this handshake.
+    sendReset(c, sf, RST_MPTCP, false, false);
+    subflowFailed(c, sf, CLOSE_PROTOCOL, NO_REASON, false);
+    return false;
+  }
+  count(MIB_MPJoinAckRx);
+  joinHmac(c.remoteKey, c.localKey, sf.remoteNonce, sf.localNonce, hmacOut);
+  if (!equal(hmacOut, seg.joinHmac, 20)) {
+    count(MIB_MPJoinAckHMacFailure);
+    sendReset(c, sf, RST_MPTCP, false, false);
+    subflowFailed(c, sf, CLOSE_PROTOCOL, NO_REASON, false);
+    return false;
+  }
+  takeScaledWindow(sf);
+  stopTimer(sf);
+  established(c, sf);
+  joined(c, sf);
+  return true;
+}
+
+/** The handshake of an opener's subflow failed: refused or timed out. */
+export function openFailed(c: Connection, sf: Subflow, reason: i32, rstReason: u32, transient: bool): void {
+  count(MIB_AttemptFails);
+  if (sf.is(SF_JOIN)) subflowFailed(c, sf, reason, rstReason, transient);
+  else failConnection(c, reason == CLOSE_PROTOCOL ? CLOSE_REFUSED : reason, NO_REASON, false);
+}

@@ -1,0 +1,375 @@
+/**
+ * A segment for a known subflow: the checks of RFC 9293 section 3.10.7 in their order, those of RFC 5961 and
+ * 7323, and then the TCP part and the Multipath part of what it carries.
+ */
+import {
+  CLOSE_REFUSED,
+  CLOSE_RESET,
+  MIB_MPRstRx,
+  MIB_PAWSEstab,
+  MIB_SubflowRecover,
+  MIB_TCPACKSkippedChallenge,
+  MIB_TCPChallengeACK,
+  MIB_TCPDSACKOldSent,
+  MIB_TCPOFOQueue,
+  MIB_TCPSYNChallenge,
+  MIB_TWRecycled,
+  TCP_CLOSE_WAIT,
+  TCP_CLOSING,
+  TCP_ESTABLISHED,
+  TCP_FIN_WAIT_1,
+  TCP_FIN_WAIT_2,
+  TCP_LAST_ACK,
+  TCP_SYN_RCVD,
+  TCP_SYN_SENT,
+  TCP_TIME_WAIT,
+} from '../abi';
+import { count } from '../counters';
+import { cfgTimeWait, now } from '../host';
+import { ackAcceptable, ackAdvanced, ackFin, ackReorderWait, takeAck } from '../tcp/ack';
+import { rangesAdd } from '../tcp/ranges';
+import {
+  SF_ACK_NOW,
+  SF_FIN_KNOWN,
+  SF_FIN_QUEUED,
+  SF_FIN_RECEIVED,
+  SF_PASSIVE,
+  SF_PRE_ESTABLISHED,
+  SF_STALE,
+  SF_TIMESTAMPS,
+  Subflow,
+  TIMER_END,
+} from '../tcp/subflow';
+import { scheduleRetransmission, startDelack, startTimer } from '../tcp/timers';
+import { seqDiff, seqGe, seqGt, seqLe, seqLt } from '../seq';
+import {
+  ACK,
+  FIN,
+  HAS_ADD_ADDR,
+  HAS_DSS,
+  HAS_FASTCLOSE,
+  HAS_JOIN,
+  HAS_MPTCP,
+  HAS_RM_ADDR,
+  HAS_PRIO,
+  HAS_FAIL,
+  HAS_TCPRST,
+  HAS_TS,
+  RST,
+  seg,
+  SYN,
+} from '../wire/segment';
+import {
+  closedNormally,
+  enterTimeWait,
+  finAcked,
+  NO_REASON,
+  sendReset,
+  subflowFailed,
+} from './close';
+import { Connection, C_MPTCP, markDirty } from './connection';
+import { handshakeAckArrives, joinConfirmed, openFailed, sendSyn, simultaneousOpen, synAckArrives } from './handshake';
+import { freeSubflow } from './lifecycle';
+import { sendAck, sendBareAck } from './packet';
+import {
+  DROPPED,
+  GONE,
+  openerFallsBack,
+  plainFin,
+  settle,
+  takeData,
+  takeDataAck,
+  takeMapping,
+} from './receive';
+import { fastclosed, takeSignals } from './signal';
+
+const CHALLENGES_PER_SECOND: u32 = 10;
+const TWENTY_FOUR_DAYS: f64 = 24 * 86400e6;
+const SIGNALS: u32 = HAS_ADD_ADDR | HAS_RM_ADDR | HAS_PRIO | HAS_FAIL | HAS_FASTCLOSE;
+
+/** What the caller has to do with a segment that this subflow cannot use. */
+export const DONE: i32 = 0;
+/** Answer with RST as if no subflow existed. */
+export const REFUSE: i32 = 1;
+/** The subflow was a TIME-WAIT and made room: treat the SYN as new. */
+export const AGAIN: i32 = 2;
+
+export function segmentArrives(sf: Subflow): i32 {
+  if (sf.state == TCP_TIME_WAIT) return timeWaitArrives(sf);
+  const c = changetype<Connection>(sf.conn);
+  if (sf.state == TCP_SYN_SENT) return synSentArrives(c, sf);
+  if (!checksPassed(c, sf)) return DONE;
+
+  if (sf.state == TCP_SYN_RCVD) {
+    if (!seqLe(seg.ack, sf.sndNxt) || !seqGt(seg.ack, sf.sndUna)) return REFUSE;
+    if (!handshakeAckArrives(c, sf)) return DONE;
+  } else if (!ackAcceptable(sf)) {
+    challenge(sf);
+    return DONE;
+  }
+  established(c, sf);
+  return DONE;
+}
+
+// ---- before the connection is synchronised ----------------------------------------------------------------------------
+
+function synSentArrives(c: Connection, sf: Subflow): i32 {
+  const flags = seg.flags;
+  if ((flags & ACK) != 0 && seg.ack != sf.iss + 1) return (flags & RST) != 0 ? DONE : REFUSE;
+  if ((flags & RST) != 0) {
+    if ((flags & ACK) != 0) openFailed(c, sf, CLOSE_REFUSED, resetReason(), resetTransient());
+    return DONE;
+  }
+  if ((flags & SYN) == 0) return DONE;
+  if ((flags & ACK) != 0) synAckArrives(c, sf);
+  else simultaneousOpen(c, sf);
+  return DONE;
+}
+
+function resetReason(): u32 {
+  return seg.has(HAS_TCPRST) ? seg.rstReason : NO_REASON;
+}
+
+function resetTransient(): bool {
+  return seg.has(HAS_TCPRST) && (seg.rstFlags & 1) != 0;
+}
+
+// ---- checks of a synchronised subflow ------------------------------------------------------------------------------------
+
+/** False: the segment ends here. */
+function checksPassed(c: Connection, sf: Subflow): bool {
+  const flags = seg.flags;
+  if (sf.is(SF_TIMESTAMPS) && seg.has(HAS_TS) && (flags & RST) == 0 && oldTimestamp(sf)) {
+    count(MIB_PAWSEstab);
+    answerOld(c, sf);
+    return false;
+  }
+  if (!inWindow(sf)) {
+    if ((flags & RST) != 0) return false;
+    if (sf.state == TCP_SYN_RCVD && (flags & SYN) != 0 && seg.seq == sf.irs) sendSyn(c, sf);
+    else answerOld(c, sf);
+    return false;
+  }
+  if ((flags & RST) != 0) {
+    resetArrives(c, sf);
+    return false;
+  }
+  if ((flags & SYN) != 0) {
+    count(MIB_TCPSYNChallenge);
+    challenge(sf);
+    return false;
+  }
+  if ((flags & ACK) == 0) return false;
+  // RFC 7323 section 4.3: remember the timestamp of the segment that covers what was acknowledged last.
+  if (seg.has(HAS_TS) && seqLe(seg.seq, sf.lastAck) && seqGe(seg.tsVal, sf.tsRecent)) {
+    sf.tsRecent = seg.tsVal;
+    sf.tsRecentAt = now;
+  }
+  return true;
+}
+
+/** PAWS (RFC 7323 section 5.3). */
+function oldTimestamp(sf: Subflow): bool {
+  return seqLt(seg.tsVal, sf.tsRecent) && now - sf.tsRecentAt < TWENTY_FOUR_DAYS;
+}
+
+/** Some octet of the segment, or the segment itself when it is empty, lies in the receive window. */
+function inWindow(sf: Subflow): bool {
+  const edge = seqGt(sf.rcvEdge, sf.rcvNxt) ? sf.rcvEdge : sf.rcvNxt;
+  return seqGe(seg.end, sf.rcvNxt) ? seqLe(seg.seq, edge) : seg.length != 0 && seqGe(seg.end, sf.lastAck);
+}
+
+/** An unacceptable segment is answered by an ACK (RFC 9293 section 3.10.7.4); old data with a D-SACK. */
+function answerOld(c: Connection, sf: Subflow): void {
+  if (seg.length != 0 && seqLe(seg.end, sf.rcvNxt)) {
+    sf.dsackStart = seg.seq;
+    sf.dsackEnd = seg.end;
+    sf.hasDsack = true;
+    count(MIB_TCPDSACKOldSent);
+  }
+  // The repeated third ACK of a join wants its fourth packet.
+  if (seg.has(HAS_JOIN) || allowed(sf)) {
+    sf.set(SF_ACK_NOW);
+    markDirty(c);
+  }
+}
+
+/** RFC 5961 section 7: challenge ACKs are rationed, so that nobody counts with them. */
+function allowed(sf: Subflow): bool {
+  if (now - sf.challengeAt >= 1e6) {
+    sf.challengeAt = now;
+    sf.challengeLeft = CHALLENGES_PER_SECOND;
+  }
+  if (sf.challengeLeft == 0) {
+    count(MIB_TCPACKSkippedChallenge);
+    return false;
+  }
+  sf.challengeLeft--;
+  return true;
+}
+
+function challenge(sf: Subflow): void {
+  if (!allowed(sf)) return;
+  count(MIB_TCPChallengeACK);
+  sf.set(SF_ACK_NOW);
+  markDirty(changetype<Connection>(sf.conn));
+}
+
+/** RFC 5961 section 3: only the exact sequence number resets. */
+function resetArrives(c: Connection, sf: Subflow): void {
+  if (seg.seq != sf.rcvNxt) {
+    challenge(sf);
+    return;
+  }
+  if (seg.has(HAS_TCPRST)) count(MIB_MPRstRx);
+  if (c.is(C_MPTCP) && seg.has(HAS_FASTCLOSE) && seg.fastcloseKey == c.localKey) {
+    fastclosed(c);
+    return;
+  }
+  if (sf.state == TCP_SYN_RCVD && !sf.is(SF_PASSIVE)) openFailed(c, sf, CLOSE_REFUSED, resetReason(), resetTransient());
+  else subflowFailed(c, sf, CLOSE_RESET, resetReason(), resetTransient());
+}
+
+// ---- the established part ---------------------------------------------------------------------------------------------------
+
+function established(c: Connection, sf: Subflow): void {
+  sf.lastReceived = now;
+  if (sf.is(SF_PRE_ESTABLISHED)) joinConfirmed(c, sf);
+  const stale = sf.is(SF_STALE);
+  takeAck(sf, (seg.options & SIGNALS) != 0);
+  if (stale && !sf.is(SF_STALE)) count(MIB_SubflowRecover);
+  if (ackAdvanced || ackReorderWait > 0) scheduleRetransmission(sf, ackAdvanced, ackReorderWait);
+  if (sf.lostOut != 0 || ackAdvanced) markDirty(c);
+  const acked = ackAdvanced && seqGt(seg.ack, sf.iss + 1);
+  if (!openerFallsBack(c, sf, acked)) {
+    if (c.is(C_MPTCP) && (seg.options & SIGNALS) != 0 && !takeSignals(c, sf)) return;
+  }
+  takeDataAck(c, sf);
+  if (ackFin && !finArrivedAtPeer(c, sf)) return;
+  payload(c, sf);
+}
+
+/** Our FIN is acknowledged. False: the subflow is gone. */
+function finArrivedAtPeer(c: Connection, sf: Subflow): bool {
+  const plain = !c.is(C_MPTCP);
+  const state = sf.state;
+  if (plain) finAcked(c);
+  if (state == TCP_FIN_WAIT_1) {
+    sf.state = TCP_FIN_WAIT_2;
+    // A peer that never closes must not hold the record for ever once the data level is done.
+    if (!plain) startTimer(sf, TIMER_END, cfgTimeWait);
+  } else if (state == TCP_CLOSING) {
+    enterTimeWait(c, sf);
+    return false;
+  } else if (state == TCP_LAST_ACK) {
+    closedNormally(c, sf);
+    return false;
+  }
+  return true;
+}
+
+function payload(c: Connection, sf: Subflow): void {
+  const multipath = c.is(C_MPTCP);
+  if (multipath && (seg.options & HAS_MPTCP) != 0) {
+    if (takeMapping(c, sf) == GONE) return;
+  }
+  const receiving = sf.state == TCP_ESTABLISHED || sf.state == TCP_FIN_WAIT_1 || sf.state == TCP_FIN_WAIT_2;
+  if (seg.length != 0) {
+    if (!receiving) {
+      sf.set(SF_ACK_NOW);
+      markDirty(c);
+      return;
+    }
+    const before = sf.rcvNxt;
+    const holes = sf.oooCount;
+    const result = takeData(c, sf);
+    if (result == GONE) return;
+    acknowledge(c, sf, before, holes, result == DROPPED);
+    if (result == DROPPED && !seqLe(seg.end, sf.rcvNxt)) return; // not taken: its FIN does not count either
+  } else if (multipath && seg.has(HAS_DSS)) {
+    // A mapping may come after the octets that it is for.
+    if (settle(c, sf) == GONE) return;
+  }
+  if ((seg.flags & FIN) != 0 && !sf.is(SF_FIN_KNOWN)) {
+    sf.set(SF_FIN_KNOWN);
+    sf.finAt = seg.seq + seg.length;
+    if (sf.finAt != sf.rcvNxt) rangesAdd(sf, sf.finAt, sf.finAt + 1);
+  }
+  if (sf.is(SF_FIN_KNOWN) && !sf.is(SF_FIN_RECEIVED) && seqGe(sf.rcvNxt, sf.finAt)) finArrives(c, sf);
+}
+
+/** When and how the data in hand is acknowledged (RFC 9293 section 3.8.6.3, RFC 5681 section 4.2). */
+function acknowledge(c: Connection, sf: Subflow, before: u32, holes: u32, dropped: bool): void {
+  markDirty(c);
+  if (dropped) {
+    if (seqLe(seg.end, before)) answerDuplicate(sf);
+    sf.set(SF_ACK_NOW);
+    return;
+  }
+  if (seg.length > sf.rcvMss) sf.rcvMss = min(seg.length, sf.mss);
+  if (sf.rcvNxt == before) {
+    // Out of order: each one is told at once, for the sender counts them.
+    count(MIB_TCPOFOQueue);
+    if (!sendAck(c, sf)) sf.set(SF_ACK_NOW);
+    return;
+  }
+  sf.ackPending += (<u32>seqDiff(sf.rcvNxt, before) + sf.rcvMss - 1) / sf.rcvMss;
+  if (holes != 0 || sf.quickAcks != 0 || sf.ackPending >= 2) sf.set(SF_ACK_NOW);
+  else startDelack(sf);
+}
+
+function answerDuplicate(sf: Subflow): void {
+  sf.dsackStart = seg.seq;
+  sf.dsackEnd = seg.end;
+  sf.hasDsack = true;
+  count(MIB_TCPDSACKOldSent);
+}
+
+/** The peer's FIN is in order. */
+function finArrives(c: Connection, sf: Subflow): void {
+  sf.set(SF_FIN_RECEIVED | SF_ACK_NOW);
+  if (sf.rcvNxt == sf.finAt) sf.rcvNxt++;
+  markDirty(c);
+  plainFin(c);
+  switch (sf.state) {
+    case TCP_ESTABLISHED:
+      sf.state = TCP_CLOSE_WAIT;
+      // Without DATA_FIN only this subflow ends (RFC 8684 section 3.3.3); ours follows.
+      if (c.is(C_MPTCP)) sf.set(SF_FIN_QUEUED);
+      break;
+    case TCP_FIN_WAIT_1:
+      sf.state = TCP_CLOSING;
+      break;
+    case TCP_FIN_WAIT_2:
+      if (!sendAck(c, sf)) sendBareAck(sf);
+      enterTimeWait(c, sf);
+      break;
+  }
+}
+
+// ---- TIME-WAIT ----------------------------------------------------------------------------------------------------------------
+
+/** RFC 9293 section 3.10.7.4 and RFC 6191: a new SYN may take over; RST is ignored (RFC 1337). */
+function timeWaitArrives(sf: Subflow): i32 {
+  const flags = seg.flags;
+  if ((flags & RST) != 0) return DONE;
+  if ((flags & (SYN | ACK)) == SYN) {
+    const newer = sf.is(SF_TIMESTAMPS) && seg.has(HAS_TS) ? seqGt(seg.tsVal, sf.tsRecent) : seqGt(seg.seq, sf.rcvNxt);
+    if (newer) {
+      count(MIB_TWRecycled);
+      freeSubflow(sf);
+      return AGAIN;
+    }
+  }
+  if (seg.length != 0 || (flags & (FIN | SYN)) != 0) {
+    sendBareAck(sf);
+    startTimer(sf, TIMER_END, cfgTimeWait);
+  }
+  return DONE;
+}
+
+/** Ends a subflow at the path manager's wish, with a reset that says why. */
+export function resetSubflow(c: Connection, sf: Subflow, closeReason: i32, rstReason: u32, transient: bool): void {
+  if (sf.synchronized || sf.state == TCP_SYN_RCVD) sendReset(c, sf, rstReason, transient, false);
+  subflowFailed(c, sf, closeReason, NO_REASON, transient);
+}

@@ -1,0 +1,360 @@
+/**
+ * Building packets: which options a packet carries, the window it advertises, the checksum. Every function
+ * returns false when the transmit ring is full; the caller keeps its reason to send and tries again.
+ */
+import { MIB_MPFailTx, MIB_MPPrioTx, MIB_OutSegs } from '../abi';
+import { put16, put32 } from '../bytes';
+import { checksum, dssChecksum, pseudo4, pseudo6, sum16, swap16 } from '../checksum';
+import { count } from '../counters';
+import { dsnGt, dsnMax } from '../dsn';
+import { now } from '../host';
+import { pathNeedsChecksum } from '../paths';
+import { txHeader, txPayload, txPush, txRoom, txSlot } from '../rings';
+import { seqMax } from '../seq';
+import { blockEnd, blockStart } from '../tcp/ranges';
+import { Rec, REC_CAPABLE, REC_DATA_FIN, REC_FIN, REC_PSH } from '../tcp/records';
+import { tsNow } from '../tcp/rtt';
+import {
+  SF_ACK_NOW,
+  SF_SACK,
+  SF_SEND_FAIL,
+  SF_SEND_PRIO,
+  SF_BACKUP_LOCAL,
+  SF_PRE_ESTABLISHED,
+  SF_TIMESTAMPS,
+  Subflow,
+} from '../tcp/subflow';
+import { finishIp, writeIp } from '../wire/ip';
+import {
+  dssLength,
+  writeCapableAck,
+  writeCapableData,
+  writeDss,
+  writeFail,
+  writeJoinAck,
+  writePrio,
+} from '../wire/mptcp';
+import { ACK, DSS_ACK, DSS_ACK8, DSS_DSN8, DSS_FIN, DSS_MAP, FIN, PSH } from '../wire/segment';
+import { TCP_CHECKSUM_AT, TCP_HEADER, writeTcp, writeTimestamps } from '../wire/tcp';
+import {
+  capableFlags,
+  Connection,
+  C_CHECKSUM,
+  C_CLIENT,
+  C_DACK8,
+  C_ESTABLISHED,
+  C_FIN_ACKED,
+  C_FIN_SENT,
+  C_MPTCP,
+} from './connection';
+import { joinHmac } from './keys';
+import { receiveEdge } from './reassembly';
+import { sendAttach } from './send-ring';
+
+const MAX_OPTIONS: u32 = 40;
+const hmacOut = memory.data(32, 8);
+
+// ---- the frame of every packet ----------------------------------------------------------------------------------
+
+let slot: usize = 0;
+let ipAt: usize = 0;
+let tcpAt: usize = 0;
+/** Where the next option goes. */
+let optAt: usize = 0;
+
+/** Starts a packet in the next free descriptor. */
+export function begin(sf: Subflow): usize {
+  slot = txSlot(sf.path);
+  ipAt = txHeader(slot);
+  const n = writeIp(ipAt, sf.family, sf.localHigh, sf.localLow, sf.remoteHigh, sf.remoteLow, sf.ipId++);
+  tcpAt = ipAt + n;
+  optAt = tcpAt + TCP_HEADER;
+  return optAt;
+}
+
+/** Moves the option pointer after something was written there. */
+@inline
+function added(octets: u32): void {
+  optAt += octets;
+}
+
+@inline
+function roomForOptions(): u32 {
+  return MAX_OPTIONS - <u32>(optAt - tcpAt - TCP_HEADER);
+}
+
+/**
+ * Ends the packet: TCP header, lengths, checksum. `payloadSum` is the partial sum of the `length` payload octets
+ * (only needed where the path wants a checksum).
+ */
+export function finish(
+  sf: Subflow,
+  end: usize,
+  seq: u32,
+  ack: u32,
+  flags: u32,
+  window: u32,
+  length: u32,
+  payloadSum: u64,
+): void {
+  const optionLength = <u32>(end - tcpAt - TCP_HEADER);
+  writeTcp(tcpAt, sf.localPort, sf.remotePort, seq, ack, flags, window, optionLength);
+  const headerLength = TCP_HEADER + optionLength;
+  const total = headerLength + length;
+  finishIp(ipAt, sf.family, total);
+  if (pathNeedsChecksum(sf.path)) {
+    const pseudo =
+      sf.family == 4 ? pseudo4(ipAt + 12, ipAt + 16, total) : pseudo6(ipAt + 8, ipAt + 24, total);
+    put16(tcpAt + TCP_CHECKSUM_AT, checksum(sum16(tcpAt, headerLength, pseudo + payloadSum)));
+  }
+  txPush(slot, <u32>(tcpAt - ipAt) + headerLength);
+  count(MIB_OutSegs);
+  sf.lastSent = now;
+}
+
+// ---- window -------------------------------------------------------------------------------------------------------
+
+/**
+ * The window field: offset from DATA_ACK to the right edge shared by all subflows (RFC 8684 section 3.3.4). The
+ * edge moves by a worthwhile step or not at all (RFC 9293 section 3.8.6.2.2), and never back.
+ */
+function windowField(c: Connection, sf: Subflow): u32 {
+  let edge = receiveEdge(c);
+  if (!dsnGt(edge, c.advEdge) || <u64>(edge - c.advEdge) < <u64>min<u32>(c.rcvCap / 2, sf.mss)) edge = c.advEdge;
+  const free: u64 = dsnGt(edge, c.rcvNxt) ? edge - c.rcvNxt : 0;
+  const field = <u32>min<u64>(free >> sf.rcvScale, 65535);
+  const offered = field << sf.rcvScale;
+  c.advEdge = dsnMax(c.advEdge, c.rcvNxt + offered);
+  sf.rcvEdge = seqMax(sf.rcvEdge, sf.rcvNxt + offered);
+  return field;
+}
+
+/** How far the edge could move now, octets. */
+export function windowGain(c: Connection): u64 {
+  const edge = receiveEdge(c);
+  return dsnGt(edge, c.advEdge) ? edge - c.advEdge : 0;
+}
+
+// ---- options ------------------------------------------------------------------------------------------------------
+
+function addTimestamps(sf: Subflow): void {
+  if (!sf.is(SF_TIMESTAMPS)) return;
+  writeTimestamps(optAt, tsNow(sf), sf.tsRecent);
+  added(12);
+}
+
+/** As many SACK blocks as fit, a D-SACK first (RFC 2018, 2883). */
+function addSack(sf: Subflow): void {
+  if (!sf.is(SF_SACK) || (sf.sackCount == 0 && !sf.hasDsack)) return;
+  const room = roomForOptions();
+  if (room < 12) return;
+  const blocks = (room - 4) / 8;
+  let at = optAt + 4;
+  let n: u32 = 0;
+  if (sf.hasDsack) {
+    put32(at, sf.dsackStart);
+    put32(at + 4, sf.dsackEnd);
+    at += 8;
+    n++;
+    sf.hasDsack = false;
+  }
+  for (let i: u32 = 0; i < sf.sackCount && n < blocks; i++, n++) {
+    put32(at, blockStart(sf, i));
+    put32(at + 4, blockEnd(sf, i));
+    at += 8;
+  }
+  put32(optAt, 0x01010500 | (2 + 8 * n));
+  optAt = at;
+}
+
+@inline
+function ackFlagsOf(c: Connection): u32 {
+  return c.is(C_DACK8) ? DSS_ACK | DSS_ACK8 : DSS_ACK;
+}
+
+/** Octets that a data segment's options take at most now: what the segment size has to leave free. */
+export function dataOptionLength(c: Connection, sf: Subflow): u32 {
+  let n: u32 = sf.is(SF_TIMESTAMPS) ? 12 : 0;
+  if (c.is(C_MPTCP)) {
+    const dss = dssLength(ackFlagsOf(c) | DSS_MAP | DSS_DSN8) + 2;
+    // The first data of the opener carries MP_CAPABLE, 24 octets.
+    n += c.is(C_ESTABLISHED) ? dss : max<u32>(dss, 24);
+  }
+  return n;
+}
+
+/** Largest payload of a segment, octets. */
+export function segmentSize(c: Connection, sf: Subflow): u32 {
+  const header: u32 = (sf.family == 4 ? 40 : 60) + sf.overhead;
+  return min<u32>(sf.peerMss, sf.mtu - header) - dataOptionLength(c, sf);
+}
+
+// ---- data -----------------------------------------------------------------------------------------------------------
+
+/** Partial sum of a record's payload part [offset, offset + length), as attached to the open packet. */
+function payloadSumOf(c: Connection, r: Rec, offset: u32, length: u32): u64 {
+  if (r.data != 0) return sum16(r.data + offset, length, 0);
+  const from = <u32>(r.dsn + offset) & (c.sndCap - 1);
+  const first = min<u32>(length, c.sndCap - from);
+  const sum = sum16(c.snd + from, first, 0);
+  if (first == length) return sum;
+  const rest = sum16(c.snd, length - first, 0);
+  return sum + ((first & 1) != 0 ? swap16(rest) : rest);
+}
+
+/** Sends a record, for the first time or again; in pieces when the path's segment size has shrunk. */
+export function sendRecord(c: Connection, sf: Subflow, r: Rec): bool {
+  const most = segmentSize(c, sf);
+  const pieces: u32 = r.length <= most ? 1 : (r.length + most - 1) / most;
+  if (txRoom() < pieces) return false;
+  let offset: u32 = 0;
+  do {
+    const n = min<u32>(most, r.length - offset);
+    sendPiece(c, sf, r, offset, n);
+    offset += n;
+  } while (offset < r.length);
+  return true;
+}
+
+function sendPiece(c: Connection, sf: Subflow, r: Rec, offset: u32, length: u32): void {
+  begin(sf);
+  if (r.data != 0) txPayload(slot, changetype<usize>(c), r.data + offset, length, 0, 0);
+  else if (length != 0) sendAttach(c, slot, r.dsn + offset, length);
+  addTimestamps(sf);
+  let sum: u64 = 0;
+  if (length != 0 && (pathNeedsChecksum(sf.path) || (c.is(C_CHECKSUM) && c.is(C_MPTCP)))) {
+    sum = payloadSumOf(c, r, offset, length);
+  }
+  if (c.is(C_MPTCP)) addMapping(c, sf, r, sum);
+  else addSack(sf);
+  const last = offset + length == r.length;
+  let flags = ACK;
+  if (last && r.is(REC_PSH)) flags |= PSH;
+  if (last && r.is(REC_FIN)) flags |= FIN;
+  finish(sf, optAt, r.seq + offset, sf.rcvNxt, flags, windowField(c, sf), length, sum);
+  ackSent(sf);
+}
+
+/** The mapping of a record: MP_CAPABLE with the first data, DSS otherwise, DSS without mapping for a bare FIN. */
+function addMapping(c: Connection, sf: Subflow, r: Rec, payloadSum: u64): void {
+  if (r.mapLength == 0) {
+    added(writeDss(optAt, ackFlagsOf(c), c.rcvNxt, 0, 0, 0, -1));
+    return;
+  }
+  const ssn = sf.ssnOut(r.seq - r.mapOffset);
+  const dsn = r.dsn - r.mapOffset;
+  const dataLength = r.mapLength + (r.is(REC_DATA_FIN) ? 1 : 0);
+  if (c.is(C_CHECKSUM) && r.checksum < 0) {
+    r.checksum = dssChecksum(dsn, ssn, <u16>dataLength, payloadSum);
+  }
+  const sum = c.is(C_CHECKSUM) ? r.checksum : -1;
+  if (r.is(REC_CAPABLE) && !c.is(C_ESTABLISHED)) {
+    added(writeCapableData(optAt, capableFlags(c), c.localKey, c.remoteKey, r.mapLength, sum));
+    return;
+  }
+  const flags = ackFlagsOf(c) | DSS_MAP | DSS_DSN8 | (r.is(REC_DATA_FIN) ? DSS_FIN : 0);
+  added(writeDss(optAt, flags, c.rcvNxt, dsn, ssn, dataLength, sum));
+}
+
+// ---- pure acknowledgements ----------------------------------------------------------------------------------------------
+
+/** Books that an acknowledgement left. */
+function ackSent(sf: Subflow): void {
+  sf.clear(SF_ACK_NOW);
+  sf.ackPending = 0;
+  sf.delackAt = Infinity;
+  sf.lastAck = sf.rcvNxt;
+  if (sf.quickAcks != 0) sf.quickAcks--;
+}
+
+/** An ACK with everything that this moment calls for: handshake proof, DSS, DATA_FIN, MP_FAIL, MP_PRIO, SACK. */
+export function sendAck(c: Connection, sf: Subflow): bool {
+  if (txRoom() == 0) return false;
+  begin(sf);
+  addTimestamps(sf);
+  if (c.is(C_MPTCP)) {
+    if (sf.is(SF_PRE_ESTABLISHED)) {
+      joinHmac(c.localKey, c.remoteKey, sf.localNonce, sf.remoteNonce, hmacOut);
+      added(writeJoinAck(optAt, hmacOut));
+    } else if (c.is(C_CLIENT) && !c.is(C_ESTABLISHED) && sf.sndNxt == sf.iss + 1) {
+      added(writeCapableAck(optAt, capableFlags(c), c.localKey, c.remoteKey));
+    } else {
+      addAckDss(c, sf);
+    }
+  }
+  addSack(sf);
+  finish(sf, optAt, sf.sndNxt, sf.rcvNxt, ACK, windowField(c, sf), 0, 0);
+  ackSent(sf);
+  return true;
+}
+
+function addAckDss(c: Connection, sf: Subflow): void {
+  if (c.is(C_FIN_SENT) && !c.is(C_FIN_ACKED)) {
+    // A DATA_FIN of its own has no subflow sequence number (RFC 8684 section 3.3.3).
+    const sum = c.is(C_CHECKSUM) ? <i32>dssChecksum(c.finDsn, 0, 1, 0) : -1;
+    added(writeDss(optAt, ackFlagsOf(c) | DSS_MAP | DSS_DSN8 | DSS_FIN, c.rcvNxt, c.finDsn, 0, 1, sum));
+  } else {
+    added(writeDss(optAt, ackFlagsOf(c), c.rcvNxt, 0, 0, 0, -1));
+  }
+  if (sf.is(SF_SEND_FAIL) && roomForOptions() >= 12) {
+    added(writeFail(optAt, sf.failDsn));
+    sf.clear(SF_SEND_FAIL);
+    count(MIB_MPFailTx);
+  }
+  if (sf.is(SF_SEND_PRIO) && roomForOptions() >= 4) {
+    added(writePrio(optAt, sf.is(SF_BACKUP_LOCAL)));
+    sf.clear(SF_SEND_PRIO);
+    count(MIB_MPPrioTx);
+  }
+}
+
+/** An ACK whose only Multipath option is the `length` octets at `option` (ADD_ADDR, REMOVE_ADDR). */
+export function sendSignalAck(c: Connection, sf: Subflow, option: usize, length: u32, withDss: bool): bool {
+  if (txRoom() == 0) return false;
+  begin(sf);
+  // ADD_ADDR of IPv6 with port fills the header: it goes without timestamps then (RFC 7323 section 3.2 lets a
+  // receiver drop such a segment, so it is the exception).
+  if (length <= MAX_OPTIONS - 12) addTimestamps(sf);
+  if (withDss) added(writeDss(optAt, ackFlagsOf(c), c.rcvNxt, 0, 0, 0, -1));
+  memory.copy(optAt, option, length);
+  added(length);
+  finish(sf, optAt, sf.sndNxt, sf.rcvNxt, ACK, windowField(c, sf), 0, 0);
+  ackSent(sf);
+  return true;
+}
+
+/** Zero-window probe and keepalive: an old sequence number makes the peer answer (as Linux does). */
+export function sendProbe(c: Connection, sf: Subflow): bool {
+  if (txRoom() == 0) return false;
+  begin(sf);
+  addTimestamps(sf);
+  if (c.is(C_MPTCP)) added(writeDss(optAt, ackFlagsOf(c), c.rcvNxt, 0, 0, 0, -1));
+  finish(sf, optAt, sf.sndUna - 1, sf.rcvNxt, ACK, windowField(c, sf), 0, 0);
+  return true;
+}
+
+/** An ACK of a subflow that has no connection any more (TIME-WAIT). */
+export function sendBareAck(sf: Subflow): bool {
+  if (txRoom() == 0) return false;
+  begin(sf);
+  addTimestamps(sf);
+  finish(sf, optAt, sf.sndNxt, sf.rcvNxt, ACK, 0, 0, 0);
+  return true;
+}
+
+// ---- for packets built elsewhere: handshake and resets ------------------------------------------------------------
+
+/** Where the next option of the open packet goes. */
+export function optionPointer(): usize {
+  return optAt;
+}
+
+/** `octets` of option were written there. */
+export function optionAdded(octets: u32): void {
+  added(octets);
+}
+
+/** Ends the open packet, which has no payload. */
+export function finishControl(sf: Subflow, seq: u32, ack: u32, flags: u32, window: u32): void {
+  finish(sf, optAt, seq, ack, flags, window, 0, 0);
+}

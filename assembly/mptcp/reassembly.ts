@@ -1,0 +1,220 @@
+/**
+ * Data-level reassembly in place: every octet goes to its final position in the receive ring at once, in order
+ * or not; a sorted list of ranges tells what has arrived beyond a hole.
+ */
+import { alloc, free } from '../arena';
+import {
+  MIB_DuplicateData,
+  MIB_NoDSSInWindow,
+  MIB_OFOMerge,
+  MIB_OFOQueue,
+  MIB_OFOQueueTail,
+} from '../abi';
+import { count } from '../counters';
+import { dsnDiff, dsnGt, dsnLe, dsnLt, dsnMax, dsnMin } from '../dsn';
+import { now } from '../host';
+import { Subflow } from '../tcp/subflow';
+import { Connection, tellReadable } from './connection';
+
+/** Ranges that one connection may hold; octets that would need more are dropped at data level. */
+const MAX_RANGES: u32 = 8192;
+
+@unmanaged
+class Range {
+  start: u64;
+  end: u64;
+  next: usize;
+}
+
+const RANGE_SIZE: u32 = offsetof<Range>();
+
+@inline
+function rangeAt(p: usize): Range {
+  return changetype<Range>(p);
+}
+
+/** Right edge of what the ring can take. */
+@inline
+export function receiveEdge(c: Connection): u64 {
+  return c.readSeq + c.rcvCap;
+}
+
+/** The ring exists after this; false: no memory. */
+export function receivePrepare(c: Connection): bool {
+  if (c.rcv == 0) {
+    c.rcv = alloc(c.rcvCap);
+    c.tuneAt = now;
+    c.tuneSeq = c.readSeq;
+  }
+  return c.rcv != 0;
+}
+
+/** Stores octets [dsn, dsn + length). What lies outside the window is cut off. True when rcvNxt moved. */
+export function placeData(c: Connection, dsn: u64, from: usize, length: u32): bool {
+  let start = dsn;
+  let end = dsn + length;
+  if (dsnLe(end, c.rcvNxt)) {
+    count(MIB_DuplicateData);
+    return false;
+  }
+  if (dsnLt(start, c.rcvNxt)) {
+    from += <usize>(c.rcvNxt - start);
+    start = c.rcvNxt;
+  }
+  const edge = receiveEdge(c);
+  if (dsnGt(end, edge)) {
+    // Beyond what was advertised: dropped here, acknowledged by the subflow (RFC 8684 section 3.3.5).
+    count(MIB_NoDSSInWindow);
+    if (!dsnLt(start, edge)) return false;
+    end = edge;
+  }
+  copyIn(c, start, from, <u32>(end - start));
+  if (start != c.rcvNxt) {
+    if (!rangeAdd(c, start, end)) count(MIB_NoDSSInWindow);
+    return false;
+  }
+  c.rcvNxt = end;
+  absorb(c);
+  tellReadable(c);
+  return true;
+}
+
+function copyIn(c: Connection, dsn: u64, from: usize, length: u32): void {
+  const at = <u32>dsn & (c.rcvCap - 1);
+  const first = min<u32>(length, c.rcvCap - at);
+  memory.copy(c.rcv + at, from, first);
+  if (first != length) memory.copy(c.rcv, from + first, length - first);
+}
+
+function rangeAdd(c: Connection, start: u64, end: u64): bool {
+  const tail = c.oooTail;
+  if (tail != 0 && dsnLe(rangeAt(tail).start, start) && dsnLe(start, rangeAt(tail).end)) {
+    count(MIB_OFOQueueTail);
+    rangeAt(tail).end = dsnMax(rangeAt(tail).end, end);
+    return true;
+  }
+  let before: usize = 0;
+  let p = c.oooHead;
+  if (tail != 0 && dsnGt(start, rangeAt(tail).end)) {
+    before = tail;
+    p = 0;
+  } else {
+    while (p != 0 && dsnLt(rangeAt(p).end, start)) {
+      before = p;
+      p = rangeAt(p).next;
+    }
+  }
+  if (p != 0 && dsnLe(rangeAt(p).start, end)) {
+    count(MIB_OFOMerge);
+    const r = rangeAt(p);
+    r.start = dsnMin(r.start, start);
+    r.end = dsnMax(r.end, end);
+    let n = r.next;
+    while (n != 0 && dsnLe(rangeAt(n).start, r.end)) {
+      r.end = dsnMax(r.end, rangeAt(n).end);
+      r.next = rangeAt(n).next;
+      free(n, RANGE_SIZE);
+      c.oooCount--;
+      n = r.next;
+    }
+    if (r.next == 0) c.oooTail = p;
+    return true;
+  }
+  if (c.oooCount >= MAX_RANGES) return false;
+  const fresh = alloc(RANGE_SIZE);
+  if (fresh == 0) return false;
+  count(MIB_OFOQueue);
+  const r = rangeAt(fresh);
+  r.start = start;
+  r.end = end;
+  r.next = p;
+  if (before != 0) rangeAt(before).next = fresh;
+  else c.oooHead = fresh;
+  if (p == 0) c.oooTail = fresh;
+  c.oooCount++;
+  return true;
+}
+
+function absorb(c: Connection): void {
+  let p = c.oooHead;
+  while (p != 0 && dsnLe(rangeAt(p).start, c.rcvNxt)) {
+    const r = rangeAt(p);
+    c.rcvNxt = dsnMax(c.rcvNxt, r.end);
+    const next = r.next;
+    free(p, RANGE_SIZE);
+    c.oooCount--;
+    p = next;
+  }
+  c.oooHead = p;
+  if (p == 0) c.oooTail = 0;
+}
+
+// ---- the application's side -------------------------------------------------------------------------------------
+
+/** Octets ready to be read: the peer's DATA_FIN takes a number but is no octet. */
+export function readable(c: Connection, finDone: bool): u32 {
+  return <u32>(c.rcvNxt - c.readSeq) - (finDone ? 1 : 0);
+}
+
+export function readPointer(c: Connection): usize {
+  return c.rcv + (<u32>c.readSeq & (c.rcvCap - 1));
+}
+
+export function readContiguous(c: Connection, ready: u32): u32 {
+  return min<u32>(ready, c.rcvCap - (<u32>c.readSeq & (c.rcvCap - 1)));
+}
+
+/**
+ * The application took `n` octets. Grows the ring when half of it was read within one round trip of the slowest
+ * subflow: reassembly over unequal paths needs twice the product of total rate and largest delay.
+ */
+export function consume(c: Connection, n: u32): void {
+  c.readSeq += n;
+  c.bytesRead += n;
+  if (c.rcvCap >= c.rcvMax) return;
+  const rtt = slowestRtt(c);
+  if (rtt == 0 || now - c.tuneAt < rtt) return;
+  const waiting = c.oooTail != 0 ? dsnDiff(rangeAt(c.oooTail).end, c.rcvNxt) : 0;
+  if (<u64>dsnDiff(c.readSeq, c.tuneSeq) * 2 > c.rcvCap || <u64>waiting * 2 > c.rcvCap) grow(c);
+  c.tuneAt = now;
+  c.tuneSeq = c.readSeq;
+}
+
+function slowestRtt(c: Connection): f64 {
+  let rtt: f64 = 0;
+  for (let p = c.subflows; p != 0; p = changetype<Subflow>(p).nextOfConn) {
+    rtt = max(rtt, changetype<Subflow>(p).srtt);
+  }
+  return rtt;
+}
+
+function grow(c: Connection): void {
+  const capacity = c.rcvCap * 2;
+  const fresh = alloc(capacity);
+  if (fresh == 0) return;
+  const end = c.oooTail != 0 ? rangeAt(c.oooTail).end : c.rcvNxt;
+  let dsn = c.readSeq;
+  while (dsnLt(dsn, end)) {
+    const from = <u32>dsn & (c.rcvCap - 1);
+    const to = <u32>dsn & (capacity - 1);
+    const n = min<u32>(min<u32>(c.rcvCap - from, capacity - to), <u32>(end - dsn));
+    memory.copy(fresh + to, c.rcv + from, n);
+    dsn += n;
+  }
+  free(c.rcv, c.rcvCap);
+  c.rcv = fresh;
+  c.rcvCap = capacity;
+}
+
+export function receiveFree(c: Connection): void {
+  let p = c.oooHead;
+  while (p != 0) {
+    const next = rangeAt(p).next;
+    free(p, RANGE_SIZE);
+    p = next;
+  }
+  c.oooHead = c.oooTail = 0;
+  c.oooCount = 0;
+  if (c.rcv != 0) free(c.rcv, c.rcvCap);
+  c.rcv = 0;
+}

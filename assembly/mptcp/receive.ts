@@ -1,0 +1,285 @@
+/**
+ * The Multipath part of an arriving segment: DATA_ACK, mapping, DATA_FIN, payload (RFC 8684 section 3.3), and
+ * what to do when they are not as they should be (3.7).
+ */
+import {
+  CLOSE_PROTOCOL,
+  FALLBACK_CHECKSUM,
+  FALLBACK_MAPPING,
+  FALLBACK_NO_DSS,
+  MIB_DSSCorruptionFallback,
+  MIB_DSSCorruptionReset,
+  MIB_DSSNoMatchTCP,
+  MIB_MPCapableDataFallback,
+} from '../abi';
+import { count } from '../counters';
+import { deadlineArm } from '../deadlines';
+import { dsnExpand, dsnGt } from '../dsn';
+import { now } from '../host';
+import { seqDiff, seqGe, seqGt, seqLt } from '../seq';
+import { currentRto } from '../tcp/rtt';
+import { SF_ACK_NOW, SF_DSS_SEEN, SF_SEND_FAIL, Subflow } from '../tcp/subflow';
+import {
+  DSS_ACK,
+  DSS_ACK8,
+  DSS_DSN8,
+  DSS_FIN,
+  DSS_MAP,
+  HAS_CAPABLE,
+  HAS_DSS,
+  seg,
+} from '../wire/segment';
+import { finAcked, NO_REASON, peerDone, RST_MIDDLEBOX, RST_MPTCP, sendReset, subflowFailed } from './close';
+import {
+  Connection,
+  C_CHECKSUM,
+  C_CHECKSUM_SEEN,
+  C_CLIENT,
+  C_DACK8,
+  C_DSS_SEEN,
+  C_ESTABLISHED,
+  C_FIN_SENT,
+  C_MPTCP,
+  C_PEER_DONE,
+  C_PEER_FIN,
+  markDirty,
+} from './connection';
+import { canFallBack, fallBack, infiniteMapping, moveAnchor, plainDataUna, plainDsn } from './fallback';
+import { fullyEstablished } from './handshake';
+import {
+  failedDsn,
+  headUnmapped,
+  isMapped,
+  MAP_CONFLICT,
+  MAP_FULL,
+  MAP_OK,
+  mappingAdd,
+  mappingsPrune,
+  placeHeld,
+  takePayload,
+} from './mapping';
+import { placeData, receiveEdge, receivePrepare } from './reassembly';
+import { sendRelease } from './send-ring';
+import { rangesAdd, rangesCover, rangesRoom } from '../tcp/ranges';
+
+/** What became of a segment's Multipath part. */
+export const TAKEN: i32 = 0;
+/** Go on without its payload. */
+export const DROPPED: i32 = 1;
+/** The subflow is gone. */
+export const GONE: i32 = 2;
+
+// ---- acknowledgements ------------------------------------------------------------------------------------------------
+
+/** After the subflow took the acknowledgement: the data level's share of it. */
+export function takeDataAck(c: Connection, sf: Subflow): void {
+  let ack: u64;
+  let edge: u64;
+  if (c.is(C_MPTCP)) {
+    if (!seg.has(HAS_DSS) || (seg.dssFlags & DSS_ACK) == 0) return;
+    fullyEstablished(c);
+    ack = (seg.dssFlags & DSS_ACK8) != 0 ? seg.dssAck : dsnExpand(c.dataUna, <u32>seg.dssAck);
+    if (dsnGt(ack, c.dataNxt)) return; // of nothing that was sent: ignore
+    edge = ack + (seg.window << sf.sndScale);
+    // The edge never moves left (RFC 8684 section 3.3.4).
+    if (dsnGt(edge, c.wndEdge)) {
+      c.wndEdge = edge;
+      markDirty(c);
+    }
+  } else {
+    ack = plainDataUna(c, sf);
+    c.wndEdge = ack + sf.sndWnd;
+    markDirty(c);
+  }
+  if (dsnGt(ack, c.dataUna)) advance(c, ack);
+}
+
+function advance(c: Connection, ack: u64): void {
+  c.dataUna = ack;
+  c.dataBackoff = 0;
+  c.dataTimerAt = Infinity;
+  if (c.is(C_MPTCP) && c.is(C_FIN_SENT) && ack == c.finDsn + 1) finAcked(c);
+  sendRelease(c);
+  markDirty(c);
+}
+
+/**
+ * The opener looks for proof that the peer speaks Multipath TCP all the way. Its data was acknowledged without a
+ * DSS, or data came without one: plain TCP (RFC 8684 section 3.7). True when it fell back.
+ */
+export function openerFallsBack(c: Connection, sf: Subflow, acked: bool): bool {
+  if (!c.is(C_MPTCP) || c.is(C_ESTABLISHED) || !c.is(C_CLIENT) || seg.has(HAS_DSS)) return false;
+  if (!acked && seg.length == 0) return false;
+  count(MIB_MPCapableDataFallback);
+  fallBack(c, sf, FALLBACK_NO_DSS);
+  return true;
+}
+
+// ---- mappings -----------------------------------------------------------------------------------------------------------
+
+/** Takes the mapping of the segment in hand, if it has one. */
+export function takeMapping(c: Connection, sf: Subflow): i32 {
+  if (seg.has(HAS_CAPABLE) && seg.capLength >= 22) {
+    // RFC 8684 section 3.1: the first data of the opener; DSN and SSN are implied.
+    const sum = seg.capLength == 24 ? <i32>seg.capChecksum : -1;
+    return enterMapping(c, sf, sf.irs + 1 + sf.ssnShift, seg.capDataLength, c.remoteIdsn + 1, seg.capDataLength, sum);
+  }
+  if (!seg.has(HAS_DSS) || (seg.dssFlags & DSS_MAP) == 0) return TAKEN;
+  const wide = (seg.dssFlags & DSS_DSN8) != 0;
+  const dsn = wide ? seg.dssDsn : dsnExpand(c.rcvNxt, <u32>seg.dssDsn);
+  // The width of our DATA_ACKs follows the peer's, as Linux does it.
+  if (wide) c.set(C_DACK8);
+  else c.clear(C_DACK8);
+
+  if (seg.dssLength == 0) return infiniteMapping(c, sf) ? TAKEN : mappingFailed(c, sf, RST_MPTCP);
+  const fin = (seg.dssFlags & DSS_FIN) != 0;
+  if (fin) notePeerFin(c, dsn + seg.dssLength - 1);
+  // F with length 1 is the signal alone, whatever payload the segment has (RFC 8684 section 3.3.3).
+  if (fin && seg.dssLength == 1) {
+    sf.set(SF_ACK_NOW);
+    markDirty(c);
+    return TAKEN;
+  }
+  const seq = sf.irs + sf.ssnShift + seg.dssSsn;
+  const length = seg.dssLength - (fin ? 1 : 0);
+  return enterMapping(c, sf, seq, length, dsn, seg.dssLength, seg.dssHasChecksum ? <i32>seg.dssChecksum : -1);
+}
+
+function enterMapping(
+  c: Connection,
+  sf: Subflow,
+  seq: u32,
+  length: u32,
+  dsn: u64,
+  dataLength: u32,
+  sum: i32,
+): i32 {
+  // Checksums are there exactly when they were agreed on (RFC 8684 section 3.3).
+  if (c.is(C_CHECKSUM) != sum >= 0) return mappingFailed(c, sf, RST_MPTCP);
+  const end = seq + length;
+  if (!seqGt(end, sf.rcvNxt)) return TAKEN; // of octets taken already: a retransmission
+  if (seqDiff(seq, sf.rcvEdge) > 65535) {
+    count(MIB_DSSNoMatchTCP);
+    return TAKEN; // far beyond the window: as good as absent
+  }
+  c.set(C_DSS_SEEN);
+  sf.set(SF_DSS_SEEN);
+  const result = mappingAdd(sf, seq, length, dsn, dataLength, sum);
+  if (result == MAP_CONFLICT) return mappingFailed(c, sf, RST_MPTCP);
+  if (result == MAP_FULL) return DROPPED;
+  return TAKEN;
+}
+
+/** A mapping is broken: plain TCP while that is safe, else the subflow has to go. */
+export function mappingFailed(c: Connection, sf: Subflow, reason: u32): i32 {
+  if (canFallBack(c)) {
+    count(MIB_DSSCorruptionFallback);
+    fallBack(c, sf, FALLBACK_MAPPING);
+    return TAKEN;
+  }
+  count(MIB_DSSCorruptionReset);
+  sendReset(c, sf, reason, false, false);
+  subflowFailed(c, sf, CLOSE_PROTOCOL, NO_REASON, false);
+  return GONE;
+}
+
+function notePeerFin(c: Connection, dsn: u64): void {
+  if (c.is(C_PEER_FIN)) return;
+  c.set(C_PEER_FIN);
+  c.peerFin = dsn;
+  peerFinReached(c);
+}
+
+/** Whether all data before the peer's DATA_FIN has come. */
+function peerFinReached(c: Connection): void {
+  if (c.is(C_PEER_FIN) && !c.is(C_PEER_DONE) && c.rcvNxt == c.peerFin) peerDone(c);
+}
+
+// ---- payload ------------------------------------------------------------------------------------------------------------
+
+/** Takes the payload of the segment in hand. The segment's octets before rcvNxt are skipped. */
+export function takeData(c: Connection, sf: Subflow): i32 {
+  let seq = seg.seq;
+  let from = seg.payload;
+  let length = seg.length;
+  if (seqLt(seq, sf.rcvNxt)) {
+    const old = <u32>seqDiff(sf.rcvNxt, seq);
+    if (old >= length) return DROPPED;
+    seq += old;
+    from += old;
+    length -= old;
+  }
+  if (rangesCover(sf, seq, seq + length)) return DROPPED;
+  if (!rangesRoom(sf, seq) || !receivePrepare(c)) return DROPPED;
+
+  if (c.is(C_MPTCP) && !c.is(C_DSS_SEEN) && !isMapped(sf, seq) && canFallBack(c)) {
+    // Not one mapping so far, and none here: the options do not get through (RFC 8684 section 3.7).
+    count(MIB_DSSCorruptionFallback);
+    fallBack(c, sf, FALLBACK_MAPPING);
+  }
+  if (c.is(C_MPTCP)) return takeMapped(c, sf, seq, from, length);
+
+  const dsn = plainDsn(c, seq);
+  const room = receiveEdge(c) - dsn;
+  if (<i64>room <= 0) return DROPPED;
+  length = <u32>min<u64>(length, room); // the rest lies beyond the window
+  placeData(c, dsn, from, length);
+  if (!rangesAdd(sf, seq, seq + length)) return DROPPED;
+  if (sf.oooCount == 0) moveAnchor(c, sf);
+  sf.bytesReceived += length;
+  return TAKEN;
+}
+
+function takeMapped(c: Connection, sf: Subflow, seq: u32, from: usize, length: u32): i32 {
+  if (!takePayload(c, sf, seq, from, length)) return DROPPED;
+  if (!rangesAdd(sf, seq, seq + length)) return DROPPED;
+  sf.bytesReceived += length;
+  c.lastSubflow = changetype<usize>(sf);
+  return settle(c, sf);
+}
+
+/** After octets or mappings arrived: places what waited, looks at checksums, DATA_FIN, and what has no mapping. */
+export function settle(c: Connection, sf: Subflow): i32 {
+  if (!c.is(C_MPTCP)) return TAKEN;
+  if (placeHeld(c, sf) != MAP_OK) return checksumFailed(c, sf);
+  if (sf.mapHead != 0) mappingsPrune(sf);
+  peerFinReached(c);
+  if (!headUnmapped(c, sf)) {
+    sf.unmappedAt = Infinity;
+  } else if (sf.unmappedAt == Infinity) {
+    // A middlebox may have joined segments; their second mapping comes with a data-level retransmission.
+    sf.unmappedAt = now + currentRto(sf);
+    deadlineArm(changetype<usize>(sf), sf.heapField, sf.unmappedAt);
+  }
+  return TAKEN;
+}
+
+/** RFC 8684 section 3.7: MP_FAIL, and the subflow goes unless it is the only one and still in step. */
+function checksumFailed(c: Connection, sf: Subflow): i32 {
+  if (canFallBack(c)) {
+    // Nothing of the mapping was delivered: the stream goes on at its first octet.
+    if (c.is(C_CHECKSUM_SEEN)) {
+      sf.failDsn = failedDsn;
+      sf.set(SF_SEND_FAIL | SF_ACK_NOW);
+    }
+    const fail = sf.is(SF_SEND_FAIL);
+    fallBack(c, sf, FALLBACK_CHECKSUM);
+    if (fail) sf.set(SF_SEND_FAIL | SF_ACK_NOW);
+    return TAKEN;
+  }
+  sf.failDsn = failedDsn;
+  sf.set(SF_SEND_FAIL);
+  sendReset(c, sf, RST_MIDDLEBOX, false, false);
+  subflowFailed(c, sf, CLOSE_PROTOCOL, NO_REASON, false);
+  return GONE;
+}
+
+/** The peer's FIN has been reached on a plain connection: the stream ends. */
+export function plainFin(c: Connection): void {
+  if (!c.is(C_MPTCP)) peerDone(c);
+}
+
+/** Whether the segment's data begins where the subflow stands. */
+export function inOrder(sf: Subflow): bool {
+  return seqGe(sf.rcvNxt, seg.seq);
+}

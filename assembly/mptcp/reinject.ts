@@ -1,0 +1,105 @@
+/**
+ * Data to send again on another subflow (RFC 8684 section 3.3.6): a list of data ranges, each with the subflow
+ * that carried it first and should not carry it again.
+ */
+import { MIB_MPTCPRetrans } from '../abi';
+import { count } from '../counters';
+import { dsnGt, dsnLe, dsnLt, dsnMax, dsnMin } from '../dsn';
+import { REC_REINJECTED, recAt } from '../tcp/records';
+import { CA_LOSS, Subflow } from '../tcp/subflow';
+import { Connection, C_MPTCP, C_NO_INFINITE, markDirty } from './connection';
+import { freeNode, newNode } from './lifecycle';
+
+@unmanaged
+export class Reinjection {
+  next: usize;
+  /** Handle of the subflow to avoid, 0: none. */
+  from: u32;
+  start: u64;
+  end: u64;
+}
+
+/** The first range with something still to send, or 0. Drops what was DATA_ACKed meanwhile. */
+export function reinjectionFirst(c: Connection): usize {
+  while (c.reinjectHead != 0) {
+    const r = changetype<Reinjection>(c.reinjectHead);
+    r.start = dsnMax(r.start, c.dataUna);
+    if (dsnLt(r.start, r.end)) return c.reinjectHead;
+    c.reinjectHead = r.next;
+    freeNode(changetype<usize>(r));
+  }
+  return 0;
+}
+
+/** Queues [start, end), clipped to what is not acknowledged. Without memory the timers will ask again. */
+export function reinjectRange(c: Connection, start: u64, end: u64, from: u32): void {
+  const first = dsnMax(start, c.dataUna);
+  const last = dsnMin(end, c.writeSeq);
+  if (!dsnLt(first, last)) return;
+  let tail: usize = 0;
+  for (let p = c.reinjectHead; p != 0; p = changetype<Reinjection>(p).next) {
+    const r = changetype<Reinjection>(p);
+    if (dsnLe(r.start, first) && !dsnLt(r.end, last)) return; // queued already
+    tail = p;
+  }
+  if (tail != 0) {
+    const t = changetype<Reinjection>(tail);
+    if (t.from == from && t.end == first) {
+      t.end = last;
+      return;
+    }
+  }
+  const p = newNode();
+  if (p == 0) return;
+  const r = changetype<Reinjection>(p);
+  r.next = 0;
+  r.from = from;
+  r.start = first;
+  r.end = last;
+  if (tail != 0) changetype<Reinjection>(tail).next = p;
+  else c.reinjectHead = p;
+}
+
+/** Everything that the subflow has in flight goes to others as well. */
+export function reinjectSubflow(c: Connection, sf: Subflow, from: u32): void {
+  if (!c.is(C_MPTCP)) return;
+  let any = false;
+  for (let id = sf.recHead; id != sf.recTail; id++) {
+    const r = recAt(sf, id);
+    if (r.length == 0 || r.is(REC_REINJECTED)) continue;
+    r.flags |= REC_REINJECTED;
+    if (!dsnGt(r.dsn + r.length, c.dataUna)) continue;
+    reinjectRange(c, r.dsn, r.dsn + r.length, from);
+    any = true;
+  }
+  if (any) markDirty(c);
+}
+
+/** Books that `octets` were given to a second subflow. */
+export function reinjected(c: Connection, octets: u32): void {
+  count(MIB_MPTCPRetrans);
+  c.set(C_NO_INFINITE);
+  c.bytesReinjected += octets;
+}
+
+/**
+ * The data-level timer: octets at dataUna are not acknowledged although no healthy subflow carries them (a proxy
+ * acknowledged them, or the receiver dropped them). They are queued up to what a healthy subflow carries.
+ */
+export function reinjectStalled(c: Connection): void {
+  let end = dsnMin(c.dataNxt, c.writeSeq);
+  let from: u32 = 0;
+  for (let p = c.subflows; p != 0; p = changetype<Subflow>(p).nextOfConn) {
+    const sf = changetype<Subflow>(p);
+    for (let id = sf.recHead; id != sf.recTail; id++) {
+      const r = recAt(sf, id);
+      if (r.length == 0 || !dsnGt(r.dsn + r.length, c.dataUna)) continue;
+      if (sf.caState == CA_LOSS) {
+        if (dsnLe(r.dsn, c.dataUna)) from = sf.handle;
+        continue;
+      }
+      end = dsnMin(end, r.dsn);
+    }
+  }
+  reinjectRange(c, c.dataUna, end, from);
+}

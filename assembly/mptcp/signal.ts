@@ -1,0 +1,216 @@
+/**
+ * Address signals (RFC 8684 section 3.4): ADD_ADDR and its echo, REMOVE_ADDR, MP_PRIO; MP_FASTCLOSE and MP_FAIL
+ * received. Which addresses to announce or to believe is decided by the host; the core checks, echoes, and sends.
+ */
+import {
+  CLOSE_FASTCLOSE,
+  CLOSE_REMOVED,
+  EVENT_ADD_ADDR,
+  EVENT_ADD_ADDR_ECHO,
+  EVENT_PRIO,
+  EVENT_RM_ADDR,
+  FALLBACK_MP_FAIL,
+  MIB_AddAddr,
+  MIB_AddAddrDrop,
+  MIB_AddAddrTx,
+  MIB_EchoAdd,
+  MIB_EchoAddTx,
+  MIB_MPFailRx,
+  MIB_MPFastcloseRx,
+  MIB_MPPrioRx,
+  MIB_PortAdd,
+  MIB_RmAddr,
+  MIB_RmAddrTx,
+  MIB_RmSubflow,
+} from '../abi';
+import { get32, get64, put64 } from '../bytes';
+import { count } from '../counters';
+import { emit, emitAddress } from '../events';
+import { SF_BACKUP_REMOTE, SF_PRE_ESTABLISHED, Subflow } from '../tcp/subflow';
+import { mappedLow } from '../wire/ip';
+import { HAS_ADD_ADDR, HAS_FAIL, HAS_FASTCLOSE, HAS_PRIO, HAS_RM_ADDR, seg } from '../wire/segment';
+import { writeAddAddr, writeRmAddr } from '../wire/mptcp';
+import { dropSubflow, failConnection, NO_REASON, RST_UNSPECIFIED, afterLastSubflow, sendReset } from './close';
+import { Connection, C_MPTCP, markDirty } from './connection';
+import { canFallBack, fallBack } from './fallback';
+import { fullyEstablished } from './handshake';
+import { addAddrHmac } from './keys';
+import { freeNode, newNode } from './lifecycle';
+import { sendSignalAck } from './packet';
+
+const SIGNAL_ADD: u32 = 1;
+const SIGNAL_ECHO: u32 = 2;
+const SIGNAL_REMOVE: u32 = 3;
+/** Signals that may wait for a packet. */
+const MAX_SIGNALS: u32 = 64;
+
+@unmanaged
+class Signal {
+  next: usize;
+  kind: u32;
+  id: u32;
+  family: u32;
+  port: u32;
+  /** 16 octets in network order. */
+  high: u64;
+  low: u64;
+}
+
+const option = memory.data(32, 8);
+const address = memory.data(16, 8);
+
+// ---- sending --------------------------------------------------------------------------------------------------------
+
+function queue(c: Connection, kind: u32, id: u32, family: u32, high: u64, low: u64, port: u32): bool {
+  let tail: usize = 0;
+  let n: u32 = 0;
+  for (let p = c.signalHead; p != 0; p = changetype<Signal>(p).next) {
+    tail = p;
+    n++;
+  }
+  if (n >= MAX_SIGNALS) return false;
+  const p = newNode();
+  if (p == 0) return false;
+  const s = changetype<Signal>(p);
+  s.next = 0;
+  s.kind = kind;
+  s.id = id;
+  s.family = family;
+  s.high = high;
+  s.low = low;
+  s.port = port;
+  if (tail != 0) changetype<Signal>(tail).next = p;
+  else c.signalHead = p;
+  markDirty(c);
+  return true;
+}
+
+/** ADD_ADDR for one of our addresses; the host repeats it until the echo comes. */
+export function announce(c: Connection, id: u32, family: u32, high: u64, low: u64, port: u32): bool {
+  return queue(c, SIGNAL_ADD, id, family, high, low, port);
+}
+
+/** REMOVE_ADDR for one of our address IDs. */
+export function withdraw(c: Connection, id: u32): bool {
+  return queue(c, SIGNAL_REMOVE, id, 0, 0, 0, 0);
+}
+
+/** Sends what waits, one pure ACK each; the transmit ring may fill up in between. */
+export function sendSignals(c: Connection): void {
+  while (c.signalHead != 0) {
+    const s = changetype<Signal>(c.signalHead);
+    const carrier = carrierFor(c, s);
+    if (carrier == 0 || !sendSignal(c, changetype<Subflow>(carrier), s)) return;
+    c.signalHead = s.next;
+    freeNode(changetype<usize>(s));
+  }
+}
+
+/** Any verified subflow; REMOVE_ADDR rather not on one that it removes. */
+function carrierFor(c: Connection, s: Signal): usize {
+  let any: usize = 0;
+  for (let p = c.subflows; p != 0; p = changetype<Subflow>(p).nextOfConn) {
+    const sf = changetype<Subflow>(p);
+    if (!sf.synchronized || sf.is(SF_PRE_ESTABLISHED)) continue;
+    if (s.kind != SIGNAL_REMOVE || sf.localId != s.id) return p;
+    any = p;
+  }
+  return any;
+}
+
+function sendSignal(c: Connection, sf: Subflow, s: Signal): bool {
+  if (s.kind == SIGNAL_REMOVE) {
+    store<u8>(address, <u8>s.id);
+    if (!sendSignalAck(c, sf, option, writeRmAddr(option, address, 1), true)) return false;
+    count(MIB_RmAddrTx);
+    return true;
+  }
+  put64(address, s.high);
+  put64(address + 8, s.low);
+  const echo = s.kind == SIGNAL_ECHO;
+  const octets: u32 = s.family == 4 ? 4 : 16;
+  const hmac = echo
+    ? <u64>0
+    : addAddrHmac(c.localKey, c.remoteKey, <u8>s.id, address + 16 - octets, octets, <u16>s.port);
+  const length = writeAddAddr(option, echo, s.id, s.family, address, s.port, hmac);
+  if (!sendSignalAck(c, sf, option, length, false)) return false;
+  count(echo ? MIB_EchoAddTx : MIB_AddAddrTx);
+  return true;
+}
+
+// ---- receiving --------------------------------------------------------------------------------------------------------
+
+/** Takes the signals of the segment in hand. False: the connection or this subflow is gone. */
+export function takeSignals(c: Connection, sf: Subflow): bool {
+  if (seg.has(HAS_FASTCLOSE) && seg.fastcloseKey == c.localKey) {
+    fastclosed(c);
+    return false;
+  }
+  if (seg.has(HAS_ADD_ADDR)) takeAddAddr(c);
+  if (seg.has(HAS_PRIO)) {
+    count(MIB_MPPrioRx);
+    if (seg.prioBackup) sf.set(SF_BACKUP_REMOTE);
+    else sf.clear(SF_BACKUP_REMOTE);
+    emit(EVENT_PRIO, c.handle, sf.handle, seg.prioBackup ? 1 : 0, 0, 0);
+    markDirty(c);
+  }
+  if (seg.has(HAS_FAIL)) {
+    count(MIB_MPFailRx);
+    // RFC 8684 section 3.7: the peer found a checksum wrong and goes on without mappings.
+    if (canFallBack(c)) fallBack(c, sf, FALLBACK_MP_FAIL);
+  }
+  if (seg.has(HAS_RM_ADDR)) return takeRmAddr(c, sf);
+  return true;
+}
+
+/** MP_FASTCLOSE with our key: the whole connection ends (RFC 8684 section 3.5). */
+export function fastclosed(c: Connection): void {
+  count(MIB_MPFastcloseRx);
+  failConnection(c, CLOSE_FASTCLOSE, RST_UNSPECIFIED, false);
+}
+
+function takeAddAddr(c: Connection): void {
+  const octets: u32 = seg.addFamily == 4 ? 4 : 16;
+  const high: u64 = octets == 4 ? 0 : get64(seg.addPtr);
+  const low: u64 = octets == 4 ? mappedLow(get32(seg.addPtr)) : get64(seg.addPtr + 8);
+  if (seg.addEcho) {
+    count(MIB_EchoAdd);
+    emitAddress(EVENT_ADD_ADDR_ECHO, c.handle, seg.addId, seg.addFamily, seg.addPort, high, low);
+    return;
+  }
+  const hmac = addAddrHmac(c.remoteKey, c.localKey, <u8>seg.addId, seg.addPtr, octets, <u16>seg.addPort);
+  if ((hmac ^ seg.addHmac) != 0) {
+    count(MIB_AddAddrDrop); // silently, no echo
+    return;
+  }
+  count(MIB_AddAddr);
+  if (seg.addPort != 0) count(MIB_PortAdd);
+  fullyEstablished(c); // only a holder of our key can have made the HMAC
+  queue(c, SIGNAL_ECHO, seg.addId, seg.addFamily, high, low, seg.addPort);
+  emitAddress(EVENT_ADD_ADDR, c.handle, seg.addId, seg.addFamily, seg.addPort, high, low);
+}
+
+function takeRmAddr(c: Connection, current: Subflow): bool {
+  count(MIB_RmAddr);
+  let alive = true;
+  for (let i: u32 = 0; i < seg.rmCount; i++) {
+    const id = load<u8>(seg.rmPtr + i);
+    let p = c.subflows;
+    while (p != 0) {
+      const sf = changetype<Subflow>(p);
+      p = sf.nextOfConn;
+      if (sf.remoteId != id || !sf.synchronized) continue;
+      count(MIB_RmSubflow);
+      if (changetype<usize>(sf) == changetype<usize>(current)) alive = false;
+      sendReset(c, sf, RST_UNSPECIFIED, false, false);
+      dropSubflow(c, sf, CLOSE_REMOVED, NO_REASON, false);
+    }
+    emit(EVENT_RM_ADDR, c.handle, 0, id, 0, 0);
+  }
+  if (c.subflows == 0) {
+    afterLastSubflow(c, CLOSE_REMOVED, true);
+    return false;
+  }
+  if (c.is(C_MPTCP)) markDirty(c);
+  return alive;
+}

@@ -1,0 +1,284 @@
+/**
+ * What happens when a deadline has come: of a subflow (handshake, retransmission, probes, delayed ACK, the end of
+ * TIME-WAIT) or of a connection (data level, the wait for a new subflow).
+ */
+import {
+  CLOSE_NORMAL,
+  CLOSE_PROTOCOL,
+  CLOSE_TIMEOUT,
+  FALLBACK_MAPPING,
+  MIB_Blackhole,
+  MIB_DelayedACKs,
+  MIB_DSSCorruptionReset,
+  MIB_MPCapableSYNTXDrop,
+  MIB_SubflowStale,
+  MIB_TCPAbortOnTimeout,
+  MIB_TCPKeepAlive,
+  MIB_TCPLossProbes,
+  MIB_TCPWinProbe,
+  MIB_WinProbe,
+  TCP_ESTABLISHED,
+  TCP_CLOSE_WAIT,
+  TCP_SYN_RCVD,
+  TCP_SYN_SENT,
+  TCP_TIME_WAIT,
+} from '../abi';
+import { count } from '../counters';
+import { deadlineArm } from '../deadlines';
+import { dsnDiff, dsnMin } from '../dsn';
+import { cfgSynRetransFallback, now } from '../host';
+import { REC_LOST, REC_SACKED, recAt } from '../tcp/records';
+import { reorderTimeout, retransmissionTimeout } from '../tcp/recovery';
+import { currentRto, RTO_INITIAL } from '../tcp/rtt';
+import {
+  SF_ACK_NOW,
+  SF_JOIN,
+  SF_PLAIN_SYN,
+  SF_PRE_ESTABLISHED,
+  SF_STALE,
+  SF_SYN_RETRANSMITTED,
+  Subflow,
+  TIMER_END,
+  TIMER_HANDSHAKE,
+  TIMER_PERSIST,
+  TIMER_PROBE,
+  TIMER_REORDER,
+  TIMER_RTO,
+} from '../tcp/subflow';
+import { registerDeadline, scheduleRetransmission, startTimer, stopTimer } from '../tcp/timers';
+import { failConnection, finAcked, NO_REASON, reportClosed, RST_MPTCP, sendReset, subflowFailed, freeIfDone } from './close';
+import {
+  Connection,
+  C_FIN_ACKED,
+  C_FIN_SENT,
+  C_KEEPALIVE,
+  C_MPTCP,
+  markDirty,
+} from './connection';
+import { canFallBack, fallBack } from './fallback';
+import { openFailed, sendSyn } from './handshake';
+import { freeSubflow } from './lifecycle';
+import { retransmit, sendSegment, signalFin } from './output';
+import { sendProbe } from './packet';
+import { reinjectStalled, reinjectSubflow } from './reinject';
+
+/** SYN and SYN/ACK are given up after so many retransmissions (Linux' defaults). */
+const SYN_RETRIES: u32 = 6;
+const SYN_ACK_RETRIES: u32 = 5;
+/** Data is given up after so many timeouts in a row (Linux' tcp_retries2). */
+const DATA_RETRIES: u32 = 15;
+/** Timeouts after which a subflow counts as stale while others work. */
+const STALE_RETRIES: u32 = 2;
+const KEEPALIVE_TIME: f64 = 7200e6;
+const KEEPALIVE_INTERVAL: f64 = 75e6;
+const KEEPALIVE_PROBES: u32 = 9;
+const DATA_FIN_RETRIES: u32 = 12;
+
+/** One of the subflow's deadlines may have come. */
+export function subflowDue(sf: Subflow): void {
+  if (sf.state == TCP_TIME_WAIT) {
+    if (now >= sf.timerAt) freeSubflow(sf);
+    else registerDeadline(sf);
+    return;
+  }
+  const c = changetype<Connection>(sf.conn);
+  if (now >= sf.delackAt) {
+    sf.delackAt = Infinity;
+    sf.set(SF_ACK_NOW);
+    count(MIB_DelayedACKs);
+    markDirty(c);
+  }
+  if (now >= sf.unmappedAt && !unmappedDue(c, sf)) return;
+  if (now >= sf.keepaliveAt && !keepaliveDue(c, sf)) return;
+  if (now >= sf.timerAt && !timerDue(c, sf)) return;
+  registerDeadline(sf);
+}
+
+/** Returns false when the subflow is gone. */
+function timerDue(c: Connection, sf: Subflow): bool {
+  const kind = sf.timerKind;
+  stopTimer(sf);
+  switch (kind) {
+    case TIMER_HANDSHAKE:
+      return handshakeDue(c, sf);
+    case TIMER_RTO:
+      return timeoutDue(c, sf);
+    case TIMER_PROBE:
+      probeDue(c, sf);
+      return true;
+    case TIMER_REORDER:
+      scheduleRetransmission(sf, false, reorderTimeout(sf));
+      markDirty(c);
+      return true;
+    case TIMER_PERSIST:
+      count(c.is(C_MPTCP) ? MIB_WinProbe : MIB_TCPWinProbe);
+      sendProbe(c, sf);
+      sf.backoff++;
+      startTimer(sf, TIMER_PERSIST, currentRto(sf));
+      return true;
+    case TIMER_END:
+      subflowFailed(c, sf, CLOSE_NORMAL, NO_REASON, false);
+      return false;
+  }
+  return true;
+}
+
+function handshakeDue(c: Connection, sf: Subflow): bool {
+  if (sf.is(SF_PRE_ESTABLISHED)) {
+    // The third ACK of a join is repeated until the fourth packet comes (RFC 8684 section 3.2).
+    if (++sf.retries > SYN_ACK_RETRIES) {
+      sendReset(c, sf, RST_MPTCP, true, false);
+      subflowFailed(c, sf, CLOSE_TIMEOUT, NO_REASON, false);
+      return false;
+    }
+    sf.backoff++;
+    sf.set(SF_ACK_NOW);
+    startTimer(sf, TIMER_HANDSHAKE, currentRto(sf));
+    markDirty(c);
+    return true;
+  }
+  if (sf.state == TCP_SYN_SENT) {
+    if (sf.retries >= SYN_RETRIES) {
+      openFailed(c, sf, CLOSE_TIMEOUT, NO_REASON, false);
+      return false;
+    }
+    // A middlebox may drop SYNs with options that it does not know (RFC 8684 section 3.7).
+    if (sf.retries == cfgSynRetransFallback && c.is(C_MPTCP) && !sf.is(SF_JOIN)) {
+      sf.set(SF_PLAIN_SYN);
+      count(MIB_MPCapableSYNTXDrop);
+      count(MIB_Blackhole);
+    }
+  } else if (sf.state == TCP_SYN_RCVD && sf.retries >= SYN_ACK_RETRIES) {
+    sendReset(c, sf, NO_REASON, false, false);
+    subflowFailed(c, sf, CLOSE_TIMEOUT, NO_REASON, false);
+    return false;
+  }
+  sf.retries++;
+  sf.backoff++;
+  sf.set(SF_SYN_RETRANSMITTED);
+  sendSyn(c, sf);
+  startTimer(sf, TIMER_HANDSHAKE, RTO_INITIAL * <f64>(1 << min<u32>(sf.backoff, 6)));
+  return true;
+}
+
+function timeoutDue(c: Connection, sf: Subflow): bool {
+  if (sf.packetsOut == 0) return true;
+  if (sf.retries >= DATA_RETRIES) {
+    count(MIB_TCPAbortOnTimeout);
+    sendReset(c, sf, RST_MPTCP, true, false);
+    subflowFailed(c, sf, CLOSE_TIMEOUT, NO_REASON, false);
+    return false;
+  }
+  retransmissionTimeout(sf);
+  if (sf.retries >= STALE_RETRIES && !sf.is(SF_STALE) && c.subflowCount > 1) {
+    sf.set(SF_STALE);
+    count(MIB_SubflowStale);
+  }
+  // Others carry on at once what this path has swallowed.
+  reinjectSubflow(c, sf, sf.handle);
+  scheduleRetransmission(sf, true, 0);
+  markDirty(c);
+  return true;
+}
+
+/** Tail loss probe (RFC 8985 section 7.3): new data when there is some, else the last segment again. */
+function probeDue(c: Connection, sf: Subflow): void {
+  if (sf.packetsOut == 0) return;
+  const canSend = sf.state == TCP_ESTABLISHED || sf.state == TCP_CLOSE_WAIT;
+  const unsent = dsnDiff(c.writeSeq, c.dataNxt);
+  const window = dsnDiff(dsnMin(c.writeSeq, c.wndEdge), c.dataNxt);
+  sf.tlpRetrans = false;
+  let sent = canSend && unsent > 0 && window > 0 && sendSegment(c, sf, <u64>unsent, <u64>window);
+  if (!sent) {
+    const id = sf.recTail - 1;
+    if ((recAt(sf, id).flags & (REC_SACKED | REC_LOST)) == 0) sent = resend(c, sf, id);
+    sf.tlpRetrans = sent;
+  }
+  if (sent) {
+    count(MIB_TCPLossProbes);
+    sf.tlpOut = true;
+    sf.tlpEnd = sf.sndNxt;
+  }
+  scheduleRetransmission(sf, true, 0);
+}
+
+/** A probe repeats a record that is not marked lost: it stays where it is in the order of transmission. */
+function resend(c: Connection, sf: Subflow, id: u32): bool {
+  const r = recAt(sf, id);
+  if ((r.flags & REC_LOST) != 0) return false;
+  return retransmit(c, sf, id);
+}
+
+/** Octets waited for a mapping in vain. Returns false when the subflow is gone. */
+function unmappedDue(c: Connection, sf: Subflow): bool {
+  sf.unmappedAt = Infinity;
+  if (!c.is(C_MPTCP)) return true;
+  if (canFallBack(c)) {
+    fallBack(c, sf, FALLBACK_MAPPING);
+    return true;
+  }
+  count(MIB_DSSCorruptionReset);
+  sendReset(c, sf, RST_MPTCP, false, false);
+  subflowFailed(c, sf, CLOSE_PROTOCOL, NO_REASON, false);
+  return false;
+}
+
+/** Starts, restarts or stops the keepalive of a subflow (RFC 9293 section 3.8.4). */
+export function armKeepalive(c: Connection, sf: Subflow): void {
+  if (!c.is(C_KEEPALIVE) || !sf.synchronized) {
+    sf.keepaliveAt = Infinity;
+    return;
+  }
+  sf.keepaliveProbes = 0;
+  sf.keepaliveAt = now + KEEPALIVE_TIME;
+  registerDeadline(sf);
+}
+
+function keepaliveDue(c: Connection, sf: Subflow): bool {
+  const idle = now - sf.lastReceived;
+  if (sf.packetsOut != 0 || idle < KEEPALIVE_TIME) {
+    sf.keepaliveProbes = 0;
+    sf.keepaliveAt = max(now + KEEPALIVE_INTERVAL, sf.lastReceived + KEEPALIVE_TIME);
+    return true;
+  }
+  if (sf.keepaliveProbes++ >= KEEPALIVE_PROBES) {
+    sendReset(c, sf, NO_REASON, false, false);
+    subflowFailed(c, sf, CLOSE_TIMEOUT, NO_REASON, false);
+    return false;
+  }
+  count(MIB_TCPKeepAlive);
+  sendProbe(c, sf);
+  sf.keepaliveAt = now + KEEPALIVE_INTERVAL;
+  return true;
+}
+
+// ---- connections -----------------------------------------------------------------------------------------------------
+
+export function connectionDue(c: Connection): void {
+  if (now >= c.closeAt) {
+    c.closeAt = Infinity;
+    failConnection(c, CLOSE_TIMEOUT, NO_REASON, false);
+    return;
+  }
+  if (now >= c.dataTimerAt) {
+    c.dataTimerAt = Infinity;
+    c.dataBackoff++;
+    const onlyFin = c.is(C_FIN_SENT) && !c.is(C_FIN_ACKED) && c.dataUna == c.finDsn;
+    if (onlyFin) {
+      signalFin(c);
+      if (c.dataBackoff > DATA_FIN_RETRIES) {
+        // The peer is gone without a word; our own stream is delivered.
+        finAcked(c);
+        reportClosed(c, CLOSE_TIMEOUT);
+        failConnection(c, CLOSE_TIMEOUT, NO_REASON, false);
+        return;
+      }
+    } else {
+      reinjectStalled(c);
+    }
+    markDirty(c);
+  }
+  const due = min(c.dataTimerAt, c.closeAt);
+  if (due < Infinity) deadlineArm(changetype<usize>(c) | 1, c.heapField, due);
+  else freeIfDone(c);
+}

@@ -1,0 +1,100 @@
+/**
+ * The packet rings at the boundary. Receive: descriptors that point into one data area, filled by the host and
+ * emptied by one call. Transmit: descriptors with the header inside and up to two payload spans that point into
+ * a send ring.
+ */
+import {
+  RX_SIZE,
+  TX_HEADER,
+  TX_HEADER_LEN,
+  TX_OWNER,
+  TX_PATH,
+  TX_SIZE,
+  TX_SPAN1,
+  TX_SPAN1_LEN,
+  TX_SPAN2,
+  TX_SPAN2_LEN,
+} from './abi';
+import { alloc } from './arena';
+
+export const RX_SLOTS: u32 = 256;
+export const RX_BYTES: u32 = 512 * 1024;
+export const TX_SLOTS: u32 = 256;
+
+export let rxDescriptors: usize = 0;
+export let rxData: usize = 0;
+export let txDescriptors: usize = 0;
+let txHead: u32 = 0; // next to be sent
+let txTail: u32 = 0; // next free
+
+export function initRings(): bool {
+  rxDescriptors = alloc(RX_SLOTS * RX_SIZE);
+  rxData = alloc(RX_BYTES);
+  txDescriptors = alloc(TX_SLOTS * TX_SIZE);
+  return rxDescriptors != 0 && rxData != 0 && txDescriptors != 0;
+}
+
+/** Packets waiting for the device. */
+@inline
+export function txPending(): u32 {
+  return txTail - txHead;
+}
+
+/** Address of the oldest waiting descriptor. */
+export function txFirst(): usize {
+  return txDescriptors + (txHead & (TX_SLOTS - 1)) * TX_SIZE;
+}
+
+/** The device took the oldest `n` packets. */
+export function txDone(n: u32): void {
+  txHead += n;
+}
+
+/** Free slots. */
+@inline
+export function txRoom(): u32 {
+  return TX_SLOTS - (txTail - txHead);
+}
+
+/** The next free descriptor with no payload; it counts only after `txPush`. The caller checked `txRoom`. */
+export function txSlot(path: u32): usize {
+  const at = txDescriptors + (txTail & (TX_SLOTS - 1)) * TX_SIZE;
+  store<u32>(at + TX_PATH, path);
+  store<u32>(at + TX_SPAN1_LEN, 0);
+  store<u32>(at + TX_SPAN2_LEN, 0);
+  store<u32>(at + TX_OWNER, 0);
+  return at;
+}
+
+@inline
+export function txPush(at: usize, headerLength: u32): void {
+  store<u32>(at + TX_HEADER_LEN, headerLength);
+  txTail++;
+}
+
+@inline
+export function txHeader(at: usize): usize {
+  return at + TX_HEADER;
+}
+
+/** Attaches payload: one span, or two when it wraps around the end of a ring. */
+@inline
+export function txPayload(at: usize, owner: usize, p1: usize, n1: u32, p2: usize, n2: u32): void {
+  store<u32>(at + TX_OWNER, <u32>owner);
+  store<u32>(at + TX_SPAN1, <u32>p1);
+  store<u32>(at + TX_SPAN1_LEN, n1);
+  store<u32>(at + TX_SPAN2, <u32>p2);
+  store<u32>(at + TX_SPAN2_LEN, n2);
+}
+
+/** Empties the packets whose payload memory is about to be freed; the device skips them. */
+export function txPurge(owner: usize): void {
+  for (let i = txHead; i != txTail; i++) {
+    const at = txDescriptors + (i & (TX_SLOTS - 1)) * TX_SIZE;
+    if (load<u32>(at + TX_OWNER) == <u32>owner) {
+      store<u32>(at + TX_HEADER_LEN, 0);
+      store<u32>(at + TX_SPAN1_LEN, 0);
+      store<u32>(at + TX_SPAN2_LEN, 0);
+    }
+  }
+}

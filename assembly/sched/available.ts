@@ -1,0 +1,25 @@
+/** What every scheduler asks first: whether a subflow can carry data at all, and whether it can do so now. */
+import { TCP_CLOSE_WAIT, TCP_ESTABLISHED } from '../abi';
+import { seqLt } from '../seq';
+import { CA_LOSS, SF_FIN_QUEUED, SF_FIN_SENT, SF_PRE_ESTABLISHED, SF_STALE, Subflow } from '../tcp/subflow';
+
+/** Established, verified, and not closing. */
+@inline
+export function canCarry(sf: Subflow): bool {
+  return (
+    (sf.state == TCP_ESTABLISHED || sf.state == TCP_CLOSE_WAIT) &&
+    (sf.flags & (SF_PRE_ESTABLISHED | SF_FIN_QUEUED | SF_FIN_SENT)) == 0
+  );
+}
+
+/** No timeout without an answer since. */
+@inline
+export function isHealthy(sf: Subflow): bool {
+  return !sf.is(SF_STALE) && !(sf.caState == CA_LOSS && sf.backoff != 0);
+}
+
+/** Room in the congestion window and in the peer's window of this subflow. */
+@inline
+export function hasRoom(sf: Subflow): bool {
+  return sf.inFlight < sf.cwnd && sf.lostOut <= sf.retransOut && seqLt(sf.sndNxt, sf.sndEdge);
+}

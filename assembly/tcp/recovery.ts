@@ -1,0 +1,211 @@
+/**
+ * Loss recovery: fast recovery with proportional rate reduction (RFC 6937), NewReno without SACK (RFC 6582),
+ * retransmission timeout (RFC 6298, 5681), and the undo of a spurious one (Eifel, RFC 3522/4015; D-SACK).
+ */
+import {
+  MIB_TCPFullUndo,
+  MIB_TCPRenoRecovery,
+  MIB_TCPSackRecovery,
+  MIB_TCPTimeouts,
+} from '../abi';
+import { ccOnLoss, ccOnRecoveryExit, ccOnRto, ccOnUndo } from '../cc/controller';
+import { count } from '../counters';
+import { now } from '../host';
+import { seqGe, seqGt, seqLt } from '../seq';
+import { seg, HAS_TS } from '../wire/segment';
+import {
+  CA_DISORDER,
+  CA_LOSS,
+  CA_OPEN,
+  CA_RECOVERY,
+  SF_SACK,
+  Subflow,
+} from './subflow';
+import { REC_LOST, REC_RETRANS, REC_SACKED, recAt, recMarkLost } from './records';
+import { rackDetect, rackRecovered } from './rack';
+
+const DUP_THRESH: u32 = 3;
+
+/**
+ * After an acknowledgement was taken: decides on loss and moves the recovery state.
+ * `advanced`: the acknowledgement number moved; `duplicate`: RFC 5681's duplicate ACK; `delivered`: records
+ * newly ACKed or SACKed; `before`: records outstanding before it.
+ * Returns microseconds until RACK wants to look again, 0 for never.
+ */
+export function recover(sf: Subflow, advanced: bool, duplicate: bool, delivered: u32, before: u32): f64 {
+  const sack = sf.is(SF_SACK);
+  const lostBefore = sf.lostOut;
+  let wait: f64 = 0;
+
+  if (!sack) renoCount(sf, advanced, duplicate);
+  if (advanced && undoPossible(sf)) undo(sf);
+  if (sf.caState >= CA_RECOVERY && seqGe(sf.sndUna, sf.highSeq)) leave(sf);
+
+  if (sf.packetsOut != 0) {
+    if (sack) {
+      if (sf.sackedOut != 0 || sf.caState >= CA_DISORDER) wait = rackDetect(sf);
+    } else {
+      renoDetect(sf, advanced);
+    }
+  }
+  const newlyLost = sf.lostOut - min(sf.lostOut, lostBefore);
+
+  if (sf.caState < CA_RECOVERY) {
+    if (sf.lostOut != 0) enter(sf, before);
+    else sf.caState = sf.sackedOut != 0 ? CA_DISORDER : CA_OPEN;
+  }
+  if (sf.caState == CA_RECOVERY) reduce(sf, delivered, advanced && newlyLost == 0);
+  return wait;
+}
+
+/** RACK's timer fired. */
+export function reorderTimeout(sf: Subflow): f64 {
+  const wait = rackDetect(sf);
+  if (sf.lostOut != 0 && sf.caState < CA_RECOVERY) enter(sf, sf.packetsOut);
+  if (sf.caState == CA_RECOVERY) reduce(sf, 0, false);
+  return wait;
+}
+
+function rememberForUndo(sf: Subflow): void {
+  sf.undoCwnd = sf.cwnd;
+  sf.undoSsthresh = sf.ssthresh;
+  sf.undoRetrans = 0;
+  sf.undoStamp = 0;
+}
+
+/** The first retransmission of an episode leaves its timestamp for Eifel detection. */
+export function noteRetransmission(sf: Subflow, stamp: u32): void {
+  if (sf.caState < CA_RECOVERY) return;
+  sf.undoRetrans++;
+  if (sf.undoStamp == 0) sf.undoStamp = max<u32>(stamp, 1);
+}
+
+/** A D-SACK says that one retransmission was not needed. */
+export function noteSpurious(sf: Subflow): void {
+  if (sf.caState >= CA_RECOVERY && sf.undoRetrans > 0 && --sf.undoRetrans == 0) undo(sf);
+}
+
+function undoPossible(sf: Subflow): bool {
+  return (
+    sf.caState >= CA_RECOVERY &&
+    sf.undoStamp != 0 &&
+    seg.has(HAS_TS) &&
+    seg.tsEcr != 0 &&
+    seqLt(seg.tsEcr, sf.undoStamp)
+  );
+}
+
+function undo(sf: Subflow): void {
+  count(MIB_TCPFullUndo);
+  sf.cwnd = max(sf.cwnd, sf.undoCwnd);
+  sf.ssthresh = max(sf.ssthresh, sf.undoSsthresh);
+  sf.undoStamp = 0;
+  sf.undoRetrans = 0;
+  ccOnUndo(sf);
+  if (sf.caState == CA_LOSS) {
+    // What the timeout marked is still on its way.
+    for (let id = sf.recHead; id != sf.recTail; id++) {
+      const r = recAt(sf, id);
+      if ((r.flags & (REC_LOST | REC_RETRANS)) == REC_LOST) {
+        r.flags &= ~REC_LOST;
+        sf.lostOut--;
+      }
+    }
+  }
+  sf.backoff = 0;
+  sf.caState = sf.sackedOut != 0 ? CA_DISORDER : CA_OPEN;
+}
+
+function enter(sf: Subflow, before: u32): void {
+  count(sf.is(SF_SACK) ? MIB_TCPSackRecovery : MIB_TCPRenoRecovery);
+  rememberForUndo(sf);
+  ccOnLoss(sf, before, now);
+  sf.caState = CA_RECOVERY;
+  sf.inRecovery = true;
+  sf.highSeq = sf.sndNxt;
+  sf.priorCwnd = max<u32>(before, 1);
+  sf.prrDelivered = 0;
+  sf.prrOut = 0;
+  sf.tlpOut = false;
+}
+
+function leave(sf: Subflow): void {
+  if (sf.caState == CA_RECOVERY) {
+    sf.cwnd = max<u32>(sf.ssthresh, 2);
+    ccOnRecoveryExit(sf);
+    rackRecovered(sf);
+  }
+  sf.inRecovery = false;
+  sf.caState = sf.sackedOut != 0 ? CA_DISORDER : CA_OPEN;
+  sf.dupAcks = 0;
+  sf.undoStamp = 0;
+}
+
+/** RFC 6937 with the slow start reduction bound. */
+function reduce(sf: Subflow, delivered: u32, safe: bool): void {
+  sf.prrDelivered += delivered;
+  const flight = sf.inFlight;
+  let send: i32;
+  if (flight > sf.ssthresh) {
+    const share = (<u64>sf.ssthresh * sf.prrDelivered + sf.priorCwnd - 1) / sf.priorCwnd;
+    send = <i32>share - <i32>sf.prrOut;
+  } else {
+    send = max<i32>(<i32>sf.prrDelivered - <i32>sf.prrOut, <i32>delivered);
+    if (safe) send++;
+    send = min<i32>(send, <i32>(sf.ssthresh - flight));
+  }
+  // The first retransmission goes out whatever the arithmetic says.
+  send = max<i32>(send, sf.prrOut == 0 ? 1 : 0);
+  sf.cwnd = max<u32>(flight + send, 1);
+}
+
+/** The retransmission timer ran out (RFC 6298 section 5.4 to 5.7). */
+export function retransmissionTimeout(sf: Subflow): void {
+  count(MIB_TCPTimeouts);
+  // A second timeout of the same episode must not reduce twice (RFC 5681 section 3.1).
+  if (sf.caState != CA_LOSS || sf.backoff == 0) {
+    if (sf.caState < CA_RECOVERY) rememberForUndo(sf);
+    ccOnRto(sf, sf.packetsOut, now);
+  }
+  const reno = !sf.is(SF_SACK);
+  if (reno) sf.sackedOut = 0;
+  for (let id = sf.recHead; id != sf.recTail; id++) {
+    const r = recAt(sf, id);
+    if (reno) r.flags &= ~REC_SACKED;
+    if (!r.is(REC_SACKED)) recMarkLost(sf, id, r);
+  }
+  sf.retransHint = sf.recHead;
+  sf.cwnd = 1;
+  sf.cwndCredit = 0;
+  sf.caState = CA_LOSS;
+  sf.highSeq = sf.sndNxt;
+  sf.dupAcks = 0;
+  sf.tlpOut = false;
+  sf.backoff++;
+  sf.retries++;
+}
+
+// ---- without SACK ----------------------------------------------------------------------------------------------
+
+/** Each duplicate ACK says that one segment left the network; `sackedOut` counts them. */
+function renoCount(sf: Subflow, advanced: bool, duplicate: bool): void {
+  if (advanced) {
+    sf.dupAcks = 0;
+    // The hole was followed by what the duplicates stood for; all but the new head is open again.
+    sf.sackedOut = sf.caState == CA_OPEN ? 0 : min<u32>(sf.sackedOut, sf.packetsOut > 0 ? sf.packetsOut - 1 : 0);
+  } else if (duplicate && sf.packetsOut != 0) {
+    sf.dupAcks++;
+    if (sf.sackedOut + sf.lostOut < sf.packetsOut) sf.sackedOut++;
+  }
+}
+
+function renoDetect(sf: Subflow, advanced: bool): void {
+  const id = sf.recHead;
+  const head = recAt(sf, id);
+  const third = sf.caState < CA_RECOVERY && sf.dupAcks >= DUP_THRESH && seqGt(sf.sndUna + 1, sf.highSeq);
+  const partial = sf.caState == CA_RECOVERY && advanced;
+  if ((third || partial) && !head.is(REC_LOST)) {
+    recMarkLost(sf, id, head);
+    if (sf.sackedOut + sf.lostOut > sf.packetsOut) sf.sackedOut--;
+  }
+}

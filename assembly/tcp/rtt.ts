@@ -1,0 +1,46 @@
+/**
+ * Round-trip estimation and the retransmission timeout (RFC 6298), with Linux' floor of 200 ms on the variance
+ * part and its cap of 120 s; windowed minimum for RACK.
+ */
+import { now } from '../host';
+import { Subflow } from './subflow';
+
+/** Microseconds. */
+export const RTO_INITIAL: f64 = 1e6;
+export const RTO_MIN: f64 = 200e3;
+export const RTO_MAX: f64 = 120e6;
+const MIN_RTT_WINDOW: f64 = 300e6;
+
+/** Takes one sample in microseconds. */
+export function rttSample(sf: Subflow, sample: f64): void {
+  if (sample < 1) sample = 1;
+  if (sf.srtt == 0) {
+    sf.srtt = sample;
+    sf.rttvar = sample / 2;
+  } else {
+    sf.rttvar = 0.75 * sf.rttvar + 0.25 * Math.abs(sf.srtt - sample);
+    sf.srtt = 0.875 * sf.srtt + 0.125 * sample;
+  }
+  sf.rto = min(sf.srtt + max(RTO_MIN, 4 * sf.rttvar), RTO_MAX);
+  sf.backoff = 0;
+  minRttSample(sf, sample);
+}
+
+/** The smallest sample of the last five minutes, forgotten at once then: paths change rarely. */
+export function minRttSample(sf: Subflow, sample: f64): void {
+  if (sf.minRtt == 0 || sample <= sf.minRtt || now - sf.minRttAt > MIN_RTT_WINDOW) {
+    sf.minRtt = max(sample, 1);
+    sf.minRttAt = now;
+  }
+}
+
+/** The timeout with its back-off, microseconds. */
+export function currentRto(sf: Subflow): f64 {
+  return min(sf.rto * <f64>(1 << min<u32>(sf.backoff, 16)), RTO_MAX);
+}
+
+/** Milliseconds of the timestamp clock (RFC 7323 section 5.4). */
+@inline
+export function tsNow(sf: Subflow): u32 {
+  return <u32>(<u64>(now / 1000)) + sf.tsOffset;
+}

@@ -1,0 +1,282 @@
+/**
+ * The subflow record: one complete TCP connection (RFC 9293) that carries part of a Multipath connection.
+ * Everything that belongs to a path (round trips, congestion window, sequence numbers, timers) lives here;
+ * what the subflows share lives in mptcp/connection.ts.
+ */
+import { CcState } from '../cc/state';
+import { TCP_CLOSED } from '../abi';
+
+// ---- loss recovery states (Linux' names) -----------------------------------------------------------------
+export const CA_OPEN: u8 = 0;
+export const CA_DISORDER: u8 = 1;
+export const CA_RECOVERY: u8 = 3;
+export const CA_LOSS: u8 = 4;
+
+// ---- what the one retransmission timer stands for ---------------------------------------------------------
+export const TIMER_NONE: u8 = 0;
+/** SYN, SYN/ACK, or the third ACK of a join. */
+export const TIMER_HANDSHAKE: u8 = 1;
+/** Retransmission timeout (RFC 6298). */
+export const TIMER_RTO: u8 = 2;
+/** Tail loss probe (RFC 8985 section 7). */
+export const TIMER_PROBE: u8 = 3;
+/** Reordering window (RFC 8985 section 6.2 step 5). */
+export const TIMER_REORDER: u8 = 4;
+/** Zero-window probe (RFC 9293 section 3.8.6.1). */
+export const TIMER_PERSIST: u8 = 5;
+/** TIME-WAIT or an orphan in FIN-WAIT-2: the end. */
+export const TIMER_END: u8 = 6;
+
+// ---- flags -------------------------------------------------------------------------------------------------
+/** The subflow answers: it sent SYN/ACK. */
+export const SF_PASSIVE: u32 = 1 << 0;
+/** A joined subflow (not the first of its connection). */
+export const SF_JOIN: u32 = 1 << 1;
+/** Offered or agreed options. */
+export const SF_TIMESTAMPS: u32 = 1 << 2;
+export const SF_SACK: u32 = 1 << 3;
+export const SF_SCALE: u32 = 1 << 4;
+/** Send an ACK now. */
+export const SF_ACK_NOW: u32 = 1 << 5;
+/** Joining side: third ACK sent, no proof yet that it arrived (RFC 8684 section 3.2). */
+export const SF_PRE_ESTABLISHED: u32 = 1 << 6;
+/** Backup by our wish, by the peer's. */
+export const SF_BACKUP_LOCAL: u32 = 1 << 7;
+export const SF_BACKUP_REMOTE: u32 = 1 << 8;
+/** Set aside: repeated timeouts while others work. */
+export const SF_STALE: u32 = 1 << 9;
+/** A FIN is wanted once everything queued is sent. */
+export const SF_FIN_QUEUED: u32 = 1 << 10;
+export const SF_FIN_SENT: u32 = 1 << 11;
+/** Listed as having something to send. */
+export const SF_LISTED: u32 = 1 << 12;
+/** SYN goes out without Multipath option (asked for, or after silence). */
+export const SF_PLAIN_SYN: u32 = 1 << 13;
+/** SYN or SYN/ACK was retransmitted: no sample from it, initial window of one segment. */
+export const SF_SYN_RETRANSMITTED: u32 = 1 << 14;
+/** MP_PRIO is to be sent. */
+export const SF_SEND_PRIO: u32 = 1 << 15;
+/** Peer's FIN is acknowledged. */
+export const SF_FIN_RECEIVED: u32 = 1 << 16;
+/** A data segment with a valid DSS arrived here. */
+export const SF_DSS_SEEN: u32 = 1 << 17;
+/** MP_FAIL is to be sent with the next ACK. */
+export const SF_SEND_FAIL: u32 = 1 << 18;
+/** The window advertised last was zero or nearly so. */
+export const SF_WINDOW_CLOSED: u32 = 1 << 19;
+/** Counts against the limit of half-open handshakes. */
+export const SF_HALF_OPEN: u32 = 1 << 20;
+/** The peer's FIN has arrived (perhaps beyond a hole) and stands at `finAt`. */
+export const SF_FIN_KNOWN: u32 = 1 << 21;
+/** SYN/ACK is to be sent (again), SYN is to be sent (again). */
+export const SF_SEND_SYN: u32 = 1 << 22;
+
+@unmanaged
+export class Subflow extends CcState {
+  handle: u32;
+  /** Owning connection; 0 once it is only a TIME-WAIT. */
+  conn: usize;
+  /** Next subflow of the connection; 0 ends the list. */
+  nextOfConn: usize;
+  hashNext: usize;
+  heapAt: u32;
+  state: i32;
+  caState: u8;
+  timerKind: u8;
+  localId: u8;
+  remoteId: u8;
+  closeReason: i32;
+  /** MP_TCPRST reason to send or received; 255: none. */
+  resetReason: u8;
+  flags: u32;
+
+  // addresses: 16 octets each, IPv4 mapped
+  path: u32;
+  family: u32;
+  localHigh: u64;
+  localLow: u64;
+  remoteHigh: u64;
+  remoteLow: u64;
+  localPort: u32;
+  remotePort: u32;
+  ipId: u32;
+
+  // send sequence space (RFC 9293 section 3.3.1)
+  iss: u32;
+  sndUna: u32;
+  sndNxt: u32;
+  /** Right edge up to which the peer lets us send on this subflow. */
+  sndEdge: u32;
+  sndWnd: u32;
+  sndWl1: u32;
+  sndWl2: u32;
+  maxWnd: u32;
+  sndScale: u32;
+
+  // receive sequence space
+  irs: u32;
+  rcvNxt: u32;
+  /** Sequence number of the peer's FIN (SF_FIN_KNOWN). */
+  finAt: u32;
+  /** Right edge advertised. */
+  rcvEdge: u32;
+  rcvScale: u32;
+  /** Sequence number in the acknowledgement sent last. */
+  lastAck: u32;
+
+  // timestamps (RFC 7323)
+  tsOffset: u32;
+  tsRecent: u32;
+  tsRecentAt: f64;
+
+  // segment size
+  peerMss: u32;
+  /** IP packet limit of the path. */
+  mtu: u32;
+  /** Octets of encapsulation below IP's payload. */
+  overhead: u32;
+
+  // round trips (srtt, rttvar, minRtt are in CcState)
+  rto: f64;
+  backoff: u32;
+  minRttAt: f64;
+
+  // retransmission queue: records in a ring of `recCap`, ids from recHead to recTail
+  recs: usize;
+  recCap: u32;
+  recHead: u32;
+  recTail: u32;
+  /** Ends of the list of in-flight records by time of transmission, 0 none. */
+  timeHead: u32;
+  timeTail: u32;
+  packetsOut: u32;
+  sackedOut: u32;
+  lostOut: u32;
+  retransOut: u32;
+  /** First record whose payload may still lie in the send ring. */
+  ringHint: u32;
+  /** First record that may need retransmission. */
+  retransHint: u32;
+  /** Highest sequence number SACKed. */
+  highSacked: u32;
+
+  // recovery
+  highSeq: u32;
+  dupAcks: u32;
+  priorCwnd: u32;
+  prrDelivered: u32;
+  prrOut: u32;
+  undoCwnd: u32;
+  undoSsthresh: u32;
+  undoRetrans: i32;
+  /** Timestamp of the first retransmission of the episode; 0: nothing to undo. */
+  undoStamp: u32;
+
+  // RACK-TLP (RFC 8985)
+  rackXmit: f64;
+  rackEnd: u32;
+  rackRtt: f64;
+  rackMult: u32;
+  rackPersist: u32;
+  rackDsackRound: u32;
+  rackFack: u32;
+  rackReordered: bool;
+  rackDsackSeen: bool;
+  /** sndNxt when the probe went out, and whether one is out. */
+  tlpEnd: u32;
+  tlpOut: bool;
+  tlpRetrans: bool;
+
+  // timers: absolute microseconds, Infinity when off
+  timerAt: f64;
+  /** When the retransmission timeout is due, whatever the timer stands for now. */
+  rtoAt: f64;
+  delackAt: f64;
+  keepaliveAt: f64;
+  /** Unmapped octets wait until then for their mapping. */
+  unmappedAt: f64;
+  retries: u32;
+  keepaliveProbes: u32;
+  lastReceived: f64;
+  lastSent: f64;
+
+  // acknowledgements we owe
+  ackPending: u32;
+  quickAcks: u32;
+  rcvMss: u32;
+  challengeAt: f64;
+  challengeLeft: u32;
+
+  // out-of-order octets at subflow level: sorted list of ranges, and the blocks to report (RFC 2018)
+  oooHead: usize;
+  oooTail: usize;
+  oooCount: u32;
+  sackCount: u32;
+  dsackStart: u32;
+  dsackEnd: u32;
+  hasDsack: bool;
+
+  // multipath
+  localNonce: u32;
+  remoteNonce: u32;
+  /** Mappings that reach beyond what has arrived, and octets that wait for theirs. */
+  mapHead: usize;
+  heldHead: usize;
+  /** Octets of SYN data, which lie outside the data sequence space. */
+  ssnShift: u32;
+  reinjectedUpTo: u64;
+  failDsn: u64;
+
+  // statistics
+  bytesSent: u64;
+  bytesReceived: u64;
+  retransmissions: u32;
+
+  /** Up to four SACK blocks, newest first: start and end, u32 each. */
+  sackBlocks0: u64;
+  sackBlocks1: u64;
+  sackBlocks2: u64;
+  sackBlocks3: u64;
+
+  @inline
+  is(flag: u32): bool {
+    return (this.flags & flag) != 0;
+  }
+  @inline
+  set(flag: u32): void {
+    this.flags |= flag;
+  }
+  @inline
+  clear(flag: u32): void {
+    this.flags &= ~flag;
+  }
+  /** Relative subflow sequence number (RFC 8684 section 3.3): the first octet after the SYN is 1. */
+  @inline
+  ssnOut(seq: u32): u32 {
+    return seq - this.iss;
+  }
+  @inline
+  get inFlight(): u32 {
+    return this.packetsOut - this.sackedOut - this.lostOut + this.retransOut;
+  }
+  @inline
+  get synchronized(): bool {
+    return this.state >= 3;
+  }
+  @inline
+  get dead(): bool {
+    return this.state == TCP_CLOSED;
+  }
+  @inline
+  get backup(): bool {
+    return (this.flags & (SF_BACKUP_LOCAL | SF_BACKUP_REMOTE)) != 0;
+  }
+  @inline
+  get heapField(): usize {
+    return changetype<usize>(this) + offsetof<Subflow>('heapAt');
+  }
+  @inline
+  get sackBlocks(): usize {
+    return changetype<usize>(this) + offsetof<Subflow>('sackBlocks0');
+  }
+}

@@ -1,0 +1,113 @@
+/**
+ * TCP header and the options of RFC 9293, 7323 and 2018. Multipath options are handed on to mptcp.ts.
+ */
+import { get8, get16, get32, put8, put16, put32 } from '../bytes';
+import { Segment, SYN, HAS_MSS, HAS_SCALE, HAS_SACK_OK, HAS_TS, HAS_SACK } from './segment';
+import { parseMptcp } from './mptcp';
+
+export const TCP_HEADER: u32 = 20;
+export const TCP_CHECKSUM_AT: u32 = 16;
+export const OPT_END: u32 = 0;
+export const OPT_NOP: u32 = 1;
+export const OPT_MSS: u32 = 2;
+export const OPT_SCALE: u32 = 3;
+export const OPT_SACK_OK: u32 = 4;
+export const OPT_SACK: u32 = 5;
+export const OPT_TS: u32 = 8;
+export const OPT_MPTCP: u32 = 30;
+
+/** Reads the header at `s.tcp` (of `s.tcpLength` octets with payload). False: malformed. */
+export function parseTcp(s: Segment): bool {
+  const at = s.tcp;
+  if (s.tcpLength < TCP_HEADER) return false;
+  const headerLength = (get8(at + 12) >> 4) * 4;
+  if (headerLength < TCP_HEADER || headerLength > s.tcpLength) return false;
+  s.srcPort = get16(at);
+  s.dstPort = get16(at + 2);
+  s.seq = get32(at + 4);
+  s.ack = get32(at + 8);
+  s.flags = get8(at + 13);
+  s.window = get16(at + 14);
+  s.payload = at + headerLength;
+  s.length = s.tcpLength - headerLength;
+  s.options = 0;
+  if (headerLength > TCP_HEADER) parseOptions(s, at + TCP_HEADER, at + headerLength);
+  return true;
+}
+
+/** An option of wrong length counts as absent; one that overruns the header ends the walk. */
+export function parseOptions(s: Segment, from: usize, end: usize): void {
+  let at = from;
+  // The common case on established connections: NOP, NOP, timestamps.
+  if (at + 12 <= end && load<u32>(at) == 0x0a080101) {
+    s.options |= HAS_TS;
+    s.tsVal = get32(at + 4);
+    s.tsEcr = get32(at + 8);
+    at += 12;
+  }
+  while (at < end) {
+    const kind = get8(at);
+    if (kind == OPT_END) return;
+    if (kind == OPT_NOP) {
+      at++;
+      continue;
+    }
+    if (at + 2 > end) return;
+    const length = get8(at + 1);
+    if (length < 2 || at + length > end) return;
+    if (kind == OPT_MPTCP) parseMptcp(s, at, length);
+    else parseOption(s, kind, at, length);
+    at += length;
+  }
+}
+
+function parseOption(s: Segment, kind: u32, at: usize, length: u32): void {
+  if (kind == OPT_TS && length == 10) {
+    s.options |= HAS_TS;
+    s.tsVal = get32(at + 2);
+    s.tsEcr = get32(at + 6);
+  } else if (kind == OPT_SACK && length >= 10 && (length - 2) % 8 == 0) {
+    s.options |= HAS_SACK;
+    s.sackPtr = at + 2;
+    s.sackBlocks = (length - 2) / 8;
+  } else if ((s.flags & SYN) != 0) {
+    if (kind == OPT_MSS && length == 4) {
+      s.options |= HAS_MSS;
+      s.mss = get16(at + 2);
+    } else if (kind == OPT_SCALE && length == 3) {
+      s.options |= HAS_SCALE;
+      s.scale = min<u32>(get8(at + 2), 14); // RFC 7323 section 2.3
+    } else if (kind == OPT_SACK_OK && length == 2) {
+      s.options |= HAS_SACK_OK;
+    }
+  }
+}
+
+/** Writes the fixed header with a zero checksum. `optionLength` is a multiple of four. */
+export function writeTcp(
+  at: usize,
+  srcPort: u32,
+  dstPort: u32,
+  seq: u32,
+  ack: u32,
+  flags: u32,
+  window: u32,
+  optionLength: u32,
+): void {
+  put16(at, srcPort);
+  put16(at + 2, dstPort);
+  put32(at + 4, seq);
+  put32(at + 8, ack);
+  put8(at + 12, ((TCP_HEADER + optionLength) / 4) << 4);
+  put8(at + 13, flags);
+  put16(at + 14, window);
+  put32(at + 16, 0); // checksum and urgent pointer
+}
+
+/** NOP, NOP, timestamps: 12 octets. */
+@inline
+export function writeTimestamps(at: usize, value: u32, echo: u32): void {
+  put32(at, 0x0101080a);
+  put32(at + 4, value);
+  put32(at + 8, echo);
+}

@@ -1,0 +1,81 @@
+/** Options of every command that opens connections, and what they mean to a host. */
+import { isIP } from 'node:net';
+import type {
+  CongestionName,
+  DeviceName,
+  HostOptions,
+  PathManagerName,
+  SchedulerName,
+} from '../net/types.js';
+import type { Arguments, OptionSpec } from './command.js';
+
+const DEVICES: readonly DeviceName[] = ['auto', 'raw', 'udp'];
+const PATH_MANAGERS: readonly PathManagerName[] = ['laminar', 'fullmesh', 'none'];
+const CONGESTION: readonly CongestionName[] = ['cubic', 'reno', 'lia', 'olia', 'balia', 'wvegas'];
+const SCHEDULERS: readonly SchedulerName[] = ['minrtt'];
+
+export const HOST_OPTIONS: readonly OptionSpec[] = [
+  {
+    name: 'device',
+    value: 'NAME',
+    choices: DEVICES,
+    help: 'how packets travel: raw is TCP on the wire and needs a privilege, udp needs none but plait at both ends, auto takes the first that works',
+  },
+  {
+    name: 'path',
+    value: 'ADDR',
+    multiple: true,
+    help: 'local address to use as a path; without this option every usable one',
+  },
+  { name: 'bind', value: 'ADDR', help: 'local address of the first subflow, or to listen on' },
+  {
+    name: 'pm',
+    value: 'NAME',
+    choices: PATH_MANAGERS,
+    help: 'which subflows to open: laminar pairs each local address with one of the peer, fullmesh with all of them, none opens the first only',
+  },
+  {
+    name: 'cc',
+    value: 'NAME',
+    choices: CONGESTION,
+    help: 'congestion control; without this option cubic on one path and lia on several',
+  },
+  { name: 'scheduler', value: 'NAME', choices: SCHEDULERS, help: 'which subflow sends next' },
+  { name: 'checksum', help: 'ask for checksums of the data (DSS checksums)' },
+  { name: 'pcap', value: 'FILE', help: 'write every packet to this file (pcapng)' },
+  { name: 'stats', help: 'print one JSON object on stderr at the end' },
+];
+
+export const QUIET: OptionSpec = { name: 'quiet', short: 'q', help: 'print errors only' };
+
+export interface CommonOptions {
+  readonly host: HostOptions;
+  readonly bind: string | undefined;
+  readonly stats: boolean;
+  readonly quiet: boolean;
+}
+
+export function commonOptions(args: Arguments): CommonOptions {
+  const bind = args.text('bind');
+  for (const address of [...args.texts('path'), ...(bind === undefined ? [] : [bind])]) {
+    if (isIP(address) === 0) throw args.wrong(`'${address}' is not an IP address`);
+  }
+  const paths = args.texts('path');
+  const [device, pathManager] = [args.text('device'), args.text('pm')];
+  const [congestion, scheduler, pcap] = [args.text('cc'), args.text('scheduler'), args.text('pcap')];
+  return {
+    host: {
+      // The casts follow from the tables of choices above.
+      ...(device !== undefined && { device: device as DeviceName }),
+      ...(paths.length > 0 && { paths }),
+      ...(pathManager !== undefined && { pathManager: pathManager as PathManagerName }),
+      ...(congestion !== undefined && { congestion: congestion as CongestionName }),
+      ...(scheduler !== undefined && { scheduler: scheduler as SchedulerName }),
+      ...(args.flag('checksum') && { checksum: true }),
+      ...(pcap !== undefined && { pcap }),
+    },
+    bind,
+    stats: args.flag('stats'),
+    quiet: args.flag('quiet'),
+  };
+}

@@ -1,0 +1,37 @@
+/**
+ * The closed set of errors that Plait raises. Each has a stable `code`; the message says what to do next.
+ * Codes that node:net also uses mean the same here.
+ */
+export type ErrorCode =
+  // connections
+  | 'ECONNREFUSED' // the peer answered with RST
+  | 'ECONNRESET' // the peer aborted the connection
+  | 'ECONNABORTED' // this side aborted the connection
+  | 'EPIPE' // written after the sending direction ended
+  | 'ETIMEDOUT' // no answer within the limit
+  | 'EADDRINUSE' // port or four-tuple taken
+  | 'EADDRNOTAVAIL' // no path has this local address
+  | 'EHOSTUNREACH' // no path leads to the peer
+  | 'ENETDOWN' // the path's interface went away
+  | 'ENOTFOUND' // the name does not resolve
+  | 'ENOBUFS' // a configured limit is reached
+  | 'EPERM' // a privilege is missing
+  | 'EINVAL' // an argument is out of its range
+  | 'ERR_SOCKET_CLOSED' // used after close
+  // ours
+  | 'ERR_PLAIT_DEVICE' // a device cannot be used here; `remedy` says what to install or run
+  | 'ERR_PLAIT_CORE' // the WASM core trapped: a bug of ours, this stack is closed
+  | 'ERR_PLAIT_PROTOCOL' // the peer of a file transfer broke its protocol
+  | 'ERR_PLAIT_INTEGRITY'; // bytes differ from their checksum
+
+export class PlaitError extends Error {
+  override readonly name = 'PlaitError';
+  constructor(
+    readonly code: ErrorCode,
+    message: string,
+    /** Exact command or step that removes the cause, where there is one. */
+    readonly remedy?: string,
+  ) {
+    super(message);
+  }
+}

@@ -1,0 +1,90 @@
+/**
+ * A device moves IP packets between one stack and a network. It knows nothing of TCP beyond ports.
+ *
+ * The stack calls the device's methods; the device calls the `DeviceHost` it was opened with. Neither side
+ * may keep a reference to packet bytes after the call returns.
+ */
+import type { PlaitError } from '../errors.js';
+
+export type DeviceKind = 'packet' | 'raw' | 'udp' | 'memory';
+
+/** What the device knows of a received packet's TCP checksum. */
+export const Checksum = {
+  /** Nothing: the core verifies it. */
+  Unknown: 0,
+  /** Correct, or guarded by an outer checksum (UDP), or offloaded by a local sender. */
+  Good: 1,
+  /** Perhaps only the pseudo-header sum (a local veth with offload): the core accepts that sum too. */
+  Partial: 2,
+} as const;
+export type Checksum = (typeof Checksum)[keyof typeof Checksum];
+
+/** One local address of a host, over which subflows can run. */
+export interface Path {
+  /** Index in the stack; stays unique for the stack's life. */
+  readonly id: number;
+  /** Interface name, for people ("eth0"). */
+  readonly name: string;
+  /** Local IP address in text form, without zone. */
+  readonly address: string;
+  /** Largest IP packet in octets that the path takes (headers included). */
+  readonly mtu: number;
+}
+
+/** An outgoing IP packet. Valid only during the `send` call that receives it. */
+export interface OutPacket {
+  /** Octets from the IP header to the end of the payload. */
+  readonly length: number;
+  /** Gathers the packet into `target` at `offset`. Returns `length`. */
+  copyTo(target: Uint8Array, offset: number): number;
+}
+
+export interface DeviceHost {
+  /** Hands over one IP packet that arrived on `path`. False: the receive ring is full, drop and count it. */
+  receive(path: number, packet: Uint8Array, checksum: Checksum): boolean;
+  /**
+   * Hands over a TCP segment that arrived inside UDP: the stack puts an IP header before it and replaces the
+   * TCP source and destination port by the ports given (those of the outer datagram).
+   * `remote` is 4 or 16 octets.
+   */
+  receiveSegment(
+    path: number,
+    remote: Uint8Array,
+    remotePort: number,
+    localPort: number,
+    segment: Uint8Array,
+  ): boolean;
+  /** The device can take packets again after `send` returned false. */
+  writable(): void;
+  /** A path stopped working (interface gone, ENETDOWN) or works again. */
+  pathState(path: number, up: boolean): void;
+}
+
+export interface Device {
+  readonly kind: DeviceKind;
+  /** Octets that the encapsulation adds below IP's payload (UDP: 8); the core lowers the MSS by it. */
+  readonly overhead: number;
+  /** Whether outgoing packets need a TCP checksum. */
+  readonly needsChecksum: boolean;
+  /** Called once, before anything else. */
+  open(host: DeviceHost): void;
+  /** Starts receiving on a path. `done` is called once, perhaps before this returns. */
+  attach(path: Path, done: (error: PlaitError | null) => void): void;
+  /** Stops using a path and frees what `attach` and `bind` took for it. */
+  detach(path: number): void;
+  /**
+   * Reserves a local TCP port on a path against other programs of this machine and lets packets for it in.
+   * Port 0 lets the device choose. Each bind is undone by one `unbind`; the same port may be bound several
+   * times (the listener's port by its joins, say).
+   */
+  bind(path: number, port: number, done: (error: PlaitError | null, port: number) => void): void;
+  unbind(path: number, port: number): void;
+  /**
+   * Sends one packet. False: the device's queue is full, keep the packet and stop until `writable()`.
+   * A packet that cannot be sent for other reasons (no route, interface down) counts as lost: return true.
+   */
+  send(path: number, packet: OutPacket): boolean;
+  /** Called after the last `send` of a batch. */
+  flush(): void;
+  close(): void;
+}

@@ -1,0 +1,83 @@
+/** The local addresses of this machine, as node and Linux list them. */
+import { readFileSync } from 'node:fs';
+import { networkInterfaces } from 'node:os';
+import type { LocalAddress } from '../path/interfaces.js';
+
+/**
+ * Addresses of the interfaces that are up and can send. An interface that lost its carrier keeps its addresses, and
+ * an IPv6 address that is still being probed for duplicates cannot be used yet: neither is listed.
+ */
+export function localAddresses(): LocalAddress[] {
+  const unusable = unusableAddresses();
+  const found: LocalAddress[] = [];
+  for (const [label, addresses = []] of Object.entries(networkInterfaces())) {
+    const name = interfaceName(label);
+    if (!interfaceUp(name)) continue;
+    const loopback = addresses.some((one) => one.internal);
+    const mtu = interfaceMtu(name) ?? (loopback ? LARGEST_PACKET : 1500);
+    for (const { address: zoned, family } of addresses) {
+      const address = zoned.split('%', 1)[0] as string;
+      if (unusable.has(address)) continue;
+      const linkLocal = family === 'IPv4' ? address.startsWith('169.254.') : /^fe[89ab]/.test(address);
+      found.push({ name, address, family: family === 'IPv4' ? 4 : 6, mtu, loopback, linkLocal });
+    }
+  }
+  return found;
+}
+
+/** Whether an interface is there and can send as far as the system tells; unknown counts as up. */
+export function interfaceUp(name: string): boolean {
+  const state = attribute(name, 'operstate');
+  if (state === null) {
+    // Other systems have no such file, and a namespace of the user's own may show the machine's.
+    return Object.keys(networkInterfaces()).some((label) => interfaceName(label) === name);
+  }
+  // "unknown" is what loopback and tunnels say. The carrier cannot be read while the interface is set down.
+  return (state === 'up' || state === 'unknown') && attribute(name, 'carrier') !== '0';
+}
+
+/** The kernel's index of an interface, or null. */
+export function interfaceIndex(name: string): number | null {
+  const index = Number(attribute(name, 'ifindex'));
+  return Number.isInteger(index) && index > 0 ? index : null;
+}
+
+function interfaceMtu(name: string): number | null {
+  const mtu = Number(attribute(name, 'mtu'));
+  return Number.isInteger(mtu) && mtu > 0 ? Math.min(mtu, LARGEST_PACKET) : null;
+}
+
+/** Node lists IPv4 addresses by label, which may be an alias ("eth0:1"). */
+function interfaceName(label: string): string {
+  return label.split(':', 1)[0] as string;
+}
+
+function attribute(name: string, file: string): string | null {
+  return read(`/sys/class/net/${name}/${file}`)?.trim() ?? null;
+}
+
+/** IPv6 addresses that are tentative or found to be duplicates, in node's way of writing. */
+function unusableAddresses(): Set<string> {
+  const unusable = new Set<string>();
+  for (const line of read('/proc/net/if_inet6')?.split('\n') ?? []) {
+    const [digits, , , , flags] = line.split(/\s+/);
+    if (digits === undefined || flags === undefined) continue;
+    if ((parseInt(flags, 16) & (IFA_F_TENTATIVE | IFA_F_DADFAILED)) === 0) continue;
+    unusable.add(new URL(`http://[${digits.replace(/.{4}(?!$)/g, '$&:')}]/`).hostname.slice(1, -1));
+  }
+  return unusable;
+}
+
+function read(file: string): string | null {
+  try {
+    return readFileSync(file, 'latin1');
+  } catch {
+    return null;
+  }
+}
+
+/** The length field of IPv4; the loopback interface claims one octet more. */
+const LARGEST_PACKET = 65535;
+// linux/if_addr.h
+const IFA_F_DADFAILED = 0x08;
+const IFA_F_TENTATIVE = 0x40;

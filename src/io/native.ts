@@ -1,0 +1,142 @@
+/**
+ * The C library through koffi, for what node has no interface to. The only file that loads koffi, and only when it
+ * is asked to: everything that needs no raw packet works without the package.
+ */
+import { PlaitError } from '../errors.js';
+import { isLinkLocal } from './address-cache.js';
+
+export interface Native {
+  /** setsockopt(2) with `value` as the option's bytes. Returns 0 or the errno. */
+  setOption(fd: number, level: number, option: number, value: Uint8Array): number;
+  /** An option whose value is an int, or a negative errno. */
+  getOption(fd: number, level: number, option: number): number;
+  /** Attaches a classic BPF program (`bpf.ts`) to a socket, in place of the one before. Returns 0 or the errno. */
+  attachFilter(fd: number, program: Uint8Array): number;
+  /** Binds a socket to a local address; `device` is the interface index for link-local ones. 0 or the errno. */
+  bind(fd: number, address: Uint8Array, port: number, device: number): number;
+  /**
+   * A UDP socket bound to (`address`, `port`) whose packets leave through the interface with index `device`,
+   * whatever the routing table prefers (unless the kernel lacks IP_UNICAST_IF). Needs no privilege. Returns the descriptor or a negative errno.
+   */
+  datagramSocket(address: Uint8Array, port: number, device: number): number;
+  close(fd: number): void;
+  /** The errno of the latest failed call of this thread. */
+  errno(): number;
+}
+
+let native: Promise<Native> | null = null;
+
+/** Rejects with ERR_PLAIT_DEVICE where koffi is missing or this platform is not Linux. */
+export function loadNative(): Promise<Native> {
+  native ??= load();
+  return native;
+}
+
+async function load(): Promise<Native> {
+  if (process.platform !== 'linux') {
+    throw new PlaitError(
+      'ERR_PLAIT_DEVICE',
+      `the socket options in use exist on Linux, not on ${process.platform}`,
+    );
+  }
+  const koffi = await import('koffi').then(
+    (module) => module.default,
+    (error: unknown) => {
+      throw new PlaitError(
+        'ERR_PLAIT_DEVICE',
+        `koffi cannot be loaded: ${firstLine(error)}`,
+        'npm install koffi',
+      );
+    },
+  );
+  const libc = koffi.load(null);
+  type Call = (...args: (number | ArrayBufferView)[]) => number;
+  const setsockopt = libc.func('int setsockopt(int, int, int, void *, uint32_t)') as Call;
+  const getsockopt = libc.func('int getsockopt(int, int, int, void *, void *)') as Call;
+  const socket = libc.func('int socket(int, int, int)') as Call;
+  const bind = libc.func('int bind(int, void *, uint32_t)') as Call;
+  const close = libc.func('int close(int)') as Call;
+
+  const result = (returned: number): number => (returned === 0 ? 0 : koffi.errno());
+
+  const self: Native = {
+    setOption: (fd, level, option, value) => result(setsockopt(fd, level, option, value, value.length)),
+    getOption(fd, level, option) {
+      const value = new Int32Array(1);
+      const length = Uint32Array.of(4);
+      return getsockopt(fd, level, option, value, length) === 0 ? (value[0] as number) : -koffi.errno();
+    },
+    attachFilter(fd, program) {
+      // `struct sock_fprog`, and the program behind it so that both live until the call is over.
+      const descriptor = new Uint8Array(16 + program.length);
+      descriptor.set(program, 16);
+      new Uint16Array(descriptor.buffer)[0] = program.length / 8;
+      new BigUint64Array(descriptor.buffer, 0, 2)[1] = koffi.address(descriptor) + 16n;
+      return result(setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, descriptor, 16));
+    },
+    bind(fd, address, port, device) {
+      const name = socketAddress(address, port, device);
+      return result(bind(fd, name, name.length));
+    },
+    datagramSocket(address, port, device) {
+      const v6 = address.length === 16;
+      const fd = socket(v6 ? AF_INET6 : AF_INET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+      if (fd < 0) return -koffi.errno();
+      const index = Buffer.alloc(4);
+      index.writeUInt32BE(device);
+      const one = new Uint8Array(Uint32Array.of(1).buffer);
+      if (v6) self.setOption(fd, IPPROTO_IPV6, IPV6_V6ONLY, one);
+      self.setOption(fd, v6 ? IPPROTO_IPV6 : IPPROTO_IP, v6 ? IPV6_UNICAST_IF : IP_UNICAST_IF, index);
+      const error = self.bind(fd, address, port, device);
+      if (error === 0) return fd;
+      close(fd);
+      return -error;
+    },
+    close(fd) {
+      close(fd);
+    },
+    errno: () => koffi.errno(),
+  };
+  return self;
+}
+
+/** `struct sockaddr_in` or `sockaddr_in6`; link-local addresses get their scope. */
+function socketAddress(address: Uint8Array, port: number, device: number): Uint8Array {
+  const v6 = address.length === 16;
+  const bytes = Buffer.alloc(v6 ? 28 : 16);
+  new Uint16Array(bytes.buffer, bytes.byteOffset, 1)[0] = v6 ? AF_INET6 : AF_INET;
+  bytes.writeUInt16BE(port, 2);
+  bytes.set(address, v6 ? 8 : 4);
+  if (isLinkLocal(address)) {
+    new Uint32Array(bytes.buffer, bytes.byteOffset + 24, 1)[0] = device;
+  }
+  return bytes;
+}
+
+/** What an exception says, without the stack of `require` calls that module errors carry. */
+export function firstLine(error: unknown): string {
+  return (error instanceof Error ? error.message : String(error)).split('\n', 1)[0] as string;
+}
+
+// asm-generic/socket.h, linux/in.h, linux/in6.h
+export const SOL_SOCKET = 1;
+export const SO_TYPE = 3;
+export const SO_SNDBUF = 7;
+export const SO_RCVBUF = 8;
+export const SO_BINDTODEVICE = 25;
+export const SO_SNDBUFFORCE = 32;
+export const SO_RCVBUFFORCE = 33;
+export const SO_PROTOCOL = 38;
+export const SO_MEMINFO = 55;
+export const SOCK_RAW = 3;
+const SO_ATTACH_FILTER = 26;
+const IPPROTO_IP = 0;
+const IPPROTO_IPV6 = 41;
+const IPV6_V6ONLY = 26;
+const IP_UNICAST_IF = 50;
+const IPV6_UNICAST_IF = 76;
+const AF_INET = 2;
+const AF_INET6 = 10;
+const SOCK_DGRAM = 2;
+const SOCK_NONBLOCK = 0o4000;
+const SOCK_CLOEXEC = 0o2000000;

@@ -1,0 +1,53 @@
+/**
+ * Turns the send errors of one path into "down" and "up" for the stack. Most errors concern one destination or one
+ * packet and count as loss; only those of the interface itself take the path down.
+ */
+import { interfaceUp } from './interfaces.js';
+import type { Path } from './device.js';
+
+export class PathHealth {
+  /** Packets that could not be sent. */
+  lost = 0;
+  readonly #path: Path;
+  readonly #report: (up: boolean) => void;
+  #up = true;
+  #suspicions = 0;
+
+  constructor(path: Path, report: (up: boolean) => void) {
+    this.#path = path;
+    this.#report = report;
+  }
+
+  get up(): boolean {
+    return this.#up;
+  }
+
+  /** A packet of the path was lost to this error (an errno name). */
+  failed(code: string | undefined): void {
+    this.lost++;
+    if (!this.#up) return;
+    if (code === 'ENETDOWN' || code === 'ENODEV' || code === 'ENXIO') {
+      this.#set(false);
+    } else if (code === 'ENETUNREACH' || code === 'EADDRNOTAVAIL' || code === 'EINVAL') {
+      // Linux says so for a missing route, an interface that is down and a source address that is gone. Looking is
+      // a file read, too much for every packet of a lasting condition.
+      if (this.#suspicions++ % LOOK_EVERY === 0 && !interfaceUp(this.#path.name)) this.#set(false);
+    }
+  }
+
+  /** A packet went out or came in. */
+  worked(): void {
+    if (!this.#up) this.#set(true);
+  }
+
+  #set(up: boolean): void {
+    this.#up = up;
+    this.#suspicions = 0;
+    // Later, since the stack may be in the middle of sending.
+    queueMicrotask(() => {
+      this.#report(up);
+    });
+  }
+}
+
+const LOOK_EVERY = 32;

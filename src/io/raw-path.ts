@@ -1,0 +1,284 @@
+/** The pair of raw sockets that carries one path of the device `raw`. */
+import { constants } from 'node:os';
+import { PlaitError } from '../errors.js';
+import { isLinkLocal, type AddressCache } from './address-cache.js';
+import { addressFilter, portFilter } from './bpf.js';
+import type { Path } from './device.js';
+import { interfaceIndex } from './interfaces.js';
+import {
+  SO_BINDTODEVICE,
+  SO_MEMINFO,
+  SO_RCVBUF,
+  SO_RCVBUFFORCE,
+  SO_SNDBUF,
+  SO_SNDBUFFORCE,
+  SOL_SOCKET,
+  type Native,
+} from './native.js';
+import { PathHealth } from './path-health.js';
+import {
+  IPPROTO_RAW,
+  IPPROTO_TCP,
+  IPV4,
+  IPV6,
+  openRawSocket,
+  type RawSocket,
+  type RawSocketModule,
+} from './raw-socket.js';
+
+export interface RawPathEvents {
+  /** A TCP packet for a bound port; valid during the call. */
+  received(packet: Uint8Array): void;
+  /** A packet that nobody asked for. */
+  stray(): void;
+  writable(): void;
+  state(up: boolean): void;
+}
+
+/** What the paths of a device share. */
+export interface RawContext {
+  readonly module: RawSocketModule;
+  readonly native: Native;
+  readonly addresses: AddressCache;
+}
+
+export class RawPath {
+  readonly path: Path;
+  readonly address: Uint8Array;
+  readonly health: PathHealth;
+  /** The kernel's send buffer is full; `writable` comes. */
+  blocked = false;
+  readonly #context: RawContext;
+  readonly #events: RawPathEvents;
+  readonly #v6: boolean;
+  readonly #zone: string;
+  readonly #sender: RawSocket;
+  readonly #receiver: RawSocket;
+  readonly #receiverFd: number;
+  /** Bindings of each port, for the moments in which the kernel's filter is behind or lets every port through. */
+  readonly #bindings = new Map<number, number>();
+  /** Room for an IPv6 header, and behind it what the socket receives: GRO joins packets to 64 KB. */
+  readonly #buffer = Buffer.allocUnsafeSlow(IPV6_HEADER + RECEIVE_SIZE);
+  readonly #target: Buffer;
+  readonly #memory = Buffer.alloc(36);
+  #length = 0;
+  #source = '';
+  #open = true;
+
+  /** Throws PlaitError: EPERM, EADDRNOTAVAIL (no such interface or address), ERR_PLAIT_DEVICE. */
+  constructor(path: Path, address: Uint8Array, context: RawContext, events: RawPathEvents) {
+    this.path = path;
+    this.address = address;
+    this.health = new PathHealth(path, (up) => {
+      events.state(up);
+    });
+    this.#context = context;
+    this.#events = events;
+    this.#v6 = address.length === 16;
+    this.#zone = isLinkLocal(address) ? `%${path.name}` : '';
+    this.#target = this.#buffer.subarray(this.#v6 ? IPV6_HEADER : 0);
+    if (this.#v6) this.#writeHeader();
+    const family = this.#v6 ? IPV6 : IPV4;
+    const sender = openRawSocket(context.module, context.native, IPPROTO_RAW, family);
+    try {
+      this.#sender = sender.socket;
+      this.#setUpSender(sender.fd);
+      const receiver = openRawSocket(context.module, context.native, IPPROTO_TCP, family);
+      this.#receiver = receiver.socket;
+      this.#receiverFd = receiver.fd;
+    } catch (error) {
+      sender.socket.close();
+      throw error;
+    }
+    this.#setUpReceiver();
+  }
+
+  /** Each port as often as it is bound. */
+  boundPorts(): number[] {
+    return [...this.#bindings].flatMap(([port, count]) => Array<number>(count).fill(port));
+  }
+
+  bind(port: number): void {
+    const count = this.#bindings.get(port) ?? 0;
+    this.#bindings.set(port, count + 1);
+    if (count === 0) this.#setFilter();
+  }
+
+  /** False: it was not bound. */
+  unbind(port: number): boolean {
+    const count = this.#bindings.get(port);
+    if (count === undefined) return false;
+    if (count > 1) {
+      this.#bindings.set(port, count - 1);
+    } else {
+      this.#bindings.delete(port);
+      this.#setFilter();
+    }
+    return true;
+  }
+
+  /**
+   * Sends the packet of this length at the start of `packet`. Returns 0 or the errno; it may be tried again when
+   * `blocked` is set.
+   */
+  send(packet: Buffer, length: number): number {
+    const to = this.#context.addresses.destination(packet);
+    try {
+      this.#sender.wrap.send(packet, 0, length, this.#zone === '' ? to : to + this.#zone, nothing);
+    } catch {
+      const errno = this.#context.native.errno();
+      if (errno === constants.errno.EAGAIN) {
+        this.blocked = true;
+        this.#sender.resumeSend();
+      }
+      return errno;
+    }
+    this.health.worked();
+    return 0;
+  }
+
+  close(): void {
+    this.#open = false;
+    this.#sender.close();
+    this.#receiver.close();
+  }
+
+  #setUpSender(fd: number): void {
+    const { native } = this.#context;
+    const { name } = this.path;
+    const interfaceErrno = native.setOption(fd, SOL_SOCKET, SO_BINDTODEVICE, Buffer.from(`${name}\0`));
+    if (interfaceErrno !== 0) {
+      throw new PlaitError(
+        'EADDRNOTAVAIL',
+        `no interface ${name} (errno ${String(interfaceErrno)})`,
+        'ip link',
+      );
+    }
+    // Routing rules look at the socket's address ("from 10.0.1.2 lookup 7"), not at the header that is sent.
+    const addressErrno = native.bind(fd, this.address, 0, interfaceIndex(name) ?? 0);
+    if (addressErrno !== 0) {
+      throw new PlaitError(
+        'EADDRNOTAVAIL',
+        `${this.path.address} is no address of this machine`,
+        'ip address',
+      );
+    }
+    setBuffer(native, fd, SO_SNDBUFFORCE, SO_SNDBUF);
+    this.#sender.pauseRecv();
+    this.#sender.on('error', () => {
+      this.health.failed('ENETDOWN');
+    });
+    this.#sender.wrap.on('sendReady', () => {
+      if (!this.blocked) return;
+      this.blocked = false;
+      this.#events.writable();
+    });
+  }
+
+  #setUpReceiver(): void {
+    setBuffer(this.#context.native, this.#receiverFd, SO_RCVBUFFORCE, SO_RCVBUF);
+    if (!this.#setFilter()) {
+      this.close();
+      throw new PlaitError('ERR_PLAIT_DEVICE', 'the kernel refuses a socket filter');
+    }
+    // What came in before the filter was there.
+    while (this.#waiting() > 0 && this.#receive());
+    this.#receiver.on('error', () => {
+      this.health.failed('ENETDOWN');
+    });
+    this.#receiver.wrap.removeAllListeners('recvReady');
+    this.#receiver.wrap.on('recvReady', () => {
+      this.#receiveAll();
+    });
+  }
+
+  #setFilter(): boolean {
+    const { native } = this.#context;
+    const fd = this.#receiverFd;
+    return (
+      native.attachFilter(fd, portFilter(this.address, this.#bindings.keys())) === 0 ||
+      // The kernel's limit for filters (net.core.optmem_max) is below this program's size.
+      native.attachFilter(fd, addressFilter(this.address)) === 0
+    );
+  }
+
+  /**
+   * Several packets per event, because an event costs more than a packet, and asking for what waits less than the
+   * exception of an empty socket.
+   */
+  #receiveAll(): void {
+    for (let i = 0; i < BATCH && this.#receive(); i++) {
+      this.#deliver();
+      if (!this.#open || this.#waiting() === 0) return;
+    }
+  }
+
+  /** False: nothing was there. */
+  #receive(): boolean {
+    try {
+      this.#receiver.wrap.recv(this.#target, this.#noteReceived);
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
+  /** Only notes: what is called from here must not throw into `recv`. */
+  readonly #noteReceived = (_target: Uint8Array, length: number, source: string): void => {
+    this.#length = length;
+    this.#source = source;
+  };
+
+  /** Octets of kernel memory that waiting packets occupy. */
+  #waiting(): number {
+    this.#receiver.wrap.getOption(SOL_SOCKET, SO_MEMINFO, this.#memory, this.#memory.length);
+    const [a, b, c, d] = this.#memory;
+    return (a as number) | (b as number) | (c as number) | (d as number);
+  }
+
+  #deliver(): void {
+    const packet = this.#buffer;
+    const start = this.#v6 ? IPV6_HEADER : ((packet[0] as number) & 15) * 4;
+    const end = this.#v6 ? IPV6_HEADER + this.#length : this.#length;
+    const source = this.#v6 ? this.#context.addresses.octets(this.#source) : null;
+    if (
+      end < start + TCP_HEADER ||
+      !this.#bindings.has(packet.readUInt16BE(start + 2)) ||
+      (this.#v6 && (source === null || this.#length > 65535))
+    ) {
+      this.#events.stray();
+      return;
+    }
+    if (source !== null) {
+      packet.writeUInt16BE(this.#length, 4);
+      packet.set(source, 8);
+    }
+    this.health.worked();
+    this.#events.received(packet.subarray(0, end));
+  }
+
+  /** What is the same in every IPv6 header: the socket delivers TCP without it. */
+  #writeHeader(): void {
+    this.#buffer.fill(0, 0, IPV6_HEADER);
+    this.#buffer[0] = 0x60;
+    this.#buffer[6] = IPPROTO_TCP;
+    this.#buffer[7] = HOP_LIMIT;
+    this.#buffer.set(this.address, 24);
+  }
+}
+
+/** A large buffer: beyond the system's limit with CAP_NET_ADMIN, else up to it. */
+function setBuffer(native: Native, fd: number, force: number, plain: number): void {
+  const size = new Uint8Array(Uint32Array.of(SOCKET_BUFFER).buffer);
+  if (native.setOption(fd, SOL_SOCKET, force, size) !== 0) native.setOption(fd, SOL_SOCKET, plain, size);
+}
+
+const nothing = (): void => undefined;
+
+/** Packets handed over before other events get their turn. */
+const BATCH = 64;
+const SOCKET_BUFFER = 4 << 20;
+const RECEIVE_SIZE = 1 << 17;
+const IPV6_HEADER = 40;
+const TCP_HEADER = 20;
+const HOP_LIMIT = 64;

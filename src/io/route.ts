@@ -1,0 +1,36 @@
+/** What the kernel's routing table says, without asking netlink. */
+import { createSocket } from 'node:dgram';
+import { isIPv6 } from 'node:net';
+import { PlaitError } from '../errors.js';
+
+/**
+ * The local address that the kernel would use towards `remote` (an address, not a name; link-local ones with their
+ * zone). Nothing is sent. Rejects with EHOSTUNREACH when no route leads there.
+ */
+export function sourceFor(remote: string): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const socket = createSocket(isIPv6(remote) ? 'udp6' : 'udp4');
+    const fail = (error: Error): void => {
+      socket.close();
+      reject(
+        new PlaitError(
+          'EHOSTUNREACH',
+          `no route leads to ${remote}: ${error.message}`,
+          `ip route get ${remote}`,
+        ),
+      );
+    };
+    socket.on('error', fail);
+    socket.on('connect', () => {
+      const { address } = socket.address();
+      socket.close();
+      resolve(address.split('%', 1)[0] as string);
+    });
+    try {
+      // Connecting a UDP socket is a routing decision and no more. The port does not matter.
+      socket.connect(9, remote);
+    } catch (error) {
+      fail(error as Error);
+    }
+  });
+}

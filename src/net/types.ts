@@ -1,0 +1,93 @@
+/** The face of Plait for programs: a host, its sockets and servers. */
+import type { Duplex } from 'node:stream';
+import type { EventEmitter } from 'node:events';
+import type { ConnectionInfo, Counters } from '../stack/info.js';
+import type { Path } from '../io/device.js';
+
+export type DeviceName = 'auto' | 'raw' | 'udp';
+export type PathManagerName = 'laminar' | 'fullmesh' | 'none';
+export type CongestionName = 'cubic' | 'reno' | 'lia' | 'olia' | 'balia' | 'wvegas';
+export type SchedulerName = 'minrtt';
+
+export interface HostOptions {
+  /** `auto` (default): raw with the privilege, else udp. */
+  readonly device?: DeviceName;
+  /** Local addresses to use as paths; default every usable one. */
+  readonly paths?: readonly string[];
+  /** Default laminar. */
+  readonly pathManager?: PathManagerName;
+  /** Default cubic for a single path, lia as soon as a connection has two subflows. */
+  readonly congestion?: CongestionName;
+  readonly scheduler?: SchedulerName;
+  /** Ask for DSS checksums (RFC 8684 section 3.3). Default false. */
+  readonly checksum?: boolean;
+  /** Write every packet to this pcapng file. */
+  readonly pcap?: string;
+}
+
+export interface Host {
+  /** The device in use, after `auto` was decided. */
+  readonly device: 'raw' | 'udp';
+  connect(options: ConnectOptions): Socket;
+  createServer(onConnection?: (socket: Socket) => void): Server;
+  paths(): readonly Path[];
+  counters(): Counters;
+  /** Resolves when the capture is written, every socket is destroyed and every device is closed. */
+  close(): Promise<void>;
+}
+
+export interface ConnectOptions {
+  /** Name or address. */
+  readonly host: string;
+  readonly port: number;
+  /** Local address of the first subflow; default chosen by the routing table. */
+  readonly localAddress?: string;
+  readonly localPort?: number;
+  /** Give up on the handshake after this many milliseconds (default 30000). */
+  readonly timeout?: number;
+}
+
+/**
+ * A Duplex stream. Events `connect` (handshake done), `end` (peer's DATA_FIN or FIN), `close`, `error`
+ * (a PlaitError), and `mptcp` with a `ConnectionEvent`. `end()` sends DATA_FIN and leaves the other direction
+ * open (allowHalfOpen); the stream closes when both directions have ended.
+ */
+export interface Socket extends Duplex {
+  readonly remoteAddress: string;
+  readonly remotePort: number;
+  readonly localAddress: string;
+  readonly localPort: number;
+  readonly connecting: boolean;
+  /** Snapshot; stays available after close. */
+  info(): ConnectionInfo;
+  /** Aborts the connection (MP_FASTCLOSE, or RST after fallback). */
+  resetAndDestroy(): this;
+}
+
+export interface Server extends EventEmitter {
+  /** Events `listening`, `connection` (Socket), `error`, `close`. Address default: every path. */
+  listen(port: number, address?: string): this;
+  readonly port: number;
+  readonly listening: boolean;
+  /** Stops accepting; resolves when the port is free again. Open sockets live on. */
+  close(): Promise<void>;
+}
+
+/** One thing that happened to a connection, in the kernel's words (`ip mptcp monitor`). */
+export interface ConnectionEvent {
+  readonly type:
+    | 'created'
+    | 'established'
+    | 'fallback'
+    | 'announced'
+    | 'removed'
+    | 'subflow-established'
+    | 'subflow-closed'
+    | 'priority'
+    | 'closed';
+  readonly subflow?: number;
+  readonly addressId?: number;
+  readonly address?: string;
+  readonly port?: number;
+  readonly reason?: string;
+}

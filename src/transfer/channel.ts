@@ -1,0 +1,172 @@
+/** Frames over a Duplex stream, with back-pressure in both directions and one limit on silence. */
+import type { Duplex } from 'node:stream';
+import { PlaitError } from '../errors.js';
+import * as wire from './protocol.js';
+import { problemOf } from './report.js';
+
+export interface FrameHead {
+  readonly type: number;
+  readonly length: number;
+}
+
+export class Channel {
+  readonly #stream: Duplex;
+  readonly #idle: NodeJS.Timeout | null;
+  #failure: Error | null = null;
+  #ended = false;
+  #wakeReader: (() => void) | null = null;
+  #wakeWriter: (() => void) | null = null;
+
+  /**
+   * @param idleLimit milliseconds without any octet moving in either direction after which the peer counts as
+   *   gone; 0 waits forever.
+   */
+  constructor(stream: Duplex, idleLimit: number) {
+    this.#stream = stream;
+    this.#idle = idleLimit > 0 ? setTimeout(() => stream.destroy(silent(idleLimit)), idleLimit) : null;
+    stream.on('readable', () => this.#wake());
+    stream.on('drain', () => this.#wake());
+    stream.on('end', () => {
+      this.#ended = true;
+      this.#wake();
+    });
+    stream.on('error', (error) => this.fail(error));
+    stream.on('close', () => {
+      if (!this.#ended || !stream.writableFinished) this.fail(vanished());
+      this.#ended = true;
+      this.#wake();
+    });
+    if (stream.destroyed) this.fail(stream.errored ?? vanished());
+  }
+
+  /** Exactly `length` octets. */
+  async read(length: number): Promise<Buffer> {
+    const parts: Buffer[] = [];
+    for (let missing = length; missing > 0;) {
+      const part = await this.readSome(missing);
+      parts.push(part);
+      missing -= part.length;
+    }
+    return parts.length === 1 && parts[0] !== undefined ? parts[0] : Buffer.concat(parts, length);
+  }
+
+  /** Between 1 and `limit` octets, as they come. */
+  async readSome(limit: number): Promise<Buffer> {
+    const part = await this.#next(limit);
+    if (part === null) throw vanished();
+    return part;
+  }
+
+  /** The peer's hello, with its extension skipped. */
+  async readHello(): Promise<wire.Hello> {
+    const hello = wire.decodeHello(await this.read(wire.HELLO_LENGTH));
+    await this.read(hello.extensionLength);
+    return hello;
+  }
+
+  /** The next frame's head. */
+  async readHead(): Promise<FrameHead> {
+    const bytes = await this.read(wire.HEAD_LENGTH);
+    const head = { type: bytes.readUInt8(0), length: bytes.readUInt32BE(1) };
+    const limit = head.type === wire.Frame.Data ? wire.MAX_DATA : wire.MAX_CONTROL;
+    if (head.length > limit) throw wire.malformed('a frame');
+    return head;
+  }
+
+  /** Writes one frame and waits until the stream wants more. */
+  async writeFrame(type: number, payload: Buffer = EMPTY): Promise<void> {
+    this.#stream.cork();
+    this.#stream.write(wire.encodeHead(type, payload.length));
+    if (payload.length > 0) this.#stream.write(payload);
+    this.#stream.uncork();
+    await this.#drained();
+  }
+
+  async write(bytes: Buffer): Promise<void> {
+    this.#stream.write(bytes);
+    await this.#drained();
+  }
+
+  /** Ends this direction. */
+  end(): void {
+    this.#stream.end();
+  }
+
+  /** Waits for the peer's end of stream; octets before it break the protocol. */
+  async expectEnd(): Promise<void> {
+    if ((await this.#next(1)) !== null) throw wire.malformed('octets after the last frame');
+  }
+
+  /** Makes every waiting and later call reject with `error`, except that arrived octets can be read first. */
+  fail(error: Error): void {
+    this.#failure ??= error;
+    this.#wake();
+  }
+
+  /** Tells the peer, if it can still be told, why this side gives up, and lets it end the connection. */
+  async abort(reason: unknown): Promise<void> {
+    const stream = this.#stream;
+    if (stream.destroyed || !stream.writable) return;
+    stream.write(wire.encodeHead(wire.Frame.Abort, wire.encodeProblem(problemOf(reason)).length));
+    stream.end(wire.encodeProblem(problemOf(reason)));
+    // The peer's octets in flight must be taken in, or it never comes to read ours.
+    stream.removeAllListeners('readable').resume();
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, PARTING);
+      stream.once('close', () => {
+        clearTimeout(timer);
+        resolve();
+      });
+    });
+  }
+
+  /** Stops the watch over silence. The stream stays as it is. */
+  release(): void {
+    if (this.#idle !== null) clearTimeout(this.#idle);
+  }
+
+  async #next(limit: number): Promise<Buffer | null> {
+    for (;;) {
+      const wanted = Math.min(limit, this.#stream.readableLength);
+      const part = this.#stream.read(wanted) as Buffer | null;
+      if (part !== null) {
+        this.#idle?.refresh();
+        return part;
+      }
+      // What arrived before a failure was worth reading: it may say why.
+      if (this.#failure !== null) throw this.#failure;
+      if (this.#ended) return null;
+      await new Promise<void>((resolve) => (this.#wakeReader = resolve));
+    }
+  }
+
+  async #drained(): Promise<void> {
+    while (this.#stream.writableNeedDrain && this.#failure === null) {
+      await new Promise<void>((resolve) => (this.#wakeWriter = resolve));
+    }
+    if (this.#failure !== null) throw this.#failure;
+    this.#idle?.refresh();
+  }
+
+  #wake(): void {
+    const reader = this.#wakeReader;
+    const writer = this.#wakeWriter;
+    this.#wakeReader = this.#wakeWriter = null;
+    reader?.();
+    writer?.();
+  }
+}
+
+const vanished = (): PlaitError =>
+  new PlaitError('ECONNRESET', 'the peer ended the connection in the middle', 'start the transfer again');
+
+const silent = (limit: number): PlaitError =>
+  new PlaitError(
+    'ETIMEDOUT',
+    `the peer was silent for ${limit / 1000} s`,
+    'check that it still runs and can be reached',
+  );
+
+const EMPTY = Buffer.alloc(0);
+/** Milliseconds that a peer gets to take in why we give up. */
+const PARTING = 2000;

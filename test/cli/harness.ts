@@ -1,0 +1,69 @@
+/** Runs `plait` processes for the tests of the commands. */
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
+
+export interface Result {
+  /** Exit code, or the signal that ended the process. */
+  readonly code: number | string | null;
+  readonly stdout: Buffer;
+  readonly stderr: string;
+}
+
+export class Running {
+  readonly child: ChildProcess;
+  readonly #stdout: Buffer[] = [];
+  #stderr = '';
+  readonly #closed: Promise<unknown>;
+
+  /** @param wrapper a command that runs the command in its arguments */
+  constructor(
+    args: readonly string[],
+    env: Readonly<Record<string, string>> = {},
+    wrapper: readonly string[] = [],
+  ) {
+    const program = fileURLToPath(new URL('./plain-main.js', import.meta.url));
+    const [command = '', ...rest] = [...wrapper, process.execPath, program, ...args];
+    this.child = spawn(command, rest, { env: { ...process.env, ...env } });
+    this.child.stdout?.on('data', (chunk: Buffer) => this.#stdout.push(chunk));
+    this.child.stderr?.on('data', (chunk: Buffer) => (this.#stderr += chunk.toString()));
+    this.child.stdin?.on('error', () => undefined);
+    this.#closed = once(this.child, 'close');
+  }
+
+  /** Waits for text on stderr; the match. */
+  async says(pattern: RegExp): Promise<RegExpExecArray> {
+    for (;;) {
+      const found = pattern.exec(this.#stderr);
+      if (found !== null) return found;
+      if (this.child.exitCode !== null)
+        throw new Error(`ended without saying ${String(pattern)}: ${this.#stderr}`);
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
+  }
+
+  /** The port that the process listens on. */
+  async port(): Promise<string> {
+    return (await this.says(/listening on port (\d+)/))[1] ?? '';
+  }
+
+  get received(): Buffer {
+    return Buffer.concat(this.#stdout);
+  }
+
+  /** Gives the process its input, ends it, and waits for its end. */
+  async result(input: Buffer | string = ''): Promise<Result> {
+    this.child.stdin?.end(input);
+    await this.#closed;
+    const { exitCode, signalCode } = this.child;
+    return { code: exitCode ?? signalCode, stdout: this.received, stderr: this.#stderr };
+  }
+}
+
+export const plait = (...args: string[]): Promise<Result> => new Running(args).result();
+
+/** The object that `--stats` printed. */
+export function statsOf(result: Result): Record<string, unknown> {
+  const line = result.stderr.trimEnd().split('\n').at(-1) ?? '';
+  return JSON.parse(line) as Record<string, unknown>;
+}
