@@ -27,7 +27,7 @@ import { get16 } from './bytes';
 import { fold, pseudo4, pseudo6, sum16 } from './checksum';
 import { count } from './counters';
 import { cfgChecksum, cfgMptcp, cfgSubflowsMax, random64, randomLeft } from './host';
-import { pathMtu } from './paths';
+import { pathAddressId, pathMtu } from './paths';
 import { txRoom } from './rings';
 import { Connection, C_CHECKSUM, C_ESTABLISHED, C_MPTCP } from './mptcp/connection';
 import { NO_REASON, RST_MPTCP, RST_PROHIBITED, RST_RESOURCES } from './mptcp/close';
@@ -134,6 +134,7 @@ function synArrives(path: u32): void {
   }
   count(MIB_PassiveOpens);
   c.localPort = seg.dstPort;
+  c.firstPath = path;
   // MP_CAPABLE together with MP_JOIN is neither (Linux answers so, too).
   const capable = seg.has(HAS_CAPABLE) && !seg.has(HAS_JOIN);
   if (capable) count(MIB_MPCapableSYNRX);
@@ -180,24 +181,12 @@ function joinArrives(path: u32): void {
   sf.remoteNonce = seg.joinNonce;
   do sf.localNonce = <u32>random64();
   while (sf.localNonce == 0 && randomLeft(8));
-  sf.localId = localIdOf(c, sf);
+  sf.localId = path == c.firstPath ? 0 : <u8>pathAddressId(path);
   if (seg.joinBackup) {
     count(MIB_MPJoinSynBackupRx);
     sf.set(SF_BACKUP_REMOTE);
   }
   sendAnswer(c, sf);
-}
-
-/** The address ID that a local address has already on this connection; the host corrects others. */
-function localIdOf(c: Connection, sf: Subflow): u8 {
-  let highest: u8 = 0;
-  for (let p = c.subflows; p != 0; p = changetype<Subflow>(p).nextOfConn) {
-    const other = changetype<Subflow>(p);
-    if (p == changetype<usize>(sf)) continue;
-    if (other.localLow == sf.localLow && other.localHigh == sf.localHigh) return other.localId;
-    highest = max(highest, other.localId);
-  }
-  return highest + 1;
 }
 
 /** A subflow in SYN-RECEIVED for the SYN in hand, 0 when memory is out. */

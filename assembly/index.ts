@@ -85,7 +85,7 @@ import {
 } from './mptcp/connection';
 import { drawKey, prepareSubflow, sendSyn } from './mptcp/handshake';
 import { resetSubflow } from './mptcp/input';
-import { connectionCount, freeConnection, newConnection, newSubflow } from './mptcp/lifecycle';
+import { bury, connectionCount, freeConnection, newConnection, newSubflow } from './mptcp/lifecycle';
 import { output } from './mptcp/output';
 import { windowGain } from './mptcp/packet';
 import { consume, readable as readableOctets, readContiguous, readPointer } from './mptcp/reassembly';
@@ -199,10 +199,10 @@ function powerOfTwo(v: i32): bool {
   return v >= 4096 && v <= 1 << 28 && (v & (v - 1)) == 0;
 }
 
-/** Describes a path; mtu 0 removes it. 0, or E_INVAL. */
-export function setPath(path: u32, mtu: u32, overhead: u32, needsChecksum: u32): i32 {
+/** Describes a path; mtu 0 removes it. `addressId` is used in joins. 0, or E_INVAL. */
+export function setPath(path: u32, mtu: u32, overhead: u32, needsChecksum: u32, addressId: u32): i32 {
   if (path >= MAX_PATHS || (mtu != 0 && (mtu < 256 || mtu > 65535))) return E_INVAL;
-  definePath(path, mtu, overhead, needsChecksum != 0);
+  definePath(path, mtu, overhead, needsChecksum != 0, addressId);
   return 0;
 }
 
@@ -274,6 +274,10 @@ export function eventsPending(): u32 {
 export function eventsClear(): void {
   clearEvents();
 }
+/** All events up to here are handled: handles of ended subflows die now. */
+export function eventsHandled(): void {
+  bury();
+}
 
 // ---- connections --------------------------------------------------------------------------------------------------------
 
@@ -291,6 +295,7 @@ export function connect(now: f64, path: u32, localPort: u32, remotePort: u32): i
   const c = changetype<Connection>(p);
   c.set(C_CLIENT | C_OPENED);
   c.localPort = localPort;
+  c.firstPath = path;
   const sf = open(c, path, localPort, remotePort);
   if (sf == 0) {
     freeConnection(c);
@@ -532,14 +537,6 @@ export function setBackup(subflow: u32, backup: u32): i32 {
   else sf.clear(SF_BACKUP_LOCAL);
   sf.set(SF_SEND_PRIO);
   markDirty(changetype<Connection>(sf.conn));
-  return 0;
-}
-
-/** Sets a subflow's local address ID, which the core has guessed for an incoming join. */
-export function setLocalId(subflow: u32, id: u32): i32 {
-  const p = handleGet(subflow, KIND_SUBFLOW);
-  if (p == 0) return E_HANDLE;
-  changetype<Subflow>(p).localId = <u8>id;
   return 0;
 }
 

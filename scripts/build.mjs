@@ -91,7 +91,7 @@ function listSteps() {
 // ---- TypeScript -----------------------------------------------------------------------------------------
 
 function typescriptSources() {
-  return [...['src', 'test', 'bench'].flatMap(filesUnder), 'assembly/abi.ts'].filter(
+  return [...['src', 'test', 'bench'].flatMap(filesUnder), 'assembly/abi.ts', 'assembly/cc/ids.ts'].filter(
     (file) => file.endsWith('.ts') && !file.endsWith('.d.ts'),
   );
 }

@@ -70,6 +70,8 @@ export class Connection {
   tokenNext: usize;
   heapAt: u32;
   localPort: u32;
+  /** Path of the first subflow; its address has ID 0. */
+  firstPath: u32;
 
   localKey: u64;
   remoteKey: u64;

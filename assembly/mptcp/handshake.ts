@@ -432,6 +432,7 @@ function joinAckArrives(c: Connection, sf: Subflow): bool {
   takeScaledWindow(sf);
   stopTimer(sf);
   established(c, sf);
+  sf.set(SF_ACK_NOW); // the fourth packet
   joined(c, sf);
   return true;
 }

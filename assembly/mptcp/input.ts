@@ -235,6 +235,11 @@ function resetArrives(c: Connection, sf: Subflow): void {
 function established(c: Connection, sf: Subflow): void {
   sf.lastReceived = now;
   if (sf.is(SF_PRE_ESTABLISHED)) joinConfirmed(c, sf);
+  if (seg.has(HAS_JOIN)) {
+    // A repeated third ACK: the fourth packet was lost.
+    sf.set(SF_ACK_NOW);
+    markDirty(c);
+  }
   const stale = sf.is(SF_STALE);
   takeAck(sf, (seg.options & SIGNALS) != 0);
   if (stale && !sf.is(SF_STALE)) count(MIB_SubflowRecover);

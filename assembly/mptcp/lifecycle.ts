@@ -165,13 +165,25 @@ export function unlink(c: Connection, sf: Subflow): void {
   sf.conn = 0;
 }
 
-/** Frees a subflow that is unlinked. */
+let graveyard: usize = 0;
+
+/** Ends a subflow that is unlinked. Its figures can be read until the event that told of it was handled. */
 export function freeSubflow(sf: Subflow): void {
   leaveHalfOpen(sf);
   removeSubflow(sf);
   deadlineDisarm(sf.heapField);
-  handleFree(sf.handle);
-  free(changetype<usize>(sf), SUBFLOW_SIZE);
+  sf.hashNext = graveyard;
+  graveyard = changetype<usize>(sf);
+}
+
+/** The host has handled every event: frees the subflows that ended. */
+export function bury(): void {
+  while (graveyard != 0) {
+    const sf = changetype<Subflow>(graveyard);
+    graveyard = sf.hashNext;
+    handleFree(sf.handle);
+    free(changetype<usize>(sf), SUBFLOW_SIZE);
+  }
 }
 
 export function enterHalfOpen(sf: Subflow): void {

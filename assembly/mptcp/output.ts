@@ -94,7 +94,7 @@ export function output(c: Connection): void {
     }
     if (sf.packetsOut != 0) flying = true;
     // Growth of the window makes sense only where it holds sending back (RFC 7661).
-    if (sf.inFlight >= sf.cwnd) sf.cwndLimited = true;
+    sf.cwndLimited = sf.inFlight >= sf.cwnd;
   }
   if (waiting) markDirty(c);
   persist(c, flying);

@@ -65,6 +65,8 @@ import { reinjectStalled, reinjectSubflow } from './reinject';
 /** SYN and SYN/ACK are given up after so many retransmissions (Linux' defaults). */
 const SYN_RETRIES: u32 = 6;
 const SYN_ACK_RETRIES: u32 = 5;
+/** A join is one attempt of many: the path manager tries again later. */
+const JOIN_RETRIES: u32 = 3;
 /** Data is given up after so many timeouts in a row (Linux' tcp_retries2). */
 const DATA_RETRIES: u32 = 15;
 /** Timeouts after which a subflow counts as stale while others work. */
@@ -138,7 +140,7 @@ function handshakeDue(c: Connection, sf: Subflow): bool {
     return true;
   }
   if (sf.state == TCP_SYN_SENT) {
-    if (sf.retries >= SYN_RETRIES) {
+    if (sf.retries >= (sf.is(SF_JOIN) ? JOIN_RETRIES : SYN_RETRIES)) {
       openFailed(c, sf, CLOSE_TIMEOUT, NO_REASON, false);
       return false;
     }

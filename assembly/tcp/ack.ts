@@ -9,7 +9,7 @@ import { now } from '../host';
 import { seqDiff, seqGe, seqGt, seqLe, seqLt, seqMax } from '../seq';
 import { FIN, HAS_SACK, HAS_TS, seg, SYN } from '../wire/segment';
 import { get32 } from '../bytes';
-import { CA_DISORDER, CA_LOSS, SF_FIN_SENT, SF_SACK, SF_STALE, Subflow } from './subflow';
+import { SF_FIN_SENT, SF_SACK, SF_STALE, Subflow } from './subflow';
 import {
   Rec,
   REC_EVER_RETRANS,
@@ -74,7 +74,7 @@ export function takeAck(sf: Subflow, signal: bool): void {
     rackRound(sf);
     if (sf.backoff != 0 && firstRtt < 0) sf.backoff = 0; // progress, even without a sample
   }
-  probeAcked(sf, sawDsack);
+  probeAcked(sf, sawDsack, outstanding);
 
   const duplicate =
     !ackAdvanced &&
@@ -84,11 +84,8 @@ export function takeAck(sf: Subflow, signal: bool): void {
     !windowMoved &&
     !signal;
   ackReorderWait = recover(sf, ackAdvanced, duplicate, delivered, outstanding);
-  // Growth outside fast recovery; after a timeout the window opens again by slow start.
-  if (delivered != 0 && (sf.caState <= CA_DISORDER || sf.caState == CA_LOSS)) {
-    ccOnAck(sf, delivered, deliveredBytes, lastRtt, before, now);
-    sf.cwndLimited = false; // output finds out anew
-  }
+  // In fast recovery this only keeps the books (CcState.inRecovery).
+  if (delivered != 0) ccOnAck(sf, delivered, deliveredBytes, lastRtt, before, now);
 }
 
 /** RFC 9293 section 3.10.7.4: the window moves with newer segments only. True when its value changed. */

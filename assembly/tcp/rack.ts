@@ -99,15 +99,15 @@ export function probeTimeout(sf: Subflow): f64 {
   return min(pto, currentRto(sf));
 }
 
-/** An acknowledgement while a probe is out (section 7.4.2). */
-export function probeAcked(sf: Subflow, dsack: bool): void {
+/** An acknowledgement while a probe is out (section 7.4.2). `outstanding`: records before it. */
+export function probeAcked(sf: Subflow, dsack: bool, outstanding: u32): void {
   if (!sf.tlpOut || seqLt(sf.sndUna, sf.tlpEnd)) return;
   sf.tlpOut = false;
   if (!sf.tlpRetrans) return;
   // Without a D-SACK the probe repaired a loss: congestion control must hear of it.
   if (!dsack) {
     count(MIB_TCPLossProbeRecovery);
-    ccOnLoss(sf, sf.packetsOut, now);
+    ccOnLoss(sf, outstanding, now);
     sf.cwnd = sf.ssthresh;
     sf.inRecovery = false;
   }

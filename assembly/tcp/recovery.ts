@@ -162,11 +162,13 @@ function reduce(sf: Subflow, delivered: u32, safe: bool): void {
 /** The retransmission timer ran out (RFC 6298 section 5.4 to 5.7). */
 export function retransmissionTimeout(sf: Subflow): void {
   count(MIB_TCPTimeouts);
-  // A second timeout of the same episode must not reduce twice (RFC 5681 section 3.1).
-  if (sf.caState != CA_LOSS || sf.backoff == 0) {
-    if (sf.caState < CA_RECOVERY) rememberForUndo(sf);
+  // A second timeout of the same episode must not reduce twice (RFC 5681 section 3.1),
+  // and fast recovery has reduced already.
+  if (sf.caState < CA_RECOVERY) {
+    rememberForUndo(sf);
     ccOnRto(sf, sf.packetsOut, now);
   }
+  sf.inRecovery = false;
   const reno = !sf.is(SF_SACK);
   if (reno) sf.sackedOut = 0;
   for (let id = sf.recHead; id != sf.recTail; id++) {

@@ -2,7 +2,9 @@
 import type { Duplex } from 'node:stream';
 import type { EventEmitter } from 'node:events';
 import type { ConnectionInfo, Counters } from '../stack/info.js';
-import type { Path } from '../io/device.js';
+import type { ConnectionEvent } from '../stack/connection.js';
+import type { Device, Path } from '../io/device.js';
+import type { Timers } from '../io/timers.js';
 
 export type DeviceName = 'auto' | 'raw' | 'udp';
 export type PathManagerName = 'laminar' | 'fullmesh' | 'none';
@@ -23,6 +25,8 @@ export interface HostOptions {
   readonly checksum?: boolean;
   /** Write every packet to this pcapng file. */
   readonly pcap?: string;
+  /** Puts something between the stack and the device: a link model, a filter. */
+  readonly wrapDevice?: (device: Device, timers: Timers) => Device;
 }
 
 export interface Host {
@@ -73,21 +77,4 @@ export interface Server extends EventEmitter {
   close(): Promise<void>;
 }
 
-/** One thing that happened to a connection, in the kernel's words (`ip mptcp monitor`). */
-export interface ConnectionEvent {
-  readonly type:
-    | 'created'
-    | 'established'
-    | 'fallback'
-    | 'announced'
-    | 'removed'
-    | 'subflow-established'
-    | 'subflow-closed'
-    | 'priority'
-    | 'closed';
-  readonly subflow?: number;
-  readonly addressId?: number;
-  readonly address?: string;
-  readonly port?: number;
-  readonly reason?: string;
-}
+export type { ConnectionEvent };

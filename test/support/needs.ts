@@ -10,10 +10,12 @@
  */
 import { accessSync, constants } from 'node:fs';
 import { delimiter, join } from 'node:path';
+import Mocha from 'mocha';
 
 export function skip(context: Mocha.Context, reason: string): never {
   const running = context.test;
-  const owner = running?.type === 'hook' ? running.parent : running;
+  // A hook's reason is its suite's.
+  const owner = running instanceof Mocha.Hook ? running.parent : running;
   if (owner !== undefined) Object.assign(owner, { skipReason: reason });
   return context.skip();
 }

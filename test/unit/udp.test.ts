@@ -276,7 +276,10 @@ async function freePort(address: string): Promise<number> {
   return port;
 }
 
-/** Waits for a condition; mocha's timeout ends a vain wait. */
+/** Waits for a condition, at most about four seconds. */
 async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
-  while (!(await condition())) await new Promise((resolve) => setTimeout(resolve, 2));
+  for (let tries = 0; !(await condition()); tries++) {
+    if (tries === 2000) throw new Error('waited in vain');
+    await new Promise((resolve) => setTimeout(resolve, 2));
+  }
 }

@@ -1,0 +1,38 @@
+/** IP addresses between text and the 16 octets of the boundary (IPv4 as ::ffff:a.b.c.d). */
+import ipaddr from 'ipaddr.js';
+import { PlaitError } from '../errors.js';
+
+/** 16 octets of an address in text form; a zone is dropped. Throws EINVAL. */
+export function addressBytes(text: string): Uint8Array {
+  const bare = text.replace(/%.*$/, '');
+  if (!ipaddr.isValid(bare)) {
+    throw new PlaitError('EINVAL', `${text} is not an IP address; give it as 192.0.2.1 or 2001:db8::1`);
+  }
+  const parsed = ipaddr.parse(bare);
+  const v6 = parsed.kind() === 'ipv4' ? (parsed as ipaddr.IPv4).toIPv4MappedAddress() : (parsed as ipaddr.IPv6);
+  return Uint8Array.from(v6.toByteArray());
+}
+
+/** Text form; mapped IPv4 addresses in dotted form. */
+export function addressText(bytes: Uint8Array): string {
+  const v6 = new ipaddr.IPv6(Array.from(bytes));
+  return v6.isIPv4MappedAddress() ? v6.toIPv4Address().toString() : v6.toString();
+}
+
+export function familyOf(text: string): 4 | 6 {
+  return text.includes(':') ? 6 : 4;
+}
+
+/** Whether two addresses share their first `bits` bits (of 32 or 128) and their family. */
+export function samePrefix(a: string, b: string, bits: number): boolean {
+  if (familyOf(a) !== familyOf(b)) return false;
+  const x = addressBytes(a);
+  const y = addressBytes(b);
+  const start = familyOf(a) === 4 ? 96 : 0;
+  for (let i = 0; i < bits; i++) {
+    const bit = start + i;
+    const mask = 0x80 >> (bit & 7);
+    if (((x[bit >> 3] ?? 0) & mask) !== ((y[bit >> 3] ?? 0) & mask)) return false;
+  }
+  return true;
+}

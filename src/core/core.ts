@@ -1,0 +1,197 @@
+/**
+ * One instance of the core: its memory, the views on it, and the rings at the boundary (assembly/abi.ts). Copies
+ * packets in and out; knows no device and no clock.
+ */
+import * as abi from '../../assembly/abi.js';
+import { PlaitError } from '../errors.js';
+import type { CoreExports } from './exports.js';
+import type { CoreModule } from './load.js';
+import type { Random } from './random.js';
+
+/** As in asconfig.json, in pages of 64 KiB. */
+const INITIAL_PAGES = 64;
+const MAXIMUM_PAGES = 32768;
+
+/** An event record, read out. `address` is 16 octets, valid until the next event. */
+export interface CoreEvent {
+  type: number;
+  connection: number;
+  subflow: number;
+  a: number;
+  b: number;
+  c: number;
+  address: Uint8Array;
+}
+
+/** The core stopped at an instruction that must not be reached. */
+export const isTrap = (error: unknown): error is Error => error instanceof WebAssembly.RuntimeError;
+
+export class Core {
+  readonly x: CoreExports;
+  readonly #memory: WebAssembly.Memory;
+  #buffer: ArrayBuffer;
+  #u8: Uint8Array;
+  #dv: DataView;
+  readonly #random: Random;
+
+  readonly #rxDescriptors: number;
+  readonly #rxData: number;
+  readonly #rxSlots: number;
+  readonly #rxBytes: number;
+  #rxCount = 0;
+  #rxUsed = 0;
+
+  readonly #events: number;
+  readonly #scratch: number;
+  readonly #counters: number;
+  readonly #randomPool: number;
+  readonly #randomBytes: number;
+  readonly #event: CoreEvent = {
+    type: 0,
+    connection: 0,
+    subflow: 0,
+    a: 0,
+    b: 0,
+    c: 0,
+    address: new Uint8Array(16),
+  };
+
+  constructor(module: CoreModule, random: Random) {
+    this.#memory = new WebAssembly.Memory({ initial: INITIAL_PAGES, maximum: MAXIMUM_PAGES });
+    const instance = new WebAssembly.Instance(module, { env: { memory: this.#memory } });
+    this.x = instance.exports as unknown as CoreExports;
+    this.#random = random;
+    const layout = this.x.init();
+    this.#buffer = this.#memory.buffer;
+    this.#u8 = new Uint8Array(this.#buffer);
+    this.#dv = new DataView(this.#buffer);
+    if (layout < 0) throw new PlaitError('ENOBUFS', 'no memory for the packet rings; close other stacks');
+    const at = (offset: number): number => this.#dv.getUint32(layout + offset, true);
+    this.#rxDescriptors = at(abi.LAYOUT_RX_DESC);
+    this.#rxData = at(abi.LAYOUT_RX_DATA);
+    this.#rxSlots = at(abi.LAYOUT_RX_SLOTS);
+    this.#rxBytes = at(abi.LAYOUT_RX_BYTES);
+    this.#events = at(abi.LAYOUT_EVENTS);
+    this.#scratch = at(abi.LAYOUT_SCRATCH);
+    this.#counters = at(abi.LAYOUT_COUNTERS);
+    this.#randomPool = at(abi.LAYOUT_RANDOM);
+    this.#randomBytes = at(abi.LAYOUT_RANDOM_BYTES);
+    random.fill(this.#u8.subarray(this.#randomPool, this.#randomPool + this.#randomBytes));
+    this.x.start();
+  }
+
+  /** Growing the memory replaces its buffer; every access goes through these. */
+  get u8(): Uint8Array {
+    if (this.#memory.buffer !== this.#buffer) this.#refresh();
+    return this.#u8;
+  }
+  get dv(): DataView {
+    if (this.#memory.buffer !== this.#buffer) this.#refresh();
+    return this.#dv;
+  }
+  #refresh(): void {
+    this.#buffer = this.#memory.buffer;
+    this.#u8 = new Uint8Array(this.#buffer);
+    this.#dv = new DataView(this.#buffer);
+  }
+
+  /** Octets of linear memory. */
+  get memoryBytes(): number {
+    return this.#memory.buffer.byteLength;
+  }
+
+  /** Refills the random pool when half of it is used. */
+  refillRandom(): void {
+    if (this.x.randomUsed() * 2 < this.#randomBytes) return;
+    this.#random.fill(this.u8.subarray(this.#randomPool, this.#randomPool + this.#randomBytes));
+    this.x.randomRefilled();
+  }
+
+  // ---- receive ring ---------------------------------------------------------------------------------------------
+
+  /** Reserves `length` octets for one packet; returns their address, or 0 when the ring is full. */
+  rxReserve(length: number, path: number, checksum: number): number {
+    if (this.#rxCount === this.#rxSlots || this.#rxUsed + length > this.#rxBytes) return 0;
+    const at = this.#rxData + this.#rxUsed;
+    const descriptor = this.#rxDescriptors + this.#rxCount * abi.RX_SIZE;
+    const dv = this.dv;
+    dv.setUint32(descriptor + abi.RX_PTR, at, true);
+    dv.setUint32(descriptor + abi.RX_LEN, length, true);
+    dv.setUint32(descriptor + abi.RX_PATH, path, true);
+    dv.setUint32(descriptor + abi.RX_CHECKSUM, checksum, true);
+    this.#rxCount++;
+    this.#rxUsed += (length + 15) & ~15;
+    return at;
+  }
+
+  get rxPending(): number {
+    return this.#rxCount;
+  }
+
+  /**
+   * Handles what lies in the receive ring, at most until events have to be read. `drain` is called in between.
+   */
+  rxHandle(now: number, drain: () => void): void {
+    let from = 0;
+    const n = this.#rxCount;
+    while (from < n) {
+      from = this.x.input(now, from, n);
+      if (from < n) drain();
+    }
+    this.#rxCount = 0;
+    this.#rxUsed = 0;
+  }
+
+  // ---- events -------------------------------------------------------------------------------------------------------
+
+  /** Calls `handle` for every event so far. The record is reused; events that `handle` causes come later. */
+  drainEvents(handle: (event: CoreEvent) => void): number {
+    const n = this.x.eventsPending();
+    if (n === 0) {
+      this.x.eventsHandled();
+      return 0;
+    }
+    // Handlers issue commands that cause events: take a copy so that the ring is free again.
+    const copy = this.u8.slice(this.#events, this.#events + n * abi.EV_SIZE);
+    this.x.eventsClear();
+    const dv = new DataView(copy.buffer);
+    const event = this.#event;
+    for (let i = 0; i < n; i++) {
+      const at = i * abi.EV_SIZE;
+      event.type = dv.getUint32(at + abi.EV_TYPE, true);
+      event.connection = dv.getUint32(at + abi.EV_CONN, true);
+      event.subflow = dv.getUint32(at + abi.EV_SUBFLOW, true);
+      event.a = dv.getUint32(at + abi.EV_A, true);
+      event.b = dv.getUint32(at + abi.EV_B, true);
+      event.c = dv.getUint32(at + abi.EV_C, true);
+      event.address.set(copy.subarray(at + abi.EV_ADDR, at + abi.EV_ADDR + 16));
+      handle(event);
+    }
+    return n;
+  }
+
+  // ---- arguments and results ------------------------------------------------------------------------------------------
+
+  /** Puts the addresses of connect, join, listen or announce in place (16 octets each). */
+  setAddresses(local: Uint8Array, remote?: Uint8Array): void {
+    const u8 = this.u8;
+    u8.set(local, this.#scratch + abi.ARG_LOCAL);
+    if (remote !== undefined) u8.set(remote, this.#scratch + abi.ARG_REMOTE);
+  }
+
+  scratchU32(offset: number): number {
+    return this.dv.getUint32(this.#scratch + offset, true);
+  }
+  scratchF64(offset: number): number {
+    return this.dv.getFloat64(this.#scratch + offset, true);
+  }
+  scratchBytes(offset: number, length: number): Uint8Array {
+    return this.u8.slice(this.#scratch + offset, this.#scratch + offset + length);
+  }
+
+  /** Value of a counter (MIB_*). */
+  counter(id: number): number {
+    const at = this.#counters + id * 8;
+    return this.dv.getUint32(at, true) + this.dv.getUint32(at + 4, true) * 4294967296;
+  }
+}

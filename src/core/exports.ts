@@ -1,0 +1,52 @@
+/** The exports of assembly/index.ts as TypeScript sees them: numbers in, numbers out. */
+export interface CoreExports {
+  init(): number;
+  start(): void;
+  randomRefilled(): void;
+  randomUsed(): number;
+  configure(key: number, value: number): number;
+  setPath(path: number, mtu: number, overhead: number, needsChecksum: number, addressId: number): number;
+  input(now: number, from: number, n: number): number;
+  poll(now: number): number;
+  deadline(): number;
+  blocked(): number;
+  txPending(): number;
+  txFirst(): number;
+  txDone(n: number): void;
+  eventsPending(): number;
+  eventsClear(): void;
+  eventsHandled(): void;
+  connect(now: number, path: number, localPort: number, remotePort: number): number;
+  join(
+    now: number,
+    conn: number,
+    path: number,
+    localPort: number,
+    remotePort: number,
+    localId: number,
+    remoteId: number,
+    backup: number,
+  ): number;
+  listen(port: number, joinsOnly: number): number;
+  unlisten(port: number): number;
+  writeSpace(conn: number): number;
+  writePointer(conn: number): number;
+  writeCommit(conn: number, n: number): number;
+  readSpace(conn: number): number;
+  readAt(conn: number): number;
+  readCommit(conn: number, n: number): number;
+  shutdown(conn: number): number;
+  abort(now: number, conn: number): number;
+  release(now: number, conn: number): number;
+  setOption(now: number, conn: number, option: number, value: number): number;
+  announce(conn: number, id: number, port: number): number;
+  removeAddress(conn: number, id: number): number;
+  closeSubflow(now: number, subflow: number, reason: number, transient: number): number;
+  setBackup(subflow: number, backup: number): number;
+  connectionInfo(conn: number): number;
+  nextSubflow(conn: number, subflow: number): number;
+  subflowInfo(subflow: number): number;
+  memoryUsed(): number;
+  connections(): number;
+  subflows(): number;
+}

@@ -1,0 +1,52 @@
+/** What a host needs of Node and the operating system: the device, addresses, routes, names, the capture file. */
+import { lookup } from 'node:dns/promises';
+import { PlaitError } from '../errors.js';
+import type { HostOptions } from '../net/types.js';
+import { realClock, wallTime } from '../core/clock.js';
+import { capture } from './capture.js';
+import { CaptureFile } from './capture-file.js';
+import type { Device } from './device.js';
+import { localAddresses } from './interfaces.js';
+import { chooseDevice } from './probe.js';
+import { sourceFor } from './route.js';
+import type { Timers } from './timers.js';
+
+export async function openPlatform(options: HostOptions, timers: Timers) {
+  const { kind } = await chooseDevice(options.device ?? 'auto');
+  let device: Device;
+  if (kind === 'raw') device = await (await import('./raw.js')).RawDevice.load();
+  else device = await (await import('./udp.js')).UdpDevice.load();
+  if (options.wrapDevice !== undefined) device = options.wrapDevice(device, timers);
+  const file = options.pcap === undefined ? null : openCapture(options.pcap);
+  if (file !== null) {
+    device = capture(device, realClock, file.sink, { epoch: wallTime() * 1000 - realClock.now() });
+  }
+  return {
+    kind,
+    device,
+    addresses: localAddresses,
+    sourceFor,
+    resolve,
+    finish: async (): Promise<void> => {
+      file?.close();
+      if (file?.error) throw file.error;
+      return Promise.resolve();
+    },
+  };
+}
+
+function openCapture(path: string): CaptureFile {
+  try {
+    return new CaptureFile(path);
+  } catch (error) {
+    throw new PlaitError('EINVAL', `cannot write the capture ${path}: ${(error as Error).message}`);
+  }
+}
+
+async function resolve(name: string): Promise<string> {
+  try {
+    return (await lookup(name)).address;
+  } catch {
+    throw new PlaitError('ENOTFOUND', `${name} does not resolve; check the name or give an address`);
+  }
+}

@@ -1,0 +1,251 @@
+/** Puts a host together: stack, device, driver, interface watch, path manager, capture. */
+import * as abi from '../../assembly/abi.js';
+import { CC_BALIA, CC_CUBIC, CC_LIA, CC_OLIA, CC_RENO, CC_WVEGAS } from '../../assembly/cc/ids.js';
+import { realClock } from '../core/clock.js';
+import { loadCore } from '../core/load.js';
+import { secureRandom } from '../core/random.js';
+import { PlaitError } from '../errors.js';
+import type { Device, Path } from '../io/device.js';
+import { Driver } from '../io/driver.js';
+import { openPlatform } from '../io/platform.js';
+import { watchInterfaces, type InterfaceWatch, type LocalAddress } from '../path/interfaces.js';
+import { PathManager } from '../path/path-manager.js';
+import { addressBytes, familyOf } from '../core/address.js';
+import { Stack } from '../stack/stack.js';
+import type { Counters } from '../stack/info.js';
+import { PlaitServer } from './server.js';
+import { PlaitSocket } from './socket.js';
+import type { CongestionName, ConnectOptions, Host, HostOptions, Server, Socket } from './types.js';
+
+const CONGESTION: Readonly<Record<CongestionName, number>> = {
+  reno: CC_RENO,
+  cubic: CC_CUBIC,
+  lia: CC_LIA,
+  olia: CC_OLIA,
+  balia: CC_BALIA,
+  wvegas: CC_WVEGAS,
+};
+const SCHEDULERS: Readonly<Record<string, number>> = { minrtt: 0 };
+const CONNECT_TIMEOUT = 30_000;
+/** Time for FIN exchanges and last acknowledgements when a host closes, microseconds. */
+const GRACE = 1.5e6;
+const GRACE_STEP = 5e3;
+
+export async function createHost(options: HostOptions = {}): Promise<Host> {
+  const config: [number, number][] = [[abi.CFG_CHECKSUM, options.checksum === true ? 1 : 0]];
+  if (options.congestion !== undefined) {
+    const id = CONGESTION[options.congestion];
+    if (id === undefined) {
+      throw new PlaitError(
+        'EINVAL',
+        `no congestion control "${options.congestion as string}"; choose ${Object.keys(CONGESTION).join(', ')}`,
+      );
+    }
+    config.push([abi.CFG_CC_SINGLE, id], [abi.CFG_CC_MULTI, id]);
+  }
+  if (options.scheduler !== undefined) {
+    const id = SCHEDULERS[options.scheduler];
+    if (id === undefined) {
+      throw new PlaitError('EINVAL', `no scheduler "${options.scheduler as string}"; choose minrtt`);
+    }
+    config.push([abi.CFG_SCHEDULER, id]);
+  }
+  const driver = new Driver(realClock);
+  const module = await loadCore();
+  const platform = await openPlatform(options, driver);
+  const stack = new Stack({
+    name: 'host',
+    module,
+    random: secureRandom,
+    timers: driver,
+    wake: driver.wake,
+    config,
+  });
+  const host = new RealHost(stack, driver, platform, options);
+  await host.start();
+  return host;
+}
+
+interface Platform {
+  readonly kind: 'raw' | 'udp';
+  readonly device: Device;
+  addresses(): readonly LocalAddress[];
+  sourceFor(remote: string): Promise<string>;
+  resolve(name: string): Promise<string>;
+  /** Flushes and closes the capture. */
+  finish(): Promise<void>;
+}
+
+class RealHost implements Host {
+  readonly device: 'raw' | 'udp';
+  readonly #stack: Stack;
+  readonly #driver: Driver;
+  readonly #platform: Platform;
+  readonly #options: HostOptions;
+  readonly #sockets = new Set<PlaitSocket>();
+  /** Path ids by interface name and address. */
+  readonly #known = new Map<string, number>();
+  #watch: InterfaceWatch | null = null;
+  #closed = false;
+
+  constructor(stack: Stack, driver: Driver, platform: Platform, options: HostOptions) {
+    this.#stack = stack;
+    this.#driver = driver;
+    this.#platform = platform;
+    this.#options = options;
+    this.device = platform.kind;
+    stack.policy = new PathManager(stack, options.pathManager ?? 'laminar');
+  }
+
+  async start(): Promise<void> {
+    const { paths } = this.#options;
+    for (const address of paths ?? []) addressBytes(address);
+    this.#stack.addDevice(this.#platform.device);
+    this.#driver.drive(this.#stack);
+    this.#watch = watchInterfaces(
+      {
+        source: () => this.#platform.addresses(),
+        timers: this.#driver,
+        ...(paths === undefined ? {} : { include: paths }),
+      },
+      (added, removed) => {
+        for (const one of removed) this.#remove(one);
+        for (const one of added) void this.#add(one);
+      },
+    );
+    const missing = paths?.find((one) => !this.#watch?.addresses.some(({ address }) => address === one));
+    if (missing !== undefined) {
+      await this.close();
+      throw new PlaitError(
+        'EADDRNOTAVAIL',
+        `no interface that is up has the address ${missing}; plait doctor lists the paths`,
+      );
+    }
+    const results = await Promise.all(this.#watch.addresses.map((one) => this.#add(one)));
+    const error = results.find((result) => result !== null);
+    if (error != null && (paths !== undefined || results.every((result) => result !== null))) {
+      await this.close();
+      throw error;
+    }
+  }
+
+  #add(one: LocalAddress): Promise<PlaitError | null> {
+    return new Promise((resolve) => {
+      if (this.#closed) return resolve(null);
+      const { name, address, mtu } = one;
+      this.#stack.addPath(
+        this.#platform.device,
+        { name, address, mtu: Math.min(mtu, 65535) },
+        (error, path) => {
+          if (error === null) this.#known.set(`${name} ${address}`, path.id);
+          resolve(error);
+        },
+      );
+    });
+  }
+
+  #remove({ name, address }: LocalAddress): void {
+    const key = `${name} ${address}`;
+    const id = this.#known.get(key);
+    if (id === undefined) return;
+    this.#known.delete(key);
+    this.#stack.removePath(id);
+  }
+
+  /** Address given with --path or found later: a loopback address is a path only when somebody needs it. */
+  async #pathFor(address: string): Promise<Path | null> {
+    const find = (): Path | undefined => this.#stack.paths().find((path) => path.address === address);
+    const path = find();
+    if (path !== undefined || this.#options.paths !== undefined) return path ?? null;
+    const one = this.#platform.addresses().find((candidate) => candidate.address === address);
+    if (one === undefined) return null;
+    await this.#add(one);
+    return find() ?? null;
+  }
+
+  // ---- Host ---------------------------------------------------------------------------------------------------------
+
+  connect(options: ConnectOptions): Socket {
+    const socket = new PlaitSocket();
+    this.#track(socket);
+    this.#open(socket, options).catch((error: Error) => socket.destroy(error));
+    return socket;
+  }
+
+  async #open(socket: PlaitSocket, options: ConnectOptions): Promise<void> {
+    const { port, localPort = 0, timeout = CONNECT_TIMEOUT } = options;
+    if (!Number.isInteger(port) || port < 1 || port > 65535) {
+      throw new PlaitError('EINVAL', `port ${port} is not between 1 and 65535`);
+    }
+    const remote = await this.#platform.resolve(options.host);
+    const path = await this.#choosePath(remote, options.localAddress);
+    if (socket.destroyed) return;
+    await new Promise<void>((resolve, reject) => {
+      this.#stack.connect(path.id, localPort, remote, port, (error, connection) => {
+        if (error !== null || connection === null) {
+          reject(error ?? new PlaitError('EHOSTUNREACH', `cannot reach ${remote}`));
+          return;
+        }
+        socket.attach(connection, false);
+        resolve();
+      });
+    });
+    const cancel = this.#driver.at(this.#driver.now() + timeout * 1000, () => {
+      if (!socket.connecting) return;
+      const what = `no answer from ${remote} port ${port} within ${timeout / 1000} s`;
+      socket.destroy(new PlaitError('ETIMEDOUT', `${what}; check the address and that the peer runs`));
+    });
+    socket.once('connect', cancel);
+    socket.once('close', cancel);
+  }
+
+  /** The first subflow's path: as asked, else where the routing table points, else the first of the family. */
+  async #choosePath(remote: string, wanted: string | undefined): Promise<Path> {
+    if (wanted !== undefined) {
+      const path = await this.#pathFor(wanted);
+      if (path !== null) return path;
+      throw new PlaitError('EADDRNOTAVAIL', `${wanted} is no path of this host; plait doctor lists them`);
+    }
+    const source = await this.#platform.sourceFor(remote).catch(() => null);
+    const path = source === null ? null : await this.#pathFor(source);
+    if (path !== null) return path;
+    const family = familyOf(remote);
+    const other = this.#stack.paths().find(({ address }) => familyOf(address) === family);
+    if (other !== undefined) return other;
+    throw new PlaitError(
+      'EHOSTUNREACH',
+      `no IPv${family} path leads to ${remote}; plait doctor lists the paths`,
+    );
+  }
+
+  createServer(onConnection?: (socket: Socket) => void): Server {
+    return new PlaitServer(this.#stack, (socket) => this.#track(socket), onConnection);
+  }
+
+  #track(socket: PlaitSocket): void {
+    this.#sockets.add(socket);
+    socket.once('close', () => this.#sockets.delete(socket));
+  }
+
+  paths(): readonly Path[] {
+    return this.#stack.paths();
+  }
+
+  counters(): Counters {
+    return this.#stack.counters();
+  }
+
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#watch?.close();
+    for (const socket of this.#sockets) socket.destroy();
+    this.#stack.run(this.#driver.now());
+    // Subflows say goodbye; only TIME-WAITs, which need no host, may be left.
+    const until = this.#driver.now() + GRACE;
+    while (this.#stack.busy() && this.#driver.now() < until) await this.#driver.sleep(GRACE_STEP);
+    this.#stack.close();
+    this.#driver.close();
+    await this.#platform.finish();
+  }
+}

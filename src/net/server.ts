@@ -1,0 +1,55 @@
+/** A listening port as an EventEmitter. */
+import { EventEmitter } from 'node:events';
+import type { Listener } from '../stack/listener.js';
+import type { Stack } from '../stack/stack.js';
+import { PlaitSocket } from './socket.js';
+import type { Server, Socket } from './types.js';
+
+export class PlaitServer extends EventEmitter implements Server {
+  readonly #stack: Stack;
+  readonly #track: (socket: PlaitSocket) => void;
+  #listener: Listener | null = null;
+  #port = 0;
+  listening = false;
+
+  constructor(stack: Stack, track: (socket: PlaitSocket) => void, onConnection?: (socket: Socket) => void) {
+    super();
+    this.#stack = stack;
+    this.#track = track;
+    if (onConnection !== undefined) this.on('connection', onConnection);
+  }
+
+  get port(): number {
+    return this.#port;
+  }
+
+  listen(port: number, address?: string): this {
+    const listener = this.#stack.listen(port, address ?? null, (connection) => {
+      const socket = new PlaitSocket();
+      socket.attach(connection, true);
+      this.#track(socket);
+      this.emit('connection', socket);
+    });
+    this.#listener = listener;
+    this.#port = port;
+    listener.start((error) => {
+      if (error !== null) {
+        this.#listener = null;
+        // Errors come as events even when the device answered at once.
+        queueMicrotask(() => this.emit('error', error));
+        return;
+      }
+      this.listening = true;
+      queueMicrotask(() => this.emit('listening'));
+    });
+    return this;
+  }
+
+  close(): Promise<void> {
+    this.#listener?.close();
+    this.#listener = null;
+    this.listening = false;
+    this.emit('close');
+    return Promise.resolve();
+  }
+}

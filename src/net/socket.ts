@@ -1,0 +1,212 @@
+/** A connection as a Duplex stream. */
+import { Duplex } from 'node:stream';
+import { PlaitError } from '../errors.js';
+import type { Connection, ConnectionEvent, ConnectionHandler } from '../stack/connection.js';
+import type { ConnectionInfo } from '../stack/info.js';
+import type { Socket } from './types.js';
+
+/** Octets read from the receive ring in one piece. */
+const CHUNK = 65536;
+
+const NOTHING: ConnectionInfo = {
+  mptcp: false,
+  fallback: null,
+  fullyEstablished: false,
+  state: 'CLOSED',
+  localToken: null,
+  remoteToken: null,
+  bytesWritten: 0,
+  bytesRead: 0,
+  bytesAcked: 0,
+  bytesReinjected: 0,
+  subflows: [],
+};
+
+export class PlaitSocket extends Duplex implements Socket, ConnectionHandler {
+  #connection: Connection | null = null;
+  #connecting = true;
+  /** What `_write` could not place yet. */
+  #pending: { chunks: Uint8Array[]; offset: number; done: (error?: Error | null) => void } | null = null;
+  #final: ((error?: Error | null) => void) | null = null;
+  #destroyed: ((error: Error | null) => void) | null = null;
+  #destroyError: Error | null = null;
+  #wantsData = false;
+  #peerEnded = false;
+
+  constructor() {
+    super({ allowHalfOpen: true, highWaterMark: 256 * 1024 });
+  }
+
+  /** @internal */
+  attach(connection: Connection, connected: boolean): void {
+    if (this.destroyed) {
+      connection.release();
+      return;
+    }
+    this.#connection = connection;
+    connection.handler = this;
+    if (connected) this.#connecting = false;
+  }
+
+  get connecting(): boolean {
+    return this.#connecting;
+  }
+  get remoteAddress(): string {
+    return this.#connection?.remoteAddress ?? '';
+  }
+  get remotePort(): number {
+    return this.#connection?.remotePort ?? 0;
+  }
+  get localAddress(): string {
+    return this.#connection?.localAddress ?? '';
+  }
+  get localPort(): number {
+    return this.#connection?.localPort ?? 0;
+  }
+
+  info(): ConnectionInfo {
+    return this.#connection?.info() ?? NOTHING;
+  }
+
+  setNoDelay(on = true): this {
+    this.#connection?.setNoDelay(on);
+    return this;
+  }
+
+  setKeepAlive(on = true): this {
+    this.#connection?.setKeepAlive(on);
+    return this;
+  }
+
+  resetAndDestroy(): this {
+    if (this.#connection !== null && !this.#connection.over) this.#connection.abort();
+    return this.destroy();
+  }
+
+  // ---- what the connection reports ------------------------------------------------------------------------------
+
+  onConnected(): void {
+    this.#connecting = false;
+    this.emit('connect');
+    this.#flush();
+  }
+
+  onReadable(): void {
+    if (this.#wantsData) this.#pull();
+  }
+
+  onWritable(): void {
+    this.#flush();
+  }
+
+  onEnd(): void {
+    this.#peerEnded = true;
+    if (this.#wantsData) this.#pull();
+  }
+
+  onClosed(error: PlaitError | null): void {
+    if (error !== null && !this.destroyed) {
+      this.destroy(error);
+      return;
+    }
+    this.#finishDestroy();
+  }
+
+  onEvent(event: ConnectionEvent): void {
+    this.emit('mptcp', event);
+  }
+
+  // ---- stream ---------------------------------------------------------------------------------------------------
+
+  override _read(): void {
+    this.#wantsData = true;
+    if (!this.#connecting) this.#pull();
+  }
+
+  #pull(): void {
+    const connection = this.#connection;
+    if (connection === null || this.destroyed) return;
+    while (this.#wantsData) {
+      const ready = connection.available();
+      if (ready === 0) {
+        if (this.#peerEnded) {
+          this.#wantsData = false;
+          this.push(null);
+        }
+        return;
+      }
+      const chunk = Buffer.allocUnsafe(Math.min(ready, CHUNK));
+      connection.readInto(chunk);
+      this.#wantsData = this.push(chunk);
+    }
+  }
+
+  override _write(chunk: Uint8Array, _encoding: string, done: (error?: Error | null) => void): void {
+    this.#pending = { chunks: [chunk], offset: 0, done };
+    if (!this.#connecting) this.#flush();
+  }
+
+  override _writev(
+    chunks: { chunk: Uint8Array; encoding: string }[],
+    done: (error?: Error | null) => void,
+  ): void {
+    this.#pending = { chunks: chunks.map(({ chunk }) => chunk), offset: 0, done };
+    if (!this.#connecting) this.#flush();
+  }
+
+  #flush(): void {
+    const connection = this.#connection;
+    const pending = this.#pending;
+    if (connection === null || this.destroyed) return;
+    if (pending !== null) {
+      try {
+        for (;;) {
+          const chunk = pending.chunks[0];
+          if (chunk === undefined) break;
+          pending.offset += connection.write(chunk.subarray(pending.offset));
+          if (pending.offset < chunk.length) return; // `writable` will come
+          pending.chunks.shift();
+          pending.offset = 0;
+        }
+      } catch (error) {
+        this.#pending = null;
+        pending.done(error as Error);
+        return;
+      }
+      this.#pending = null;
+      pending.done();
+    }
+    if (this.#pending === null && this.#final !== null) {
+      const done = this.#final;
+      this.#final = null;
+      connection.shutdown();
+      done();
+    }
+  }
+
+  override _final(done: (error?: Error | null) => void): void {
+    this.#final = done;
+    if (!this.#connecting) this.#flush();
+  }
+
+  override _destroy(error: Error | null, done: (error: Error | null) => void): void {
+    const connection = this.#connection;
+    if (connection === null) {
+      done(error);
+      return;
+    }
+    this.#destroyError = error;
+    this.#destroyed = done;
+    // Both directions ended in order: what is left is the peer's acknowledgement. Otherwise abort.
+    const orderly = error === null && this.#peerEnded && this.writableFinished;
+    if (connection.over || !orderly) this.#finishDestroy();
+  }
+
+  #finishDestroy(): void {
+    const done = this.#destroyed;
+    if (done === null) return;
+    this.#destroyed = null;
+    this.#connection?.release();
+    done(this.#destroyError);
+  }
+}

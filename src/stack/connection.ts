@@ -1,0 +1,260 @@
+/**
+ * One connection as TypeScript sees it: a handle into the core, the application's handlers, and what is known of
+ * its subflows after they are gone.
+ */
+import * as abi from '../../assembly/abi.js';
+import { addressText } from '../core/address.js';
+import type { Core } from '../core/core.js';
+import type { PlaitError } from '../errors.js';
+import type { ConnectionInfo, SubflowInfo } from './info.js';
+import { CONNECTION_STATES, TCP_STATES, closeError, commandError, fallbackName } from './names.js';
+
+/** What the owner of a connection wants to hear. */
+export interface ConnectionHandler {
+  /** First handshake done. */
+  onConnected(): void;
+  onReadable(): void;
+  onWritable(): void;
+  /** The peer's stream ended in order. */
+  onEnd(): void;
+  /** Over; null after an orderly end. Data may still be left to read. */
+  onClosed(error: PlaitError | null): void;
+  /** Anything else that happened, in the kernel's words. */
+  onEvent(event: ConnectionEvent): void;
+}
+
+export interface ConnectionEvent {
+  readonly type:
+    | 'created'
+    | 'established'
+    | 'fallback'
+    | 'announced'
+    | 'removed'
+    | 'subflow-established'
+    | 'subflow-closed'
+    | 'priority'
+    | 'closed';
+  readonly subflow?: number;
+  readonly addressId?: number;
+  readonly address?: string;
+  readonly port?: number;
+  readonly reason?: string;
+}
+
+/** A local port held for a subflow. */
+export interface BoundPort {
+  readonly path: number;
+  readonly port: number;
+}
+
+/** What a connection needs of its stack. */
+export interface ConnectionHost {
+  readonly core: Core;
+  now(): number;
+  /** A command gave the core something to do. */
+  kick(): void;
+  pathName(path: number): string;
+  forget(connection: Connection): void;
+}
+
+export class Connection {
+  handler: ConnectionHandler | null = null;
+  /** Path and addresses of the first subflow. */
+  readonly initialPath: number;
+  readonly localAddress: string;
+  readonly localPort: number;
+  readonly remoteAddress: string;
+  readonly remotePort: number;
+  /** Ports held by subflows, by subflow handle. */
+  readonly ports = new Map<number, BoundPort>();
+  /** The listening port, held on every path for an accepted connection. */
+  readonly shared: BoundPort[] = [];
+  readonly #host: ConnectionHost;
+  #handle: number;
+  /** Last look at subflows that are gone. */
+  readonly #past: SubflowInfo[] = [];
+  #final: ConnectionInfo | null = null;
+  error: PlaitError | null = null;
+  over = false;
+
+  constructor(
+    host: ConnectionHost,
+    handle: number,
+    first: { path: number; local: string; localPort: number; remote: string; remotePort: number },
+  ) {
+    this.#host = host;
+    this.#handle = handle;
+    this.initialPath = first.path;
+    this.localAddress = first.local;
+    this.localPort = first.localPort;
+    this.remoteAddress = first.remote;
+    this.remotePort = first.remotePort;
+  }
+
+  /** The core's handle; 0 after `release`. */
+  get handle(): number {
+    return this.#handle;
+  }
+
+  /** Writes as much as there is room for; the rest waits for `writable`. Returns octets taken; throws EPIPE. */
+  write(data: Uint8Array): number {
+    const core = this.#host.core;
+    let done = 0;
+    while (done < data.length) {
+      const room = core.x.writeSpace(this.#handle);
+      if (room < 0) throw commandError(room, 'write');
+      if (room === 0) break;
+      const n = Math.min(room, data.length - done);
+      const at = core.x.writePointer(this.#handle);
+      core.u8.set(data.subarray(done, done + n), at);
+      core.x.writeCommit(this.#handle, n);
+      done += n;
+    }
+    if (done > 0) this.#host.kick();
+    return done;
+  }
+
+  /** Octets that `readInto` can take at once; 0 when there are none. */
+  available(): number {
+    return Math.max(0, this.#host.core.x.readSpace(this.#handle));
+  }
+
+  /** Copies up to `target.length` octets; returns how many. 0: none, wait for `readable`. */
+  readInto(target: Uint8Array): number {
+    const core = this.#host.core;
+    let done = 0;
+    while (done < target.length) {
+      const ready = core.x.readSpace(this.#handle);
+      if (ready <= 0) break;
+      const n = Math.min(ready, target.length - done);
+      const at = core.x.readAt(this.#handle);
+      target.set(core.u8.subarray(at, at + n), done);
+      core.x.readCommit(this.#handle, n);
+      done += n;
+    }
+    if (done > 0) this.#host.kick();
+    return done;
+  }
+
+  /** Ends our direction after everything written. */
+  shutdown(): void {
+    this.#host.core.x.shutdown(this.#handle);
+    this.#host.kick();
+  }
+
+  /** MP_FASTCLOSE, or RST on a plain connection. */
+  abort(): void {
+    this.#host.core.x.abort(this.#host.now(), this.#handle);
+    this.#host.kick();
+  }
+
+  /** Lets go: what is not over is aborted. `info` keeps its last state. */
+  release(): void {
+    if (this.#handle === 0) return;
+    this.#final = this.info();
+    const handle = this.#handle;
+    this.#host.forget(this);
+    this.#handle = 0;
+    this.#host.core.x.release(this.#host.now(), handle);
+    this.#host.kick();
+  }
+
+  setNoDelay(on: boolean): void {
+    this.#host.core.x.setOption(this.#host.now(), this.#handle, abi.OPT_NODELAY, on ? 1 : 0);
+    this.#host.kick();
+  }
+
+  setKeepAlive(on: boolean): void {
+    this.#host.core.x.setOption(this.#host.now(), this.#handle, abi.OPT_KEEPALIVE, on ? 1 : 0);
+    this.#host.kick();
+  }
+
+  info(): ConnectionInfo {
+    if (this.#final !== null) return this.#final;
+    const core = this.#host.core;
+    core.x.connectionInfo(this.#handle);
+    const flags = core.scratchU32(abi.CI_FLAGS);
+    const token = (offset: number): string | null => {
+      const value = core.scratchU32(offset);
+      return value === 0 ? null : value.toString(16).padStart(8, '0');
+    };
+    const result = {
+      mptcp: (flags & abi.CIF_MPTCP) !== 0,
+      fallback: fallbackName(core.scratchU32(abi.CI_FALLBACK)),
+      fullyEstablished: (flags & abi.CIF_ESTABLISHED) !== 0,
+      state: CONNECTION_STATES[core.scratchU32(abi.CI_STATE)] ?? 'CLOSED',
+      localToken: token(abi.CI_LOCAL_TOKEN),
+      remoteToken: token(abi.CI_REMOTE_TOKEN),
+      bytesWritten: core.scratchF64(abi.CI_BYTES_WRITTEN),
+      bytesRead: core.scratchF64(abi.CI_BYTES_READ),
+      bytesAcked: core.scratchF64(abi.CI_BYTES_ACKED),
+      bytesReinjected: core.scratchF64(abi.CI_BYTES_REINJECTED),
+    };
+    return { ...result, subflows: [...this.#past, ...this.liveSubflows()] };
+  }
+
+  /** Whether this side opened the connection. */
+  get isClient(): boolean {
+    this.#host.core.x.connectionInfo(this.#handle);
+    return (this.#host.core.scratchU32(abi.CI_FLAGS) & abi.CIF_CLIENT) !== 0;
+  }
+
+  /** Whether the peer forbids joins to its first address (flag C of MP_CAPABLE). */
+  get deniesJoin(): boolean {
+    this.#host.core.x.connectionInfo(this.#handle);
+    return (this.#host.core.scratchU32(abi.CI_FLAGS) & abi.CIF_DENY_JOIN) !== 0;
+  }
+
+  liveSubflows(): SubflowInfo[] {
+    const core = this.#host.core;
+    const result: SubflowInfo[] = [];
+    for (let id = core.x.nextSubflow(this.#handle, 0); id !== 0; id = core.x.nextSubflow(this.#handle, id)) {
+      result.push(this.subflow(id));
+    }
+    return result;
+  }
+
+  /** Figures of one subflow. */
+  subflow(id: number): SubflowInfo {
+    const core = this.#host.core;
+    core.x.subflowInfo(id);
+    const u32 = (offset: number): number => core.scratchU32(offset);
+    const f64 = (offset: number): number => core.scratchF64(offset);
+    const path = u32(abi.SI_PATH);
+    const flags = u32(abi.SI_FLAGS);
+    return {
+      id,
+      path,
+      pathName: this.#host.pathName(path),
+      local: { address: addressText(core.scratchBytes(abi.SI_LOCAL, 16)), port: u32(abi.SI_LOCAL_PORT) },
+      remote: { address: addressText(core.scratchBytes(abi.SI_REMOTE, 16)), port: u32(abi.SI_REMOTE_PORT) },
+      localId: u32(abi.SI_LOCAL_ID),
+      remoteId: u32(abi.SI_REMOTE_ID),
+      state: TCP_STATES[u32(abi.SI_STATE)] ?? 'CLOSED',
+      backup: (flags & 1) !== 0,
+      stale: (flags & 2) !== 0,
+      bytesSent: f64(abi.SI_BYTES_SENT),
+      bytesReceived: f64(abi.SI_BYTES_RECEIVED),
+      srtt: f64(abi.SI_SRTT),
+      minRtt: f64(abi.SI_MIN_RTT),
+      rto: f64(abi.SI_RTO),
+      cwnd: u32(abi.SI_CWND),
+      ssthresh: u32(abi.SI_SSTHRESH),
+      inFlight: u32(abi.SI_IN_FLIGHT),
+      retransmissions: u32(abi.SI_RETRANS),
+      mss: u32(abi.SI_MSS),
+    };
+  }
+
+  /** @internal Keeps the last figures of a subflow that is gone. */
+  remember(subflow: SubflowInfo): void {
+    this.#past.push({ ...subflow, state: 'CLOSED', inFlight: 0 });
+  }
+
+  /** @internal The core says that it is over. */
+  finish(reason: number): void {
+    if (this.over) return;
+    this.over = true;
+    this.error = closeError(reason);
+  }
+}

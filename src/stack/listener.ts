@@ -1,0 +1,104 @@
+/** A listening port on every path, or on one address. */
+import { addressBytes } from '../core/address.js';
+import { PlaitError } from '../errors.js';
+import type { Path } from '../io/device.js';
+import type { Connection } from './connection.js';
+import { commandError } from './names.js';
+import type { Stack } from './stack.js';
+
+const ANY = new Uint8Array(16);
+
+export class Listener {
+  readonly port: number;
+  readonly #stack: Stack;
+  readonly #address: string | null;
+  readonly #onConnection: (connection: Connection) => void;
+  readonly #bound = new Set<number>();
+  #open = true;
+  /** Called once: the port is bound on every path there was, or it failed. */
+  onReady: ((error: PlaitError | null) => void) | null = null;
+
+  constructor(
+    stack: Stack,
+    port: number,
+    address: string | null,
+    onConnection: (connection: Connection) => void,
+  ) {
+    this.#stack = stack;
+    this.port = port;
+    this.#address = address;
+    this.#onConnection = onConnection;
+  }
+
+  /** Binds the port on the paths that exist; later ones follow by themselves. */
+  start(ready: (error: PlaitError | null) => void): void {
+    const core = this.#stack.core;
+    core.setAddresses(this.#bytes());
+    const result = core.x.listen(this.port, 0);
+    if (result < 0) return ready(commandError(result, `listen on port ${this.port}`));
+    this.#stack.addListener(this);
+    const paths = this.#stack.paths().filter((path) => this.#wants(path));
+    if (paths.length === 0) {
+      this.close();
+      const where = this.#address ?? 'any address';
+      return ready(new PlaitError('EADDRNOTAVAIL', `no path with ${where}; plait doctor lists the paths`));
+    }
+    let left = paths.length;
+    let failed: PlaitError | null = null;
+    for (const path of paths) {
+      this.#bind(path, (error) => {
+        failed ??= error;
+        if (--left > 0) return;
+        if (failed !== null) this.close();
+        ready(failed);
+      });
+    }
+  }
+
+  #bytes(): Uint8Array {
+    return this.#address === null ? ANY : addressBytes(this.#address);
+  }
+
+  #wants(path: Path): boolean {
+    // Joins come in on other paths than the one that was listened on: all of them are bound.
+    return this.#address === null || path.address === this.#address;
+  }
+
+  #bind(path: Path, done: (error: PlaitError | null) => void): void {
+    const device = this.#stack.deviceOf(path.id);
+    if (device === null) return done(null);
+    device.bind(path.id, this.port, (error) => {
+      if (error === null) {
+        if (this.#open) this.#bound.add(path.id);
+        else device.unbind(path.id, this.port);
+      }
+      done(error);
+    });
+  }
+
+  /** @internal A path appeared. */
+  bindPath(path: Path): void {
+    if (this.#open && this.#wants(path)) this.#bind(path, () => undefined);
+  }
+  /** @internal A path went away. */
+  unbindPath(path: number): void {
+    this.#bound.delete(path);
+  }
+
+  /** @internal */
+  accept(connection: Connection): void {
+    this.#onConnection(connection);
+  }
+
+  /** Stops accepting. Connections accepted before live on, and so do their joins' ports until they end. */
+  close(): void {
+    if (!this.#open) return;
+    this.#open = false;
+    const core = this.#stack.core;
+    core.setAddresses(this.#bytes());
+    core.x.unlisten(this.port);
+    this.#stack.removeListener(this);
+    for (const path of this.#bound) this.#stack.deviceOf(path)?.unbind(path, this.port);
+    this.#bound.clear();
+  }
+}

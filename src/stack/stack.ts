@@ -1,0 +1,578 @@
+/**
+ * One host: the core, its paths over devices, its connections and listeners. Sans-IO like the core: `run` is given
+ * the time, devices are called, nothing waits.
+ */
+import * as abi from '../../assembly/abi.js';
+import { addressBytes, addressText } from '../core/address.js';
+import { Core, isTrap, type CoreEvent } from '../core/core.js';
+import { readCounters } from '../core/counters.js';
+import type { CoreModule } from '../core/load.js';
+import type { Random } from '../core/random.js';
+import { PlaitError } from '../errors.js';
+import { Checksum, type Device, type DeviceHost, type OutPacket, type Path } from '../io/device.js';
+import type { Timers } from '../io/timers.js';
+import { Connection, type ConnectionHost } from './connection.js';
+import type { Counters } from './info.js';
+import { Listener } from './listener.js';
+import { closeName, commandError, fallbackName } from './names.js';
+import { Outgoing } from './outgoing.js';
+
+/** Decides on subflows and addresses; src/path implements it. */
+export interface PathPolicy {
+  established(connection: Connection): void;
+  subflowUp(connection: Connection, subflow: number): void;
+  subflowDown(connection: Connection, down: SubflowDown): void;
+  addressAdded(connection: Connection, id: number, address: string, port: number): void;
+  addressEchoed(connection: Connection, id: number): void;
+  addressRemoved(connection: Connection, id: number): void;
+  closed(connection: Connection): void;
+  pathAdded(path: Path): void;
+  pathRemoved(path: Path): void;
+}
+
+export interface SubflowDown {
+  readonly subflow: number;
+  readonly path: number;
+  readonly remote: string;
+  readonly remotePort: number;
+  readonly established: boolean;
+  /** CLOSE_* of assembly/abi.ts. */
+  readonly reason: number;
+  /** MP_TCPRST reason of the peer, 255 for none. */
+  readonly resetReason: number;
+  readonly transient: boolean;
+}
+
+export interface StackOptions {
+  readonly name: string;
+  readonly module: CoreModule;
+  readonly random: Random;
+  readonly timers: Timers;
+  /** Called when the stack wants to be run soon. */
+  readonly wake: () => void;
+  /** CFG_* of assembly/abi.ts, applied in order. */
+  readonly config?: readonly (readonly [number, number])[];
+}
+
+interface PathEntry {
+  readonly path: Path;
+  readonly device: Device;
+  readonly bytes: Uint8Array;
+  up: boolean;
+}
+
+/** A path's address ID on connections that did not begin there (RFC 8684 section 3.2); 0 means the first. */
+export const addressId = (path: number): number => (path % 254) + 1;
+
+/** Ports of subflows stay reserved this long after them: a late segment still finds a host that knows it. */
+const LINGER = 2e6;
+/** Rounds of one `run`, so that two hosts in a pipe cannot keep each other busy for ever. */
+const MAX_ROUNDS = 256;
+
+export class Stack implements DeviceHost, ConnectionHost {
+  readonly name: string;
+  readonly core: Core;
+  readonly timers: Timers;
+  policy: PathPolicy | null = null;
+  readonly #wake: () => void;
+  readonly #paths = new Map<number, PathEntry>();
+  readonly #devices = new Set<Device>();
+  readonly #connections = new Map<number, Connection>();
+  readonly #listeners = new Map<number, Listener>();
+  readonly #outgoing: Outgoing;
+  #nextPath = 1;
+  #running = false;
+  #stalled = false;
+  #kicked = false;
+  /** Set when the core trapped: a bug of ours, nothing more can be done with this stack. */
+  #broken: PlaitError | null = null;
+  /** Called with the error when the core traps. */
+  onBroken: ((error: PlaitError) => void) | null = null;
+
+  constructor(options: StackOptions) {
+    this.name = options.name;
+    this.timers = options.timers;
+    this.#wake = options.wake;
+    this.core = new Core(options.module, options.random);
+    this.#outgoing = new Outgoing(this.core);
+    for (const [key, value] of options.config ?? []) {
+      const result = this.core.x.configure(key, value);
+      if (result < 0) throw commandError(result, `configuration ${key}`);
+    }
+  }
+
+  now(): number {
+    return this.timers.now();
+  }
+
+  kick(): void {
+    this.#kicked = true;
+    if (!this.#running) this.#wake();
+  }
+
+  counters(): Counters {
+    return readCounters(this.core);
+  }
+
+  // ---- paths --------------------------------------------------------------------------------------------------------
+
+  addDevice(device: Device): void {
+    this.#devices.add(device);
+    device.open(this);
+  }
+
+  /** Adds a local address of a device as a path. `done` is called once, perhaps at once. */
+  addPath(
+    device: Device,
+    info: { name: string; address: string; mtu: number },
+    done?: (error: PlaitError | null, path: Path) => void,
+  ): Path {
+    const path: Path = { id: this.#nextPath++, ...info };
+    const entry: PathEntry = { path, device, bytes: addressBytes(info.address), up: false };
+    device.attach(path, (error) => {
+      if (error === null) {
+        const checksum = device.needsChecksum ? 1 : 0;
+        this.core.x.setPath(path.id, path.mtu, device.overhead, checksum, addressId(path.id));
+        entry.up = true;
+        this.#paths.set(path.id, entry);
+        for (const listener of this.#listeners.values()) listener.bindPath(path);
+        this.policy?.pathAdded(path);
+      }
+      done?.(error, path);
+    });
+    return path;
+  }
+
+  removePath(id: number): void {
+    const entry = this.#paths.get(id);
+    if (entry === undefined) return;
+    this.#paths.delete(id);
+    for (const connection of this.#connections.values()) {
+      for (const subflow of connection.liveSubflows()) {
+        if (subflow.path === id) this.closeSubflow(subflow.id, 0, true);
+      }
+    }
+    this.policy?.pathRemoved(entry.path);
+    for (const listener of this.#listeners.values()) listener.unbindPath(id);
+    this.run(this.now());
+    entry.device.detach(id);
+    this.core.x.setPath(id, 0, 0, 0, 0);
+  }
+
+  /** Paths that work at present. */
+  paths(): Path[] {
+    return [...this.#paths.values()].filter(({ up }) => up).map(({ path }) => path);
+  }
+
+  pathName(id: number): string {
+    return this.#paths.get(id)?.path.name ?? '';
+  }
+
+  deviceOf(path: number): Device | null {
+    return this.#paths.get(path)?.device ?? null;
+  }
+
+  // ---- DeviceHost -----------------------------------------------------------------------------------------------------
+
+  receive(path: number, packet: Uint8Array, checksum: Checksum): boolean {
+    const at = this.core.rxReserve(packet.length, path, checksum);
+    if (at === 0) {
+      this.#wake();
+      return false;
+    }
+    this.core.u8.set(packet, at);
+    this.#wake();
+    return true;
+  }
+
+  /** Like `receive`, straight out of another stack's memory (`DirectHost` of io/pipe.ts). */
+  receiveFrom(path: number, packet: OutPacket, checksum: Checksum): boolean {
+    const at = this.core.rxReserve(packet.length, path, checksum);
+    this.#wake();
+    if (at === 0) return false;
+    packet.copyTo(this.core.u8, at);
+    return true;
+  }
+
+  receiveSegment(
+    path: number,
+    remote: Uint8Array,
+    remotePort: number,
+    localPort: number,
+    segment: Uint8Array,
+  ): boolean {
+    const entry = this.#paths.get(path);
+    if (entry === undefined || segment.length < 20) return true;
+    const v4 = remote.length === 4;
+    const header = v4 ? 20 : 40;
+    const at = this.core.rxReserve(header + segment.length, path, Checksum.Good);
+    this.#wake();
+    if (at === 0) return false;
+    const { u8, dv } = this.core;
+    u8.fill(0, at, at + header);
+    if (v4) {
+      dv.setUint16(at, 0x4500);
+      dv.setUint16(at + 2, header + segment.length);
+      dv.setUint16(at + 8, 0x4006);
+      u8.set(remote, at + 12);
+      u8.set(entry.bytes.subarray(12), at + 16);
+      let sum = 0;
+      for (let i = 0; i < header; i += 2) sum += dv.getUint16(at + i);
+      sum = (sum & 0xffff) + (sum >>> 16);
+      dv.setUint16(at + 10, ~(sum + (sum >>> 16)) & 0xffff);
+    } else {
+      u8[at] = 0x60;
+      dv.setUint16(at + 4, segment.length);
+      dv.setUint16(at + 6, 0x0640);
+      u8.set(remote, at + 8);
+      u8.set(entry.bytes, at + 24);
+    }
+    u8.set(segment, at + header);
+    dv.setUint16(at + header, remotePort);
+    dv.setUint16(at + header + 2, localPort);
+    return true;
+  }
+
+  writable(): void {
+    this.#stalled = false;
+    this.#wake();
+  }
+
+  pathState(id: number, up: boolean): void {
+    const entry = this.#paths.get(id);
+    if (entry === undefined || entry.up === up) return;
+    entry.up = up;
+    if (up) {
+      this.policy?.pathAdded(entry.path);
+    } else {
+      for (const connection of this.#connections.values()) {
+        for (const subflow of connection.liveSubflows()) {
+          if (subflow.path === id) this.closeSubflow(subflow.id, 0, true);
+        }
+      }
+      this.policy?.pathRemoved(entry.path);
+    }
+    this.kick();
+  }
+
+  // ---- running ----------------------------------------------------------------------------------------------------------
+
+  /** Handles packets, deadlines and commands until nothing is left at `now`. Returns the next deadline. */
+  run(now: number): number {
+    if (this.#running || this.#broken !== null) return Infinity;
+    this.#running = true;
+    try {
+      for (let round = 0; round < MAX_ROUNDS; round++) {
+        this.#kicked = false;
+        if (this.core.rxPending > 0) this.core.rxHandle(now, this.#drain);
+        const more = this.core.x.poll(now);
+        const events = this.#drain();
+        const held = this.core.x.blocked() === 1 && !this.#stalled;
+        if (events === 0 && !this.#kicked && more === 0 && !held && this.core.rxPending === 0) break;
+      }
+      for (const device of this.#devices) device.flush();
+      this.core.refillRandom();
+      return this.core.rxPending > 0 || this.#kicked ? now : this.core.x.deadline();
+    } catch (error) {
+      if (!isTrap(error)) throw error;
+      this.#fail(error);
+      return Infinity;
+    } finally {
+      this.#running = false;
+    }
+  }
+
+  /** Sends what waits and hands out events. Returns the number of events. */
+  readonly #drain = (): number => {
+    this.#transmit();
+    this.core.refillRandom();
+    return this.core.drainEvents(this.#onEvent);
+  };
+
+  #transmit(): void {
+    if (this.#stalled) return;
+    const { x } = this.core;
+    for (let n = x.txPending(); n > 0; n--) {
+      const path = this.#outgoing.load(x.txFirst());
+      const entry = this.#paths.get(path);
+      if (entry !== undefined && this.#outgoing.length > 0 && !entry.device.send(path, this.#outgoing)) {
+        this.#stalled = true;
+        return;
+      }
+      x.txDone(1);
+    }
+  }
+
+  #fail(cause: Error): void {
+    const error = new PlaitError(
+      'ERR_PLAIT_CORE',
+      `the protocol core stopped: ${cause.message}; please report this with a capture`,
+    );
+    this.#broken = error;
+    for (const connection of this.#connections.values()) {
+      connection.over = true;
+      connection.error = error;
+      connection.handler?.onClosed(error);
+    }
+    this.#connections.clear();
+    this.onBroken?.(error);
+  }
+
+  // ---- opening and listening ----------------------------------------------------------------------------------------------
+
+  /** Opens a connection over a path. `done` gets the connection, whose handshake has just begun, or an error. */
+  connect(
+    path: number,
+    localPort: number,
+    remote: string,
+    remotePort: number,
+    done: (error: PlaitError | null, connection: Connection | null) => void,
+  ): void {
+    const entry = this.#paths.get(path);
+    if (entry === undefined) {
+      done(new PlaitError('EADDRNOTAVAIL', 'no such path; see plait doctor for those found'), null);
+      return;
+    }
+    entry.device.bind(path, localPort, (error, port) => {
+      if (error !== null) return done(error, null);
+      this.core.setAddresses(entry.bytes, addressBytes(remote));
+      const handle = this.core.x.connect(this.now(), path, port, remotePort);
+      if (handle < 0) {
+        entry.device.unbind(path, port);
+        return done(commandError(handle, `connect to ${remote}:${remotePort}`), null);
+      }
+      const connection = new Connection(this, handle >>> 0, {
+        path,
+        local: entry.path.address,
+        localPort: port,
+        remote,
+        remotePort,
+      });
+      this.#connections.set(connection.handle, connection);
+      const [first] = connection.liveSubflows();
+      if (first !== undefined) connection.ports.set(first.id, { path, port });
+      this.kick();
+      done(null, connection);
+    });
+  }
+
+  /** Joins a subflow. `done` gets the subflow's handle or an error. */
+  join(
+    connection: Connection,
+    path: number,
+    remote: string,
+    remotePort: number,
+    ids: { local: number; remote: number; backup?: boolean },
+    done: (error: PlaitError | null, subflow: number) => void,
+  ): void {
+    const entry = this.#paths.get(path);
+    if (entry === undefined) return done(new PlaitError('EADDRNOTAVAIL', 'no such path'), 0);
+    entry.device.bind(path, 0, (error, port) => {
+      if (error !== null) return done(error, 0);
+      this.core.setAddresses(entry.bytes, addressBytes(remote));
+      const handle = this.core.x.join(
+        this.now(),
+        connection.handle,
+        path,
+        port,
+        remotePort,
+        ids.local,
+        ids.remote,
+        ids.backup === true ? 1 : 0,
+      );
+      if (handle < 0) {
+        entry.device.unbind(path, port);
+        return done(commandError(handle, `join ${remote}:${remotePort}`), 0);
+      }
+      connection.ports.set(handle >>> 0, { path, port });
+      this.kick();
+      done(null, handle >>> 0);
+    });
+  }
+
+  /** Accepts connections on a port of every path, or of the one address given. */
+  listen(port: number, address: string | null, onConnection: (connection: Connection) => void): Listener {
+    return new Listener(this, port, address, onConnection);
+  }
+
+  /** @internal */
+  addListener(listener: Listener): void {
+    this.#listeners.set(listener.port, listener);
+  }
+  /** @internal */
+  removeListener(listener: Listener): void {
+    this.#listeners.delete(listener.port);
+  }
+
+  closeSubflow(subflow: number, reason: number, transient: boolean): void {
+    this.core.x.closeSubflow(this.now(), subflow, reason, transient ? 1 : 0);
+    this.kick();
+  }
+
+  /** ADD_ADDR for one of this host's addresses. False: not possible now. */
+  announce(connection: Connection, id: number, address: string, port: number): boolean {
+    this.core.setAddresses(addressBytes(address));
+    const result = this.core.x.announce(connection.handle, id, port);
+    this.kick();
+    return result === 0;
+  }
+
+  withdraw(connection: Connection, id: number): void {
+    this.core.x.removeAddress(connection.handle, id);
+    this.kick();
+  }
+
+  connections(): IterableIterator<Connection> {
+    return this.#connections.values();
+  }
+
+  forget(connection: Connection): void {
+    this.#connections.delete(connection.handle);
+    this.policy?.closed(connection);
+    for (const bound of connection.ports.values()) this.#unbindLater(bound.path, bound.port);
+    for (const bound of connection.shared) this.#unbindLater(bound.path, bound.port);
+    connection.ports.clear();
+    connection.shared.length = 0;
+  }
+
+  #unbindLater(path: number, port: number): void {
+    const device = this.deviceOf(path);
+    this.timers.at(this.now() + LINGER, () => device?.unbind(path, port));
+  }
+
+  /** Connections still have something to say on the wire. */
+  busy(): boolean {
+    return this.core.x.connections() > 0;
+  }
+
+  /** Stops everything at once. */
+  close(): void {
+    for (const connection of [...this.#connections.values()]) connection.release();
+    this.run(this.now());
+    for (const listener of this.#listeners.values()) listener.close();
+    for (const device of this.#devices) device.close();
+    this.#paths.clear();
+  }
+
+  // ---- events ---------------------------------------------------------------------------------------------------------------
+
+  readonly #onEvent = (event: CoreEvent): void => {
+    if (event.type === abi.EVENT_ACCEPT) {
+      this.#accept(event);
+      return;
+    }
+    const connection = this.#connections.get(event.connection);
+    if (connection === undefined) return;
+    const { handler } = connection;
+    switch (event.type) {
+      case abi.EVENT_CONNECTED:
+        handler?.onConnected();
+        handler?.onEvent({ type: 'created' });
+        break;
+      case abi.EVENT_ESTABLISHED:
+        handler?.onEvent({ type: 'established' });
+        this.policy?.established(connection);
+        break;
+      case abi.EVENT_READABLE:
+        handler?.onReadable();
+        break;
+      case abi.EVENT_WRITABLE:
+        handler?.onWritable();
+        break;
+      case abi.EVENT_END:
+        handler?.onEnd();
+        break;
+      case abi.EVENT_CLOSED:
+        connection.finish(event.a);
+        handler?.onEvent({ type: 'closed', reason: closeName(event.a) });
+        handler?.onClosed(connection.error);
+        break;
+      case abi.EVENT_FALLBACK:
+        handler?.onEvent({ type: 'fallback', reason: fallbackName(event.a) ?? '' });
+        break;
+      case abi.EVENT_SUBFLOW_UP:
+        handler?.onEvent({ type: 'subflow-established', subflow: event.subflow, addressId: event.b });
+        this.policy?.subflowUp(connection, event.subflow);
+        break;
+      case abi.EVENT_SUBFLOW_DOWN:
+        this.#subflowDown(connection, event);
+        break;
+      case abi.EVENT_ADD_ADDR: {
+        const address = addressText(event.address);
+        handler?.onEvent({ type: 'announced', addressId: event.a, address, port: event.c });
+        this.policy?.addressAdded(connection, event.a, address, event.c);
+        break;
+      }
+      case abi.EVENT_ADD_ADDR_ECHO:
+        this.policy?.addressEchoed(connection, event.a);
+        break;
+      case abi.EVENT_RM_ADDR:
+        handler?.onEvent({ type: 'removed', addressId: event.a });
+        this.policy?.addressRemoved(connection, event.a);
+        break;
+      case abi.EVENT_PRIO:
+        handler?.onEvent({ type: 'priority', subflow: event.subflow, reason: event.a ? 'backup' : 'regular' });
+        break;
+    }
+  };
+
+  #accept(event: CoreEvent): void {
+    const listener = this.#listeners.get(event.a);
+    const first = this.#firstSubflow(event.subflow);
+    const connection = new Connection(this, event.connection, first);
+    this.#connections.set(connection.handle, connection);
+    if (listener === undefined) {
+      connection.release();
+      return;
+    }
+    // The port outlives the listener for as long as this connection may be joined on it.
+    for (const { path, device } of this.#paths.values()) {
+      device.bind(path.id, connection.localPort, (error) => {
+        if (error !== null) return;
+        if (connection.handle === 0) device.unbind(path.id, connection.localPort);
+        else connection.shared.push({ path: path.id, port: connection.localPort });
+      });
+    }
+    listener.accept(connection);
+  }
+
+  #firstSubflow(subflow: number): {
+    path: number;
+    local: string;
+    localPort: number;
+    remote: string;
+    remotePort: number;
+  } {
+    const { core } = this;
+    core.x.subflowInfo(subflow);
+    return {
+      path: core.scratchU32(abi.SI_PATH),
+      local: addressText(core.scratchBytes(abi.SI_LOCAL, 16)),
+      localPort: core.scratchU32(abi.SI_LOCAL_PORT),
+      remote: addressText(core.scratchBytes(abi.SI_REMOTE, 16)),
+      remotePort: core.scratchU32(abi.SI_REMOTE_PORT),
+    };
+  }
+
+  #subflowDown(connection: Connection, event: CoreEvent): void {
+    const info = connection.subflow(event.subflow);
+    connection.remember(info);
+    const bound = connection.ports.get(event.subflow);
+    if (bound !== undefined) {
+      connection.ports.delete(event.subflow);
+      this.#unbindLater(bound.path, bound.port);
+    }
+    const reason = closeName(event.a);
+    connection.handler?.onEvent({ type: 'subflow-closed', subflow: event.subflow, reason });
+    this.policy?.subflowDown(connection, {
+      subflow: event.subflow,
+      path: info.path,
+      remote: info.remote.address,
+      remotePort: info.remote.port,
+      established: info.srtt > 0,
+      reason: event.a,
+      resetReason: event.b,
+      transient: event.c === 1,
+    });
+  }
+}

@@ -1,0 +1,78 @@
+/** The bench is sane: two kernels in it talk MPTCP over both paths. */
+import { expect } from 'chai';
+import { Bench, KernelPeer, patternSha256, skipWithoutNamespaces } from './netns.js';
+
+const SIZE = 64 << 20;
+/** A join goes to another address than the first subflow, and needs a listener there. */
+const ANY = { 4: '0.0.0.0', 6: '::' };
+
+describe('kernel to kernel', function () {
+  this.timeout(60_000);
+  let bench: Bench | null = null;
+
+  before(function () {
+    skipWithoutNamespaces(this);
+  });
+
+  beforeEach(async () => {
+    bench = await Bench.open({ paths: 2 });
+  });
+
+  afterEach(async () => {
+    await bench?.close();
+    bench = null;
+  });
+
+  for (const family of [4, 6] as const) {
+    it(`moves 64 MiB both ways at once over two IPv${String(family)} subflows`, async () => {
+      const { a, b } = bench as Bench;
+      for (const side of [a, b]) await side.mptcp('limits set subflow 2 add_addr_accepted 2');
+      await b.mptcp(`endpoint add ${b.address(1, family)} dev p1 signal`);
+
+      const server = new KernelPeer(b, 'server', ANY[family], 0, '--send', String(SIZE), '--seed', 'down');
+      const port = await server.port();
+      const client = new KernelPeer(
+        a,
+        'client',
+        b.address(0, family),
+        port,
+        '--send',
+        String(SIZE),
+        '--seed',
+        'up',
+      );
+      const [there, here] = await Promise.all([server.report(), client.report()]);
+
+      expect(here).to.include({ error: null, received: SIZE, mptcp: true, subflows: 2 });
+      expect(there).to.include({ error: null, received: SIZE, mptcp: true, subflows: 2 });
+      expect(here.receivedSha256).to.equal(patternSha256('down', SIZE));
+      expect(there.receivedSha256).to.equal(patternSha256('up', SIZE));
+
+      const counters = await b.mptcpCounters();
+      expect(counters).to.include({
+        MPCapableSYNRX: 1,
+        MPJoinSynRx: 1,
+        MPJoinAckRx: 1,
+        EchoAdd: 1,
+        DataCsumErr: 0,
+      });
+    });
+  }
+
+  it('goes on over the other path when a link goes down', async () => {
+    const { a, b } = bench as Bench;
+    for (const side of [a, b]) await side.mptcp('limits set subflow 2 add_addr_accepted 2');
+    await b.mptcp(`endpoint add ${b.address(1)} dev p1 signal`);
+    const server = new KernelPeer(b, 'server', ANY[4], 0);
+    const size = 4 << 20;
+    // 64 blocks with a rest after each: about two seconds
+    const paced = ['--send', String(size), '--pace', '0.03'];
+    const client = new KernelPeer(a, 'client', b.address(0), await server.port(), ...paced);
+    await new Promise((resolve) => setTimeout(resolve, 700));
+    await a.setLink(0, false);
+    const there = await server.report();
+    expect(there).to.include({ error: null, received: size, mptcp: true });
+    expect(there.receivedSha256).to.equal(patternSha256('plait', size));
+    await client.report();
+  });
+});

@@ -1,0 +1,176 @@
+#!/usr/bin/env python3
+"""Talks Multipath TCP through the Linux kernel: the other side of the interoperability tests.
+
+Sends a seeded pattern and receives at the same time, shuts its sending direction down after the last byte, reads to
+the end, and prints one JSON line per connection. A server prints {"listening": PORT} first.
+"""
+import argparse
+import errno
+import hashlib
+import json
+import socket
+import struct
+import sys
+import threading
+import time
+
+IPPROTO_MPTCP = 262
+SOL_MPTCP = 284
+MPTCP_INFO = 1
+FLAG_FALLBACK = 1
+BLOCK = 65536
+
+
+def block(seed, index):
+    """The pattern's 64 KiB block `index`; test/interop/netns.ts makes the same."""
+    return hashlib.shake_128(f"{seed}:{index}".encode()).digest(BLOCK)
+
+
+def pattern(seed, length):
+    for index in range((length + BLOCK - 1) // BLOCK):
+        yield block(seed, index)[: length - index * BLOCK]
+
+
+class Connection:
+    def __init__(self, sock, options):
+        self.sock = sock
+        self.options = options
+        self.sent = 0
+        self.received = 0
+        self.error = None
+        self.subflows = 0
+        self.fallback = None
+        self.sent_hash = hashlib.sha256()
+        self.received_hash = hashlib.sha256()
+
+    def run(self):
+        start = time.monotonic()
+        sender = threading.Thread(target=self.guard, args=(self.send,))
+        sender.start()
+        self.guard(self.receive)
+        sender.join()
+        seconds = time.monotonic() - start
+        self.look()
+        if self.options.hold:
+            time.sleep(self.options.hold)
+        local, remote = self.name("getsockname"), self.name("getpeername")
+        self.sock.close()
+        return {
+            "sent": self.sent,
+            "received": self.received,
+            "sentSha256": self.sent_hash.hexdigest(),
+            "receivedSha256": self.received_hash.hexdigest(),
+            "seconds": round(seconds, 6),
+            "mptcp": self.fallback is False,
+            "subflows": self.subflows,
+            "local": local,
+            "remote": remote,
+            "error": self.error,
+        }
+
+    def guard(self, work):
+        try:
+            work()
+        except OSError as error:
+            self.error = self.error or errno.errorcode.get(error.errno, str(error))
+
+    def send(self):
+        for data in pattern(self.options.seed, self.options.send):
+            self.sent_hash.update(data)
+            self.sock.sendall(data)
+            self.sent += len(data)
+            if self.options.pace:
+                time.sleep(self.options.pace)
+        self.look()
+        if not self.options.keep_open:
+            self.sock.shutdown(socket.SHUT_WR)
+
+    def receive(self):
+        out = open(self.options.receive, "wb") if self.options.receive else None
+        buffer = bytearray(1 << 18)
+        view = memoryview(buffer)
+        while self.options.expect is None or self.received < self.options.expect:
+            count = self.sock.recv_into(buffer)
+            if count == 0:
+                break
+            if self.received == 0 or self.received >> 22 != (self.received + count) >> 22:
+                self.look()
+            self.received += count
+            self.received_hash.update(view[:count])
+            if out:
+                out.write(view[:count])
+        if out:
+            out.close()
+
+    def look(self):
+        """Whether the connection is still MPTCP, and the most subflows ever seen (1 = only the first)."""
+        try:
+            info = self.sock.getsockopt(SOL_MPTCP, MPTCP_INFO, 256)
+        except OSError:
+            self.fallback = True
+            return
+        extra, flags = struct.unpack_from("=B7xI", info)
+        self.fallback = bool(flags & FLAG_FALLBACK)
+        self.subflows = max(self.subflows, extra + 1)
+
+    def name(self, which):
+        try:
+            return list(getattr(self.sock, which)()[:2])
+        except OSError:
+            return None
+
+
+def report(what):
+    print(json.dumps(what), flush=True)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("mode", choices=["server", "client"])
+    parser.add_argument("address", help="of the server; one that takes joins to its other addresses listens on 0.0.0.0 or ::")
+    parser.add_argument("port", type=int, help="0: the kernel chooses (server)")
+    parser.add_argument("--bind", help="the client's local address")
+    parser.add_argument("--send", type=int, default=0, metavar="BYTES")
+    parser.add_argument("--seed", default="plait", help="of the pattern that is sent")
+    parser.add_argument("--pace", type=float, default=0, metavar="SECONDS", help="rest after every 64 KiB sent")
+    parser.add_argument("--receive", metavar="FILE", help="write what arrives to a file")
+    parser.add_argument("--expect", type=int, metavar="BYTES", help="stop receiving after so many instead of at the end")
+    parser.add_argument("--keep-open", action="store_true", help="no half-close after sending")
+    parser.add_argument("--hold", type=float, default=0, metavar="SECONDS", help="stay open so long after all is done")
+    parser.add_argument("--connections", type=int, default=1, help="how many a server takes, one after the other")
+    parser.add_argument("--timeout", type=float, default=60, metavar="SECONDS", help="of every blocking call")
+    parser.add_argument("--tcp", action="store_true", help="plain TCP")
+    options = parser.parse_args()
+
+    family = socket.AF_INET6 if ":" in options.address else socket.AF_INET
+    protocol = socket.IPPROTO_TCP if options.tcp else IPPROTO_MPTCP
+    sock = socket.socket(family, socket.SOCK_STREAM, protocol)
+    sock.settimeout(options.timeout)
+    failed = False
+    if options.mode == "client":
+        try:
+            if options.bind:
+                sock.bind((options.bind, 0))
+            sock.connect((options.address, options.port))
+        except OSError as error:
+            report({"error": errno.errorcode.get(error.errno, str(error))})
+            sys.exit(1)
+        result = Connection(sock, options).run()
+        report(result)
+        failed = result["error"] is not None
+    else:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        sock.bind((options.address, options.port))
+        sock.listen(64)
+        report({"listening": sock.getsockname()[1]})
+        # The listener stays open: Linux resets joins to a port that nobody listens on.
+        for _ in range(options.connections):
+            accepted, _ = sock.accept()
+            accepted.settimeout(options.timeout)
+            result = Connection(accepted, options).run()
+            report(result)
+            failed = failed or result["error"] is not None
+    sys.exit(1 if failed else 0)
+
+
+main()

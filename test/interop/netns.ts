@@ -1,0 +1,349 @@
+/**
+ * Two network namespaces joined by veth pairs, for tests and benchmarks that need a real kernel on the other side.
+ * Path i has the addresses 10.87.i.1 and fd87:0:0:i::1 in namespace `a`, .2 and ::2 in `b`, on interfaces `p<i>`.
+ */
+import { execFile, execFileSync, spawn, type ChildProcess } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { resolve } from 'node:path';
+import { createInterface } from 'node:readline';
+
+/** Why this machine cannot make namespaces, or null. */
+export function whyNoNamespaces(): string | null {
+  if (process.platform !== 'linux') return 'network namespaces exist on Linux only';
+  if (process.getuid?.() !== 0) return 'network namespaces need root';
+  const probe = uniqueName('t');
+  try {
+    execFileSync('ip', ['netns', 'add', probe], { stdio: 'pipe' });
+    execFileSync('ip', ['netns', 'del', probe], { stdio: 'pipe' });
+    return null;
+  } catch (error) {
+    return `ip netns does not work here: ${String((error as Error).message.split('\n', 1)[0])}`;
+  }
+}
+
+/**
+ * For `before` hooks: skips the whole suite where namespaces are unavailable, and prints why, so that a skipped
+ * suite is not taken for a passed one.
+ */
+export function skipWithoutNamespaces(context: Mocha.Context): void {
+  const reason = whyNoNamespaces();
+  if (reason === null) return;
+  console.log(`      skipped: ${reason}`);
+  context.skip();
+}
+
+export interface BenchOptions {
+  /** Veth pairs. Default 2. */
+  readonly paths?: number;
+  /** Of every interface, in octets. Default 1500. */
+  readonly mtu?: number;
+}
+
+export interface Exit {
+  /** Null after a signal. */
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** The two namespaces. `close` them in `after`; what is left over goes with the process. */
+export class Bench {
+  readonly a = new Namespace(uniqueName('a'), 1);
+  readonly b = new Namespace(uniqueName('b'), 2);
+  readonly paths: number;
+  readonly #onExit = (): void => {
+    this.#removeNow();
+  };
+
+  private constructor(paths: number) {
+    this.paths = paths;
+  }
+
+  static async open(options: BenchOptions = {}): Promise<Bench> {
+    const { paths = 2, mtu = 1500 } = options;
+    const bench = new Bench(paths);
+    process.once('exit', bench.#onExit);
+    try {
+      await bench.#build(mtu);
+      return bench;
+    } catch (error) {
+      await bench.close();
+      throw error;
+    }
+  }
+
+  /** Kills what still runs inside, and removes the namespaces with their links. */
+  async close(): Promise<void> {
+    await Promise.all([this.a.killAll(), this.b.killAll()]);
+    this.#removeNow();
+    process.off('exit', this.#onExit);
+  }
+
+  async #build(mtu: number): Promise<void> {
+    const { a, b } = this;
+    await ip([`netns add ${a.name}`, `netns add ${b.name}`]);
+    for (const { name } of [a, b]) {
+      await sysctl(name, 'net.ipv6.conf.all.accept_dad', '0');
+      await sysctl(name, 'net.ipv6.conf.default.accept_dad', '0');
+      await sysctl(name, 'net.mptcp.enabled', '1');
+      // A lost SYN must not turn MPTCP off for the tests behind it.
+      await sysctl(name, 'net.mptcp.blackhole_timeout', '0');
+    }
+    const pairs = Array.from({ length: this.paths }, (_, i) => [
+      `link add p${String(i)} mtu ${String(mtu)} netns ${a.name} type veth peer name p${String(i)} mtu ${String(mtu)} netns ${b.name}`,
+    ]);
+    await ip(pairs.flat());
+    for (const side of [a, b]) {
+      await ip(
+        [
+          'link set lo up',
+          ...Array.from({ length: this.paths }, (_, i) => [
+            `address add ${side.address(i)}/24 dev p${String(i)}`,
+            `address add ${side.address(i, 6)}/64 dev p${String(i)} nodad`,
+            `link set p${String(i)} up`,
+          ]).flat(),
+        ],
+        side.name,
+      );
+    }
+    await this.#linksUp();
+  }
+
+  /** Linux turns to a new carrier up to a second late, and drops what is sent before. */
+  async #linksUp(): Promise<void> {
+    for (let tries = 0; tries < 200; tries++) {
+      const states = await Promise.all(
+        [this.a, this.b].map(({ name }) => execute('ip', ['-n', name, '-o', 'link'])),
+      );
+      if (states.every((one) => one.split(' state UP ').length - 1 === this.paths)) return;
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+    throw new Error('the links do not come up');
+  }
+
+  #removeNow(): void {
+    for (const { name } of [this.a, this.b]) {
+      try {
+        execFileSync('ip', ['netns', 'del', name], { stdio: 'pipe' });
+      } catch {
+        // It was never made, or is gone.
+      }
+    }
+  }
+}
+
+export class Namespace {
+  readonly name: string;
+  readonly #host: number;
+  readonly #running = new Set<Running>();
+
+  /** @internal Made by `Bench`. */
+  constructor(name: string, host: number) {
+    this.name = name;
+    this.#host = host;
+  }
+
+  /** This side's address on path `path`. */
+  address(path: number, family: 4 | 6 = 4): string {
+    const host = String(this.#host);
+    return family === 4 ? `10.87.${String(path)}.${host}` : `fd87:0:0:${path.toString(16)}::${host}`;
+  }
+
+  /** Runs a command inside and returns its stdout. Rejects with its stderr when it fails. */
+  async run(command: string, ...args: string[]): Promise<string> {
+    return execute('ip', ['netns', 'exec', this.name, command, ...args]);
+  }
+
+  /** Starts a command inside. It is killed after `lifetime` milliseconds (default 60,000) at the latest. */
+  spawn(command: string, args: readonly string[], lifetime = 60_000): Running {
+    const child = spawn('ip', ['netns', 'exec', this.name, command, ...args], {
+      stdio: ['pipe', 'pipe', 'pipe'],
+    });
+    const running = new Running(child, lifetime);
+    this.#running.add(running);
+    void running.exit.then(() => this.#running.delete(running));
+    return running;
+  }
+
+  async killAll(): Promise<void> {
+    await Promise.all([...this.#running].map((one) => one.kill()));
+  }
+
+  /** Sets the interface of a path up or down. */
+  async setLink(path: number, up: boolean): Promise<void> {
+    await ip([`link set p${String(path)} ${up ? 'up' : 'down'}`], this.name);
+    if (!up) return;
+    // Linux drops IPv6 addresses with the link.
+    await ip([`address replace ${this.address(path, 6)}/64 dev p${String(path)} nodad`], this.name);
+  }
+
+  /** Puts `ip mptcp` commands to the kernel ("limits set subflow 2", "endpoint add 10.87.1.2 signal"). */
+  async mptcp(...commands: string[]): Promise<void> {
+    for (const command of commands) await execute('ip', ['-n', this.name, 'mptcp', ...command.split(' ')]);
+  }
+
+  /** The kernel's MPTCP counters, without the prefix MPTcpExt. */
+  async mptcpCounters(): Promise<Record<string, number>> {
+    const counters: Record<string, number> = {};
+    for (const line of (await this.run('nstat', '-asz')).split('\n')) {
+      const [, name, value] = /^MPTcpExt(\S+)\s+(\d+)/.exec(line) ?? [];
+      if (name !== undefined) counters[name] = Number(value);
+    }
+    return counters;
+  }
+}
+
+/** A process in a namespace. */
+export class Running {
+  /** Resolves when it ended; never rejects. */
+  readonly exit: Promise<Exit>;
+  readonly #child: ChildProcess;
+  readonly #lines: string[] = [];
+  readonly #readers: ((line: string | null) => void)[] = [];
+  #ended = false;
+
+  /** @internal Made by `Namespace.spawn`. */
+  constructor(child: ChildProcess, lifetime: number) {
+    this.#child = child;
+    let stdout = '';
+    let stderr = '';
+    child.stderr?.on('data', (data: Buffer) => (stderr += data.toString()));
+    const timer = setTimeout(() => child.kill('SIGKILL'), lifetime);
+    if (child.stdout !== null) {
+      createInterface({ input: child.stdout }).on('line', (line) => {
+        stdout += `${line}\n`;
+        const reader = this.#readers.shift();
+        if (reader === undefined) this.#lines.push(line);
+        else reader(line);
+      });
+    }
+    this.exit = new Promise((done) => {
+      const finish = (code: number | null): void => {
+        clearTimeout(timer);
+        this.#ended = true;
+        for (const reader of this.#readers.splice(0)) reader(null);
+        done({ code, stdout, stderr });
+      };
+      child.on('close', finish);
+      child.on('error', (error) => {
+        stderr += error.message;
+        finish(null);
+      });
+    });
+  }
+
+  /** The next line of stdout. Rejects with stderr if the process ended before. */
+  async line(): Promise<string> {
+    const kept = this.#lines.shift();
+    if (kept !== undefined) return kept;
+    const next = this.#ended ? null : await new Promise<string | null>((got) => this.#readers.push(got));
+    if (next !== null) return next;
+    throw new Error(`ended without output: ${(await this.exit).stderr}`);
+  }
+
+  /** What it gets on stdin. */
+  write(text: string): void {
+    this.#child.stdin?.write(text);
+  }
+
+  async kill(): Promise<void> {
+    if (!this.#ended) this.#child.kill('SIGKILL');
+    await this.exit;
+  }
+}
+
+/** What `kernel_peer.py` prints for a connection. */
+export interface PeerReport {
+  readonly sent: number;
+  readonly received: number;
+  readonly sentSha256: string;
+  readonly receivedSha256: string;
+  readonly seconds: number;
+  /** Still MPTCP at the end. */
+  readonly mptcp: boolean;
+  /** The most seen at once. */
+  readonly subflows: number;
+  readonly local: readonly [address: string, port: number] | null;
+  readonly remote: readonly [address: string, port: number] | null;
+  /** An errno name. */
+  readonly error: string | null;
+}
+
+/** A program in a namespace that talks MPTCP through the kernel; the arguments are those of `kernel_peer.py`. */
+export class KernelPeer {
+  readonly process: Running;
+
+  constructor(
+    where: Namespace,
+    mode: 'server' | 'client',
+    address: string,
+    port: number,
+    ...options: string[]
+  ) {
+    // Tests run from the repository's root; the compiler does not copy this file.
+    const script = resolve('test/interop/kernel_peer.py');
+    this.process = where.spawn('python3', [script, mode, address, String(port), ...options]);
+  }
+
+  /** The port of a server, once it listens. */
+  async port(): Promise<number> {
+    return (JSON.parse(await this.process.line()) as { listening: number }).listening;
+  }
+
+  /** The result of the next connection. */
+  async report(): Promise<PeerReport> {
+    return JSON.parse(await this.process.line()) as PeerReport;
+  }
+}
+
+/** The pattern that `kernel_peer.py` sends for a seed, as chunks of 64 KiB. */
+export function* pattern(seed: string, length: number): Generator<Buffer> {
+  for (let at = 0; at < length; at += BLOCK) {
+    const block = createHash('shake128', { outputLength: BLOCK })
+      .update(`${seed}:${String(at / BLOCK)}`)
+      .digest();
+    yield block.subarray(0, Math.min(BLOCK, length - at));
+  }
+}
+
+/** SHA-256 of that pattern, in hexadecimal. */
+export function patternSha256(seed: string, length: number): string {
+  const hash = createHash('sha256');
+  for (const block of pattern(seed, length)) hash.update(block);
+  return hash.digest('hex');
+}
+
+async function sysctl(namespace: string, name: string, value: string): Promise<void> {
+  // Kernels without MPTCP, or too old for one of these, still carry the rest.
+  await execute('ip', ['netns', 'exec', namespace, 'sysctl', '-qw', `${name}=${value}`]).catch(
+    () => undefined,
+  );
+}
+
+/** Runs `ip` commands, as many as there are in one process. */
+function ip(commands: readonly string[], namespace?: string): Promise<string> {
+  const where = namespace === undefined ? [] : ['-n', namespace];
+  return execute('ip', [...where, '-batch', '-'], commands.join('\n'));
+}
+
+function execute(command: string, args: readonly string[], input = ''): Promise<string> {
+  return new Promise((done, fail) => {
+    const child = execFile(
+      command,
+      args,
+      { timeout: 30_000, maxBuffer: 1 << 26 },
+      (error, stdout, stderr) => {
+        if (error === null) done(stdout);
+        else fail(new Error(`${command} ${args.join(' ')}: ${stderr || error.message}`));
+      },
+    );
+    if (input !== '') child.stdin?.end(input);
+  });
+}
+
+let counter = 0;
+function uniqueName(side: string): string {
+  return `plait-${String(process.pid)}-${String(counter++)}${side}`;
+}
+
+const BLOCK = 65536;
