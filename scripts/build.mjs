@@ -82,7 +82,10 @@ function listSteps() {
     asc('core.debug', 'assembly/index.ts', 'debug'),
   ];
   if (existsSync('assembly/probe.ts')) {
-    steps.push(asc('probe', 'assembly/probe.ts', 'release'), asc('probe.debug', 'assembly/probe.ts', 'debug'));
+    steps.push(
+      asc('probe', 'assembly/probe.ts', 'release'),
+      asc('probe.debug', 'assembly/probe.ts', 'debug'),
+    );
   }
   steps.push({ name: 'ts', inputs: typescriptInputs, complete: typescriptComplete, run: compileTypescript });
   return steps;
@@ -97,7 +100,8 @@ function typescriptSources() {
 }
 
 function typescriptInputs() {
-  return [...typescriptSources(), 'tsconfig.json', 'package.json', 'package-lock.json'];
+  const declarations = ['src', 'test', 'bench'].flatMap(filesUnder).filter((file) => file.endsWith('.d.ts'));
+  return [...typescriptSources(), ...declarations, 'tsconfig.json', 'package.json', 'package-lock.json'];
 }
 
 function compiledName(source) {
@@ -136,7 +140,9 @@ function removeStale() {
 
 function run(script, args) {
   return new Promise((resolve, reject) => {
-    spawn(process.execPath, [script, ...args], { stdio: 'inherit' }).on('error', reject).on('close', resolve);
+    spawn(process.execPath, [script, ...args], { stdio: 'inherit' })
+      .on('error', reject)
+      .on('close', resolve);
   });
 }
 
@@ -147,7 +153,11 @@ function filesUnder(folder) {
   if (!existsSync(folder)) return [];
   return readdirSync(folder, { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile())
-    .map((entry) => relative('.', join(entry.parentPath ?? entry.path, entry.name)).split(sep).join('/'))
+    .map((entry) =>
+      relative('.', join(entry.parentPath ?? entry.path, entry.name))
+        .split(sep)
+        .join('/'),
+    )
     .sort();
 }
 

@@ -45,7 +45,9 @@ module.exports = class extends reporters.Base {
     const { passes, failures, pending } = this.stats;
     console.log(`\n${passes} passed, ${failures} failed, ${pending} skipped`);
     setTimeout(() => {
-      console.log(`\nThe tests are over but something keeps the process alive: ${process.getActiveResourcesInfo()}`);
+      console.log(
+        `\nThe tests are over but something keeps the process alive: ${process.getActiveResourcesInfo()}`,
+      );
       console.log(`${passes} passed, ${failures + 1} failed, ${pending} skipped`);
       process.exit(1);
     }, EXIT_GRACE).unref();

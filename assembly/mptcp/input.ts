@@ -81,6 +81,7 @@ import {
   takeDataAck,
   takeMapping,
 } from './receive';
+import { sendRelease } from './send-ring';
 import { fastclosed, takeSignals } from './signal';
 
 const CHALLENGES_PER_SECOND: u32 = 10;
@@ -250,6 +251,8 @@ function established(c: Connection, sf: Subflow): void {
     if (c.is(C_MPTCP) && (seg.options & SIGNALS) != 0 && !takeSignals(c, sf)) return;
   }
   takeDataAck(c, sf);
+  // The data level may have been ahead of this subflow, which held the ring.
+  if (ackAdvanced && c.bufSeq != c.dataUna) sendRelease(c);
   if (ackFin && !finArrivedAtPeer(c, sf)) return;
   payload(c, sf);
 }

@@ -31,11 +31,13 @@ import {
   REC_PSH,
   REC_REINJECTED,
   REC_RETRANS,
+  REC_TIMED,
   recAt,
   recNextLost,
   recPush,
   recReserve,
   timeAppend,
+  timeRemove,
 } from '../tcp/records';
 import { noteRetransmission } from '../tcp/recovery';
 import { currentRto, tsNow } from '../tcp/rtt';
@@ -132,6 +134,7 @@ export function retransmit(c: Connection, sf: Subflow, id: u32): bool {
   }
   r.flags |= REC_EVER_RETRANS;
   r.xmit = now;
+  if (r.is(REC_TIMED)) timeRemove(sf, id, r); // a probe repeats what is not lost
   timeAppend(sf, id, r);
   return true;
 }

@@ -143,10 +143,11 @@ function addTimestamps(sf: Subflow): void {
   added(12);
 }
 
-/** As many SACK blocks as fit, a D-SACK first (RFC 2018, 2883). */
-function addSack(sf: Subflow): void {
+/** As many SACK blocks as fit beside `payload` octets, a D-SACK first (RFC 2018, 2883). */
+function addSack(sf: Subflow, payload: u32): void {
   if (!sf.is(SF_SACK) || (sf.sackCount == 0 && !sf.hasDsack)) return;
-  const room = roomForOptions();
+  const packet = <u32>(optAt - ipAt) + sf.overhead + payload;
+  const room = min(roomForOptions(), sf.mtu - min(sf.mtu, packet));
   if (room < 12) return;
   const blocks = (room - 4) / 8;
   let at = optAt + 4;
@@ -226,7 +227,7 @@ function sendPiece(c: Connection, sf: Subflow, r: Rec, offset: u32, length: u32)
     sum = payloadSumOf(c, r, offset, length);
   }
   if (c.is(C_MPTCP)) addMapping(c, sf, r, sum);
-  else addSack(sf);
+  else addSack(sf, length);
   const last = offset + length == r.length;
   let flags = ACK;
   if (last && r.is(REC_PSH)) flags |= PSH;
@@ -282,7 +283,7 @@ export function sendAck(c: Connection, sf: Subflow): bool {
       addAckDss(c, sf);
     }
   }
-  addSack(sf);
+  addSack(sf, 0);
   finish(sf, optAt, sf.sndNxt, sf.rcvNxt, ACK, windowField(c, sf), 0, 0);
   ackSent(sf);
   return true;

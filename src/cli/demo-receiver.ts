@@ -37,7 +37,8 @@ export const demoReceiver: Command = {
       const host = await context.createHost({
         device: 'udp',
         paths: [WIFI.receiver, LTE.receiver],
-        wrapDevice: links.wrap,
+        mtu: 1500,
+      wrapDevice: links.wrap,
       });
       const server = host.createServer((socket) => {
         socket.on('error', () => undefined);

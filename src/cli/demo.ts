@@ -86,6 +86,7 @@ class Demo {
       ...(congestion !== undefined && { congestion }),
       ...(scheduler !== undefined && { scheduler }),
       ...(checksum !== undefined && { checksum }),
+      mtu: 1500,
       wrapDevice: links.wrap,
     } as const;
     return withHost(this.context, { ...this.options, host, stats: false }, async (session) => {
@@ -110,6 +111,7 @@ class Demo {
       ...this.options.host,
       device: 'udp',
       paths: [WIFI.sender, LTE.sender],
+      mtu: 1500,
       wrapDevice: links.wrap,
     } as const;
     // Wi-Fi works for 80 % of the time, LTE, half as fast, for all of it.

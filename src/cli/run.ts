@@ -1,5 +1,4 @@
 /** From a command line to an exit code. */
-import { readFile } from 'node:fs/promises';
 import { problemOf } from '../transfer/report.js';
 import { Arguments, type Command } from './command.js';
 import { COMMANDS } from './commands.js';
@@ -7,6 +6,7 @@ import type { Context } from './context.js';
 import { say } from './context.js';
 import { errorLine, Exit, exitCode, UsageError } from './exit.js';
 import { helpForAll, helpForOne } from './help.js';
+import { version } from './version.js';
 
 /** Never rejects: what goes wrong is one line on stderr and an exit code. */
 export async function run(context: Context, argv: readonly string[]): Promise<number> {
@@ -52,10 +52,4 @@ function find(name: string): Command {
 function asksForHelp(argv: readonly string[]): boolean {
   const end = argv.indexOf('--');
   return (end < 0 ? argv : argv.slice(0, end)).some((arg) => arg === '--help' || arg === '-h');
-}
-
-async function version(): Promise<string> {
-  // From dist/src/cli to the package's root.
-  const text = await readFile(new URL('../../../package.json', import.meta.url), 'utf8');
-  return (JSON.parse(text) as { version: string }).version;
 }

@@ -16,7 +16,7 @@ export interface Native {
   bind(fd: number, address: Uint8Array, port: number, device: number): number;
   /**
    * A UDP socket bound to (`address`, `port`) whose packets leave through the interface with index `device`,
-   * whatever the routing table prefers (unless the kernel lacks IP_UNICAST_IF). Needs no privilege. Returns the descriptor or a negative errno.
+   * whatever the routing table prefers (if the kernel is of 2020 or later). Needs no privilege. Returns the descriptor or a negative errno.
    */
   datagramSocket(address: Uint8Array, port: number, device: number): number;
   close(fd: number): void;
@@ -82,11 +82,15 @@ async function load(): Promise<Native> {
       const v6 = address.length === 16;
       const fd = socket(v6 ? AF_INET6 : AF_INET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
       if (fd < 0) return -koffi.errno();
-      const index = Buffer.alloc(4);
-      index.writeUInt32BE(device);
-      const one = new Uint8Array(Uint32Array.of(1).buffer);
-      if (v6) self.setOption(fd, IPPROTO_IPV6, IPV6_V6ONLY, one);
-      self.setOption(fd, v6 ? IPPROTO_IPV6 : IPPROTO_IP, v6 ? IPV6_UNICAST_IF : IP_UNICAST_IF, index);
+      if (v6) {
+        self.setOption(fd, IPPROTO_IPV6, IPV6_V6ONLY, int(1));
+        // IPv6 takes IPV6_UNICAST_IF for a hint, and another default route of lower metric for better.
+        self.setOption(fd, SOL_SOCKET, SO_BINDTOIFINDEX, int(device));
+      } else {
+        const index = Buffer.alloc(4);
+        index.writeUInt32BE(device);
+        self.setOption(fd, IPPROTO_IP, IP_UNICAST_IF, index);
+      }
       const error = self.bind(fd, address, port, device);
       if (error === 0) return fd;
       close(fd);
@@ -99,6 +103,8 @@ async function load(): Promise<Native> {
   };
   return self;
 }
+
+const int = (value: number): Uint8Array => new Uint8Array(Int32Array.of(value).buffer);
 
 /** `struct sockaddr_in` or `sockaddr_in6`; link-local addresses get their scope. */
 function socketAddress(address: Uint8Array, port: number, device: number): Uint8Array {
@@ -130,11 +136,11 @@ export const SO_PROTOCOL = 38;
 export const SO_MEMINFO = 55;
 export const SOCK_RAW = 3;
 const SO_ATTACH_FILTER = 26;
+const SO_BINDTOIFINDEX = 62;
 const IPPROTO_IP = 0;
 const IPPROTO_IPV6 = 41;
 const IPV6_V6ONLY = 26;
 const IP_UNICAST_IF = 50;
-const IPV6_UNICAST_IF = 76;
 const AF_INET = 2;
 const AF_INET6 = 10;
 const SOCK_DGRAM = 2;

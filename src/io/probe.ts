@@ -90,7 +90,7 @@ async function whyNotRaw(): Promise<PlaitError | null> {
 async function rawParts(): Promise<Finding[]> {
   const koffi = await loadNative().then(() => works('koffi', 'loaded'), failure('koffi'));
   const module = await loadRawSocket().catch(failure('raw-socket'));
-  if ('name' in module) return [koffi, module, privilegeByName()];
+  if ('ok' in module) return [koffi, module, privilegeByName()];
   const denied = tryRawSocket(module);
   const privilege =
     denied === null ? works(PRIVILEGE, 'raw sockets can be opened') : failure(PRIVILEGE)(denied);

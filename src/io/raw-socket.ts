@@ -73,22 +73,26 @@ export function openRawSocket(
   addressFamily: 1 | 2,
 ): { socket: RawSocket; fd: number } {
   try {
-    const before = new Set(readdirSync('/proc/self/fd'));
+    const before = new Set(descriptors(native, protocol));
     const socket = module.createSocket({ protocol, addressFamily });
-    const fd = readdirSync('/proc/self/fd')
-      .filter((name) => !before.has(name))
-      .map(Number)
-      .find(
-        (one) =>
-          native.getOption(one, SOL_SOCKET, SO_TYPE) === SOCK_RAW &&
-          native.getOption(one, SOL_SOCKET, SO_PROTOCOL) === protocol,
-      );
+    const fd = descriptors(native, protocol).find((one) => !before.has(one));
     if (fd !== undefined) return { socket, fd };
     socket.close();
   } catch (error) {
     throw rawSocketError(error);
   }
   throw new PlaitError('ERR_PLAIT_DEVICE', 'the raw socket is not to be found in /proc/self/fd');
+}
+
+/** This process's raw sockets of a protocol. */
+function descriptors(native: Native, protocol: number): number[] {
+  return readdirSync('/proc/self/fd')
+    .map(Number)
+    .filter(
+      (fd) =>
+        native.getOption(fd, SOL_SOCKET, SO_TYPE) === SOCK_RAW &&
+        native.getOption(fd, SOL_SOCKET, SO_PROTOCOL) === protocol,
+    );
 }
 
 /** What an exception of the package means. */

@@ -200,18 +200,22 @@ export class Running {
   readonly #child: ChildProcess;
   readonly #lines: string[] = [];
   readonly #readers: ((line: string | null) => void)[] = [];
+  /** All of stdout so far, and all of stderr. */
+  outputText = '';
+  errorText = '';
   #ended = false;
 
   /** @internal Made by `Namespace.spawn`. */
   constructor(child: ChildProcess, lifetime: number) {
     this.#child = child;
-    let stdout = '';
-    let stderr = '';
-    child.stderr?.on('data', (data: Buffer) => (stderr += data.toString()));
+    child.stderr?.on('data', (data: Buffer) => {
+      this.errorText += data.toString();
+    });
+    child.stdin?.on('error', () => undefined);
     const timer = setTimeout(() => child.kill('SIGKILL'), lifetime);
     if (child.stdout !== null) {
       createInterface({ input: child.stdout }).on('line', (line) => {
-        stdout += `${line}\n`;
+        this.outputText += `${line}\n`;
         const reader = this.#readers.shift();
         if (reader === undefined) this.#lines.push(line);
         else reader(line);
@@ -222,11 +226,11 @@ export class Running {
         clearTimeout(timer);
         this.#ended = true;
         for (const reader of this.#readers.splice(0)) reader(null);
-        done({ code, stdout, stderr });
+        done({ code, stdout: this.outputText, stderr: this.errorText });
       };
       child.on('close', finish);
       child.on('error', (error) => {
-        stderr += error.message;
+        this.errorText += error.message;
         finish(null);
       });
     });

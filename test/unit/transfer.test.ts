@@ -60,7 +60,7 @@ describe('transfer', () => {
     const running = new Receiver(wires.right, await Store.open(to), 5000).run();
     wires.left.resume().end(Buffer.concat([wire.encodeHello(), ...frames]));
     const [result] = await Promise.allSettled([running]);
-    return result as PromiseSettledResult<Report>;
+    return result;
   }
 
   describe('what arrives', () => {

@@ -1,0 +1,2 @@
+/** The root of the repository, seen from dist/test/support. */
+export const root = new URL('../../../', import.meta.url);
