@@ -27,8 +27,8 @@ export interface Terminal extends Writable {
 
 export interface ParentChannel {
   send(message: object): void;
-  /** Calls back with every message, and with null when the parent is gone. */
-  listen(onMessage: (message: unknown) => void): void;
+  /** Calls back once the parent is gone or has let go of us. */
+  onGone(callback: () => void): void;
   disconnect(): void;
 }
 

@@ -2,7 +2,7 @@
 import type { ChildProcess } from 'node:child_process';
 import { PlaitError } from '../errors.js';
 import type { Context } from './context.js';
-import type { FromReceiver, ToReceiver } from './demo-receiver.js';
+import type { FromReceiver } from './demo-receiver.js';
 
 export class DemoPeer {
   /** Port on which the process listens. */
@@ -42,11 +42,6 @@ export class DemoPeer {
     this.lost = lost;
   }
 
-  setUp(address: string, up: boolean): void {
-    const message: ToReceiver = { type: 'path', address, up };
-    if (this.#child.connected) this.#child.send(message);
-  }
-
   /** Lets the process end, and waits for it. */
   async stop(): Promise<void> {
     const child = this.#child;
@@ -66,6 +61,6 @@ const failed = (why: string): PlaitError =>
   new PlaitError('ECONNABORTED', `the demo stopped: ${why}`, LOOPBACK);
 
 const LOOPBACK =
-  'it needs the loopback addresses 127.0.0.2 to 127.0.0.5 (on macOS: sudo ifconfig lo0 alias 127.0.0.2, and so on)';
+  'it needs the loopback addresses 127.0.0.2 to 127.0.0.4 (on macOS: sudo ifconfig lo0 alias 127.0.0.2, and so on)';
 /** Milliseconds until an end is forced. */
 const PATIENCE = 3000;

@@ -10,7 +10,7 @@ import { Sender } from '../transfer/sender.js';
 import { fileSource, type Entry } from '../transfer/source.js';
 import type { Command } from './command.js';
 import { say, type Context } from './context.js';
-import { DemoLinks, LTE, WIFI } from './demo-links.js';
+import { DemoLinks, LTE, MTU, RECEIVER, WIFI } from './demo-links.js';
 import { DemoMeter } from './demo-meter.js';
 import { DemoPeer } from './demo-peer.js';
 import { Exit, problemLine } from './exit.js';
@@ -69,8 +69,8 @@ class Demo {
   ) {}
 
   async run(time: number): Promise<number> {
-    for (const { name, description, sender, receiver } of [WIFI, LTE]) {
-      this.#tell(`${name.padEnd(6)} ${description}, ${sender} to ${receiver}`);
+    for (const { name, description, address } of [WIFI, LTE]) {
+      this.#tell(`${name.padEnd(6)} ${description}, ${address} to ${RECEIVER}`);
     }
     const code = await this.#measureSingle(time * SINGLE_SHARE);
     return code === Exit.Ok ? this.#sendOverBoth(time * BOTH_SHARE) : code;
@@ -81,16 +81,16 @@ class Demo {
     const { congestion, scheduler, checksum } = this.options.host;
     const host = {
       device: 'udp',
-      paths: [WIFI.sender],
+      paths: [WIFI.address],
       pathManager: 'none',
       ...(congestion !== undefined && { congestion }),
       ...(scheduler !== undefined && { scheduler }),
       ...(checksum !== undefined && { checksum }),
-      mtu: 1500,
+      mtu: MTU,
       wrapDevice: links.wrap,
     } as const;
     return withHost(this.context, { ...this.options, host, stats: false }, async (session) => {
-      const socket = await session.connect({ host: WIFI.receiver, port: this.peer.port }, undefined);
+      const socket = await session.connect({ host: RECEIVER, port: this.peer.port }, undefined);
       const start = this.context.now();
       const meter = new DemoMeter(this.context.now, () => socket.info().bytesAcked);
       const limit = Math.min(this.size, ((WIFI.link.rate ?? 0) / 8) * (time / 1000));
@@ -110,8 +110,8 @@ class Demo {
     const host = {
       ...this.options.host,
       device: 'udp',
-      paths: [WIFI.sender, LTE.sender],
-      mtu: 1500,
+      paths: [WIFI.address, LTE.address],
+      mtu: MTU,
       wrapDevice: links.wrap,
     } as const;
     // Wi-Fi works for 80 % of the time, LTE, half as fast, for all of it.
@@ -119,7 +119,7 @@ class Demo {
     const amount = Math.floor(Math.min(this.size, (expected * 1e6 * (time / 1000)) / 8));
     const duration = (amount * 8) / (expected * 1000);
     return withHost(this.context, { ...this.options, host }, async (session) => {
-      const socket = await session.connect({ host: WIFI.receiver, port: this.peer.port }, undefined);
+      const socket = await session.connect({ host: RECEIVER, port: this.peer.port }, undefined);
       const part = amount < this.size ? `the first ${formatBytes(amount)} of` : formatBytes(amount);
       this.#tell(`over both: sending ${part} ${this.file}`);
       const meter = new DemoMeter(this.context.now, () => socket.info().bytesAcked);
@@ -161,9 +161,7 @@ class Demo {
       const now = this.context.now();
       if (up) outage.until = now;
       else outage.from = now;
-      // The sender's interface goes away; the receiver is only not reached any more.
-      links.setUp(WIFI.sender, up, true);
-      this.peer.setUp(WIFI.receiver, up);
+      links.setUp(WIFI, up);
       view?.note(`${((now - start) / 1000).toFixed(1)} s: ${WIFI.name} ${up ? 'is back' : 'goes away'}`);
     };
     const timers = [
@@ -225,7 +223,7 @@ async function sha256(path: string, limit: number): Promise<string> {
   return hash.digest('hex');
 }
 
-const NAMES = new Map([WIFI, LTE].map(({ sender, name }) => [sender, name]));
+const NAMES = new Map([WIFI, LTE].map(({ address, name }) => [address, name]));
 /** Shares of the run's time; the rest is for handshakes and the check at the end. */
 const SINGLE_SHARE = 0.2;
 const BOTH_SHARE = 0.72;

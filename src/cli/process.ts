@@ -52,10 +52,9 @@ function parentChannel(): ParentChannel | null {
     send: (message) => {
       if (process.connected) send(message);
     },
-    listen: (onMessage) => {
-      process.on('message', onMessage);
-      process.once('disconnect', () => onMessage(null));
-      if (!process.connected) onMessage(null);
+    onGone: (callback) => {
+      if (process.connected) process.once('disconnect', callback);
+      else callback();
     },
     disconnect: () => {
       if (process.connected) process.disconnect();

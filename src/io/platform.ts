@@ -8,6 +8,7 @@ import { CaptureFile } from './capture-file.js';
 import type { Device } from './device.js';
 import { localAddresses } from './interfaces.js';
 import { chooseDevice } from './probe.js';
+import type { LocalAddress } from '../path/interfaces.js';
 import { sourceFor } from './route.js';
 import type { Timers } from './timers.js';
 
@@ -24,7 +25,7 @@ export async function openPlatform(options: HostOptions, timers: Timers) {
   return {
     kind,
     device,
-    addresses: localAddresses,
+    addresses: () => withLoopback(localAddresses(), options.paths ?? []),
     sourceFor,
     resolve,
     finish: async (): Promise<void> => {
@@ -33,6 +34,16 @@ export async function openPlatform(options: HostOptions, timers: Timers) {
       return Promise.resolve();
     },
   };
+}
+
+/** Linux owns the whole of 127.0.0.0/8, though only one address of it is listed. */
+function withLoopback(listed: readonly LocalAddress[], wanted: readonly string[]): readonly LocalAddress[] {
+  const lo = listed.find(({ loopback, family }) => loopback && family === 4);
+  if (lo === undefined || process.platform !== 'linux') return listed;
+  const more = wanted.filter(
+    (address) => address.startsWith('127.') && !listed.some((one) => one.address === address),
+  );
+  return [...listed, ...more.map((address) => ({ ...lo, address }))];
 }
 
 function openCapture(path: string): CaptureFile {

@@ -135,7 +135,7 @@ class RealHost implements Host {
       const { name, address, mtu } = one;
       this.#stack.addPath(
         this.#platform.device,
-        { name, address, mtu: Math.min(mtu, 65535) },
+        { name, address, mtu: Math.min(mtu, this.#options.mtu ?? 65535) },
         (error, path) => {
           if (error === null) this.#known.set(`${name} ${address}`, path.id);
           resolve(error);

@@ -9,7 +9,6 @@ export class PlaitServer extends EventEmitter implements Server {
   readonly #stack: Stack;
   readonly #track: (socket: PlaitSocket) => void;
   #listener: Listener | null = null;
-  #port = 0;
   listening = false;
 
   constructor(stack: Stack, track: (socket: PlaitSocket) => void, onConnection?: (socket: Socket) => void) {
@@ -20,7 +19,7 @@ export class PlaitServer extends EventEmitter implements Server {
   }
 
   get port(): number {
-    return this.#port;
+    return this.#listener?.port ?? 0;
   }
 
   listen(port: number, address?: string): this {
@@ -31,7 +30,6 @@ export class PlaitServer extends EventEmitter implements Server {
       this.emit('connection', socket);
     });
     this.#listener = listener;
-    this.#port = port;
     listener.start((error) => {
       if (error !== null) {
         this.#listener = null;

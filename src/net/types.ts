@@ -25,6 +25,8 @@ export interface HostOptions {
   readonly checksum?: boolean;
   /** Write every packet to this pcapng file. */
   readonly pcap?: string;
+  /** Largest IP packet in octets on any path; default the interface's. */
+  readonly mtu?: number;
   /** Puts something between the stack and the device: a link model, a filter. */
   readonly wrapDevice?: (device: Device, timers: Timers) => Device;
 }

@@ -44,6 +44,15 @@ export function wantedPairs(
   return pairing === 'fullmesh' ? fullMesh(paths, remotes, inUse) : laminar(paths, remotes, inUse);
 }
 
+/** Same family, and loopback only to loopback: other addresses never lead there. */
+function reachable({ address }: Path, remote: RemoteAddress): boolean {
+  return familyOf(address) === familyOf(remote.address) && isLoopback(address) === isLoopback(remote.address);
+}
+
+function isLoopback(address: string): boolean {
+  return address === '::1' || address.startsWith('127.');
+}
+
 function exists(inUse: readonly PairInUse[], path: Path, remote: RemoteAddress): boolean {
   return inUse.some((u) => u.path === path.id && u.address === remote.address && u.port === remote.port);
 }
@@ -55,7 +64,7 @@ function fullMesh(
 ): Pair[] {
   return paths.flatMap((path) =>
     remotes
-      .filter((remote) => familyOf(path.address) === familyOf(remote.address) && !exists(inUse, path, remote))
+      .filter((remote) => reachable(path, remote) && !exists(inUse, path, remote))
       .map((remote) => ({ path, remote })),
   );
 }
@@ -72,7 +81,7 @@ function laminar(
   // Paths with a remote address in their subnet choose first.
   const ranked = [...free].sort((a, b) => Number(hasNeighbour(b, remotes)) - Number(hasNeighbour(a, remotes)));
   for (const path of ranked) {
-    const candidates = remotes.filter((remote) => familyOf(remote.address) === familyOf(path.address));
+    const candidates = remotes.filter((remote) => reachable(path, remote));
     const score = (remote: RemoteAddress): number =>
       (sameSubnet(path.address, remote.address) ? 0 : 1000) + (uses.get(remote.address) ?? 0);
     let best: RemoteAddress | null = null;

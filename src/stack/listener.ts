@@ -9,7 +9,8 @@ import type { Stack } from './stack.js';
 const ANY = new Uint8Array(16);
 
 export class Listener {
-  readonly port: number;
+  /** 0 until `start` has chosen one. */
+  port: number;
   readonly #stack: Stack;
   readonly #address: string | null;
   readonly #onConnection: (connection: Connection) => void;
@@ -32,17 +33,31 @@ export class Listener {
 
   /** Binds the port on the paths that exist; later ones follow by themselves. */
   start(ready: (error: PlaitError | null) => void): void {
+    const paths = this.#stack.paths().filter((path) => this.#wants(path));
+    const [first] = paths;
+    const device = first === undefined ? null : this.#stack.deviceOf(first.id);
+    if (first === undefined || device === null) {
+      const where = this.#address ?? 'any address';
+      return ready(new PlaitError('EADDRNOTAVAIL', `no path with ${where}; plait doctor lists the paths`));
+    }
+    if (this.port !== 0) return this.#listen(paths, ready);
+    // The first path's device draws a port; it has to be free on the others, too.
+    device.bind(first.id, 0, (error, port) => {
+      if (error !== null) return ready(error);
+      this.port = port;
+      this.#listen(paths, (failed) => {
+        device.unbind(first.id, port);
+        ready(failed);
+      });
+    });
+  }
+
+  #listen(paths: readonly Path[], ready: (error: PlaitError | null) => void): void {
     const core = this.#stack.core;
     core.setAddresses(this.#bytes());
     const result = core.x.listen(this.port, 0);
     if (result < 0) return ready(commandError(result, `listen on port ${this.port}`));
     this.#stack.addListener(this);
-    const paths = this.#stack.paths().filter((path) => this.#wants(path));
-    if (paths.length === 0) {
-      this.close();
-      const where = this.#address ?? 'any address';
-      return ready(new PlaitError('EADDRNOTAVAIL', `no path with ${where}; plait doctor lists the paths`));
-    }
     let left = paths.length;
     let failed: PlaitError | null = null;
     for (const path of paths) {

@@ -8,7 +8,8 @@ import { RawDevice } from '../../src/io/raw.js';
 import { UdpDevice } from '../../src/io/udp.js';
 import type { AgentCommand, AgentEvent } from './device-control.js';
 
-let device: Device & { readonly stats: object };
+type AnyDevice = Device & { readonly stats: object };
+const device: AnyDevice = process.argv[2] === 'raw' ? await RawDevice.load() : await UdpDevice.load();
 let received = 0;
 let octets = 0;
 let quiet = false;
@@ -126,7 +127,6 @@ function print(event: AgentEvent): void {
   process.stdout.write(`${JSON.stringify(event)}\n`);
 }
 
-device = process.argv[2] === 'raw' ? await RawDevice.load() : await UdpDevice.load();
 device.open(host);
 print({ event: 'ready' });
 for await (const line of createInterface({ input: process.stdin }))

@@ -4,8 +4,10 @@
  */
 import { execFile, execFileSync, spawn, type ChildProcess } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { resolve } from 'node:path';
 import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import { needCommands, skip } from '../support/needs.js';
+import { root } from '../support/root.js';
 
 /** Why this machine cannot make namespaces, or null. */
 export function whyNoNamespaces(): string | null {
@@ -21,15 +23,11 @@ export function whyNoNamespaces(): string | null {
   }
 }
 
-/**
- * For `before` hooks: skips the whole suite where namespaces are unavailable, and prints why, so that a skipped
- * suite is not taken for a passed one.
- */
+/** For `before` hooks: skips the suite where namespaces are unavailable, with the reason. */
 export function skipWithoutNamespaces(context: Mocha.Context): void {
+  needCommands(context, 'ip', 'sysctl', 'nstat', 'python3');
   const reason = whyNoNamespaces();
-  if (reason === null) return;
-  console.log(`      skipped: ${reason}`);
-  context.skip();
+  if (reason !== null) skip(context, reason);
 }
 
 export interface BenchOptions {
@@ -116,7 +114,7 @@ export class Bench {
         [this.a, this.b].map(({ name }) => execute('ip', ['-n', name, '-o', 'link'])),
       );
       if (states.every((one) => one.split(' state UP ').length - 1 === this.paths)) return;
-      await new Promise((resolve) => setTimeout(resolve, 20));
+      await new Promise((next) => setTimeout(next, 20));
     }
     throw new Error('the links do not come up');
   }
@@ -284,8 +282,8 @@ export class KernelPeer {
     port: number,
     ...options: string[]
   ) {
-    // Tests run from the repository's root; the compiler does not copy this file.
-    const script = resolve('test/interop/kernel_peer.py');
+    // The compiler does not copy this file.
+    const script = fileURLToPath(new URL('test/interop/kernel_peer.py', root));
     this.process = where.spawn('python3', [script, mode, address, String(port), ...options]);
   }
 

@@ -29,7 +29,12 @@ const { values, positionals } = parseArgs({
 });
 const [mode, address = '', port = '0'] = positionals;
 
+let stats: Readonly<Record<string, number>> = {};
 const options: HostOptions = {
+  wrapDevice: (device) => {
+    stats = (device as unknown as { stats: Record<string, number> }).stats;
+    return device;
+  },
   device: values.device as DeviceName,
   pathManager: values.manager as PathManagerName,
   checksum: values.checksum,
@@ -118,6 +123,7 @@ async function serve(socket: Socket): Promise<boolean> {
     fallback: info.fallback,
     info: socket.info(),
     counters: host.counters(),
+    device: stats,
   };
   print(report);
   return error !== null;

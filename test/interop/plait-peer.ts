@@ -10,6 +10,8 @@ export interface AgentReport extends PeerReport {
   readonly fallback: string | null;
   readonly info: ConnectionInfo;
   readonly counters: Counters;
+  /** What the device counted (`RawStats`, `UdpStats`). */
+  readonly device: Readonly<Record<string, number>>;
 }
 
 /** A program in a namespace that talks MPTCP through Plait. */

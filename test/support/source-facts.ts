@@ -81,14 +81,13 @@ function isLoader(callee: ts.Expression): boolean {
 
 /** The name of the clock, timer or generator that this very node reaches for. */
 function platformUse(node: ts.Node): string | null {
-  if (ts.isPropertyAccessExpression(node)) {
-    const name = `${node.expression.getText()}.${node.name.text}`;
-    if (PLATFORM_MEMBERS.has(name)) return name;
-    const global = name.replace(/^globalThis\./, '');
-    return global !== name && PLATFORM_GLOBALS.has(global) ? name : null;
+  if (ts.isPropertyAccessExpression(node) && ts.isIdentifier(node.expression)) {
+    const [owner, member] = [node.expression.text, node.name.text];
+    const global = owner === 'globalThis' && PLATFORM_GLOBALS.has(member);
+    return global || PLATFORM_MEMBERS.has(`${owner}.${member}`) ? `${owner}.${member}` : null;
   }
-  if (ts.isNewExpression(node) && node.expression.getText() === 'Date' && !node.arguments?.length) {
-    return 'new Date()';
+  if (ts.isNewExpression(node) && ts.isIdentifier(node.expression) && node.expression.text === 'Date') {
+    return node.arguments === undefined || node.arguments.length === 0 ? 'new Date()' : null;
   }
   if (ts.isIdentifier(node) && PLATFORM_GLOBALS.has(node.text) && isReference(node)) return node.text;
   return null;

@@ -3,6 +3,7 @@ import { expect } from 'chai';
 import { PlaitError } from '../../src/errors.js';
 import { loadNative } from '../../src/io/native.js';
 import { UdpDevice } from '../../src/io/udp.js';
+import { until } from '../support/until.js';
 import { RecordingHost, attachNow } from './recording-host.js';
 import { outPacket, tcpPacket, tcpSegment } from './tcp-packet.js';
 
@@ -274,12 +275,4 @@ async function freePort(address: string): Promise<number> {
   const { port } = socket.address();
   socket.close();
   return port;
-}
-
-/** Waits for a condition, at most about four seconds. */
-async function until(condition: () => boolean | Promise<boolean>): Promise<void> {
-  for (let tries = 0; !(await condition()); tries++) {
-    if (tries === 2000) throw new Error('waited in vain');
-    await new Promise((resolve) => setTimeout(resolve, 2));
-  }
 }

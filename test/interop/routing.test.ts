@@ -1,0 +1,69 @@
+/** A path's packets leave through its own interface, whatever the routing table prefers. */
+import { expect } from 'chai';
+import { needCommands } from '../support/needs.js';
+import { until } from '../support/until.js';
+import { tcpPacket } from '../unit/tcp-packet.js';
+import { DeviceAgent } from './device-control.js';
+import { Bench, skipWithoutNamespaces } from './netns.js';
+
+/** Addresses behind the other side's interfaces. */
+const FAR = { 4: '198.51.100.9', 6: '2001:db8:ffff::9' } as const;
+
+for (const kind of ['raw', 'udp'] as const) {
+  describe(`${kind} device, routing`, function () {
+    this.timeout(30_000);
+    let bench: Bench;
+
+    before(async function () {
+      skipWithoutNamespaces(this);
+      needCommands(this, 'tcpdump');
+      bench = await Bench.open({ paths: 2 });
+      const { a, b } = bench;
+      for (const family of [4, 6] as const) {
+        await b.run('ip', 'address', 'add', `${FAR[family]}/${family === 4 ? '32' : '128'}`, 'dev', 'lo');
+        for (const path of [0, 1]) {
+          const route = `route add default via ${b.address(path, family)} dev p${String(path)} metric ${String(100 + path)}`;
+          await a.run('ip', `-${String(family)}`, ...route.split(' '));
+        }
+      }
+    });
+
+    after(async () => {
+      await bench?.close();
+    });
+
+    for (const rules of [false, true]) {
+      for (const family of [4, 6] as const) {
+        const how = rules ? 'rules for source addresses' : 'two default routes';
+        it(`leaves through the path's interface with ${how}, IPv${String(family)}`, async () => {
+          const { a, b } = bench;
+          if (rules) {
+            const flag = `-${String(family)}`;
+            await a.run('ip', flag, 'route', 'del', 'default', 'dev', 'p1');
+            await a.run('ip', flag, 'rule', 'add', 'from', a.address(1, family), 'table', '7');
+            await a.run('ip', flag, 'route', 'add', 'default', 'via', b.address(1, family), 'table', '7');
+          }
+          const wire = b.spawn('tcpdump', [
+            '-nnl',
+            '--immediate-mode',
+            '-i',
+            'p1',
+            'dst',
+            'host',
+            FAR[family],
+          ]);
+          await until(() => wire.errorText.includes('listening'));
+          const agent = await DeviceAgent.start(a, kind);
+          const path = { id: 1, name: 'p1', address: a.address(1, family), mtu: 1500 };
+          expect(await agent.attach(path)).to.equal(null);
+          const sourcePort = (await agent.bind(1, 0)) as number;
+          agent.send(1, tcpPacket({ source: path.address, destination: FAR[family], sourcePort }));
+          await until(() =>
+            wire.outputText.includes(`${path.address}.${String(sourcePort)} > ${FAR[family]}.443`),
+          );
+          await agent.process.kill();
+        });
+      }
+    }
+  });
+}

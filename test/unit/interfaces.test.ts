@@ -1,0 +1,111 @@
+import { expect } from 'chai';
+import { ManualClock } from '../../src/core/clock.js';
+import { interfaceUp, localAddresses } from '../../src/io/interfaces.js';
+import type { Cancel, Timers } from '../../src/io/timers.js';
+import { selectAddresses, watchInterfaces, type LocalAddress } from '../../src/path/interfaces.js';
+
+const ETH: LocalAddress = address('eth0', '192.0.2.1');
+const WLAN: LocalAddress = address('wlan0', '198.51.100.1');
+const LOCAL: LocalAddress = { ...address('eth0', 'fe80::1'), family: 6, linkLocal: true };
+const LOOPBACK: LocalAddress = { ...address('lo', '127.0.0.1'), loopback: true };
+
+class HandTimers implements Timers {
+  readonly #clock = new ManualClock();
+  readonly #set = new Set<{ readonly time: number; readonly fn: () => void }>();
+
+  now(): number {
+    return this.#clock.now();
+  }
+
+  at(time: number, fn: () => void): Cancel {
+    const timer = { time, fn };
+    this.#set.add(timer);
+    return () => this.#set.delete(timer);
+  }
+
+  /** Lets so many microseconds pass. */
+  advance(by: number): void {
+    const end = this.now() + by;
+    for (;;) {
+      const [next] = [...this.#set].sort((a, b) => a.time - b.time);
+      if (next === undefined || next.time > end) break;
+      this.#clock.advanceTo(next.time);
+      this.#set.delete(next);
+      next.fn();
+    }
+    this.#clock.advanceTo(end);
+  }
+}
+
+describe('interface watch', () => {
+  const timers = new HandTimers();
+  let present: LocalAddress[] = [];
+  const changes: string[] = [];
+  const source = (): LocalAddress[] => present;
+
+  function watch() {
+    changes.length = 0;
+    return watchInterfaces({ source, timers }, (added, removed) => {
+      changes.push(...added.map((one) => `+${one.address}`), ...removed.map((one) => `-${one.address}`));
+    });
+  }
+
+  it('starts with what is there, and reports what comes and goes', () => {
+    present = [ETH];
+    const watching = watch();
+    expect(watching.addresses).to.deep.equal([ETH]);
+    timers.advance(10e6);
+    expect(changes).to.deep.equal([]);
+    present = [ETH, WLAN];
+    timers.advance(0.5e6);
+    expect(changes).to.deep.equal(['+198.51.100.1']);
+    present = [WLAN];
+    timers.advance(0.5e6);
+    expect(changes).to.deep.equal(['+198.51.100.1', '-192.0.2.1']);
+    expect(watching.addresses).to.deep.equal([WLAN]);
+    watching.close();
+  });
+
+  it('replaces an address whose MTU changed', () => {
+    present = [ETH];
+    const watching = watch();
+    present = [{ ...ETH, mtu: 1400 }];
+    watching.refresh();
+    expect(changes).to.deep.equal(['+192.0.2.1', '-192.0.2.1']);
+    watching.close();
+  });
+
+  it('is silent after close, even from its own callback', () => {
+    present = [];
+    let calls = 0;
+    const watching = watchInterfaces({ source, timers }, () => {
+      calls++;
+      watching.close();
+    });
+    present = [ETH];
+    timers.advance(0.5e6);
+    present = [];
+    timers.advance(10e6);
+    expect(calls).to.equal(1);
+  });
+
+  it('selects by kind, or exactly what was asked for', () => {
+    const all = [ETH, LOCAL, LOOPBACK, WLAN];
+    expect(selectAddresses(all, {})).to.deep.equal([ETH, WLAN]);
+    expect(selectAddresses(all, { loopback: true })).to.deep.equal([ETH, LOOPBACK, WLAN]);
+    expect(selectAddresses(all, { linkLocal: true })).to.deep.equal([ETH, LOCAL, WLAN]);
+    expect(selectAddresses(all, { include: ['127.0.0.1', '203.0.113.1'] })).to.deep.equal([LOOPBACK]);
+  });
+
+  it('finds the loopback interface of this machine', () => {
+    const loopback = localAddresses().find((one) => one.address === '127.0.0.1');
+    expect(loopback).to.include({ family: 4, loopback: true, linkLocal: false });
+    expect(loopback?.mtu).to.be.within(1280, 65535);
+    expect(interfaceUp(loopback?.name ?? '')).to.equal(true);
+    expect(interfaceUp('none0')).to.equal(false);
+  });
+});
+
+function address(name: string, text: string): LocalAddress {
+  return { name, address: text, family: 4, mtu: 1500, loopback: false, linkLocal: false };
+}
