@@ -1,9 +1,7 @@
 import js from '@eslint/js';
 import tseslint from 'typescript-eslint';
 
-const CODE_WIDTH = 110;
-// Prettier leaves comments alone; here they get a limit at least.
-const COMMENT_WIDTH = 120;
+const WIDTH = 120;
 
 /** The layout rules that prettier would enforce, for files that prettier cannot read. */
 const layout = {
@@ -13,8 +11,7 @@ const layout = {
         const { lines, text } = context.sourceCode;
         const report = (line, message) => context.report({ loc: { line, column: 0 }, message });
         lines.forEach((line, index) => {
-          const width = /^\s*(\/\/|\/?\*)/.test(line) ? COMMENT_WIDTH : CODE_WIDTH;
-          if (line.length > width) report(index + 1, `${line.length} characters; ${width} are allowed.`);
+          if (line.length > WIDTH) report(index + 1, `${line.length} characters; ${WIDTH} are allowed.`);
           if (line.includes('\t')) report(index + 1, 'Tab.');
           if (/\s$/.test(line)) report(index + 1, 'Trailing blank.');
         });

@@ -128,7 +128,7 @@ export const CHECKSUM_UNKNOWN = 0;
 export const CHECKSUM_GOOD = 1;
 export const CHECKSUM_PARTIAL = 2;
 
-// ---- transmit descriptors: a packet is header, span 1, span 2 ------------------------------------------------
+// ---- transmit descriptors: a packet is header, span 1, span 2 ---------------------------------------------
 export const TX_SIZE = 160;
 export const TX_PATH = 0;
 export const TX_HEADER_LEN = 4;
@@ -141,7 +141,7 @@ export const TX_OWNER = 24;
 /** Header octets start here: at most 40 (IPv6) + 60 (TCP). */
 export const TX_HEADER = 32;
 
-// ---- layout block returned by init() ------------------------------------------------------------------------
+// ---- layout block returned by init() ----------------------------------------------------------------------
 export const LAYOUT_RX_DESC = 0;
 export const LAYOUT_RX_DATA = 4;
 export const LAYOUT_RX_SLOTS = 8;
@@ -158,17 +158,17 @@ export const LAYOUT_SIZE = 48;
 /** Octets of the scratch area for arguments and results. */
 export const SCRATCH_SIZE = 512;
 
-// ---- arguments of connect() and join(), in the scratch area ---------------------------------------------------
+// ---- arguments of connect() and join(), in the scratch area -----------------------------------------------
 export const ARG_LOCAL = 0;
 export const ARG_REMOTE = 16;
 
-// ---- options of connections (setOption) -------------------------------------------------------------------------
+// ---- options of connections (setOption) -------------------------------------------------------------------
 export const OPT_NODELAY = 1;
 export const OPT_KEEPALIVE = 2;
 export const OPT_SNDBUF_MAX = 3;
 export const OPT_RCVBUF_MAX = 4;
 
-// ---- configuration of the stack (configure) ---------------------------------------------------------------------
+// ---- configuration of the stack (configure) ---------------------------------------------------------------
 export const CFG_MPTCP = 1;
 export const CFG_CHECKSUM = 2;
 export const CFG_CC_SINGLE = 3;
@@ -189,7 +189,7 @@ export const CFG_HALF_OPEN_MAX = 14;
 /** 2 MSL in microseconds. */
 export const CFG_TIME_WAIT = 15;
 
-// ---- subflow information in the scratch area (subflowInfo) --------------------------------------------------------
+// ---- subflow information in the scratch area (subflowInfo) ------------------------------------------------
 export const SI_STATE = 0;
 export const SI_PATH = 4;
 export const SI_LOCAL_PORT = 8;
@@ -211,7 +211,7 @@ export const SI_BYTES_RECEIVED = 80;
 export const SI_LOCAL = 88;
 export const SI_REMOTE = 104;
 
-// ---- connection information in the scratch area (connectionInfo) ---------------------------------------------------
+// ---- connection information in the scratch area (connectionInfo) ------------------------------------------
 export const CI_STATE = 0;
 /** 1 mptcp, 2 fully established, 4 checksum, 8 opened by this side, 16 peer forbids joins to its first address. */
 export const CI_FLAGS = 4;
@@ -231,7 +231,7 @@ export const CIF_CHECKSUM = 4;
 export const CIF_CLIENT = 8;
 export const CIF_DENY_JOIN = 16;
 
-// ---- counters: names are the kernel's, value is the index in the counter array ---------------------------------------
+// ---- counters: names are the kernel's, value is the index in the counter array ----------------------------
 export const MIB_MPCapableSYNRX = 0;
 export const MIB_MPCapableSYNTX = 1;
 export const MIB_MPCapableSYNACKRX = 2;

@@ -42,7 +42,7 @@ export function random64(): u64 {
   return value;
 }
 
-// ---- initial sequence numbers, RFC 6528 section 3 -------------------------------------------------------------
+// ---- initial sequence numbers, RFC 6528 section 3 ---------------------------------------------------------
 
 const secret = memory.data(16, 8);
 const isnInput = memory.data(64, 8);
@@ -80,7 +80,7 @@ export function hashSeed(): u32 {
   return load<u32>(secret);
 }
 
-// ---- configuration, set through configure() ---------------------------------------------------------------------
+// ---- configuration, set through configure() ---------------------------------------------------------------
 
 /** Ask for and answer MP_CAPABLE. */
 export let cfgMptcp: bool = true;

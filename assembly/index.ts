@@ -104,7 +104,7 @@ import { isMapped } from './wire/ip';
 const scratch = memory.data(512, 16);
 const layout = memory.data(48, 8);
 
-// ---- start ----------------------------------------------------------------------------------------------------------
+// ---- start ------------------------------------------------------------------------------------------------
 
 /** Allocates the rings. Returns the address of the layout block (LAYOUT_*), or E_NOMEM. */
 export function init(): i32 {
@@ -206,7 +206,7 @@ export function setPath(path: u32, mtu: u32, overhead: u32, needsChecksum: u32, 
   return 0;
 }
 
-// ---- packets, time ----------------------------------------------------------------------------------------------------
+// ---- packets, time ----------------------------------------------------------------------------------------
 
 /**
  * Handles receive descriptors `from` to `n` - 1 at time `now`. Returns the index of the first one not handled: less
@@ -279,7 +279,7 @@ export function eventsHandled(): void {
   bury();
 }
 
-// ---- connections --------------------------------------------------------------------------------------------------------
+// ---- connections ------------------------------------------------------------------------------------------
 
 /**
  * Opens a connection from the scratch area's ARG_LOCAL to ARG_REMOTE (16 octets each). Returns its handle, or
@@ -379,7 +379,7 @@ export function unlisten(port: u32): i32 {
   return removeListener(get64(scratch + ARG_LOCAL), get64(scratch + ARG_LOCAL + 8), port) ? 0 : E_INVAL;
 }
 
-// ---- data: the application's octets are copied once, by the host, between its buffer and these places ----------------------
+// ---- data: the application's octets are copied once, by the host, between its buffer and these places -----
 
 /** Room for `writePointer`: octets that can be written in one piece now. 0 asks for EVENT_WRITABLE. */
 export function writeSpace(conn: u32): i32 {
@@ -496,7 +496,7 @@ export function setOption(now: f64, conn: u32, option: i32, value: i32): i32 {
   return E_INVAL;
 }
 
-// ---- path management ------------------------------------------------------------------------------------------------------
+// ---- path management --------------------------------------------------------------------------------------
 
 /** Queues ADD_ADDR for ARG_LOCAL (RFC 8684 section 3.4.1). Port 0: that of the connection. */
 export function announce(conn: u32, id: u32, port: u32): i32 {
@@ -540,7 +540,7 @@ export function setBackup(subflow: u32, backup: u32): i32 {
   return 0;
 }
 
-// ---- information ------------------------------------------------------------------------------------------------------------
+// ---- information ------------------------------------------------------------------------------------------
 
 /** Fills the scratch area with CI_*. */
 export function connectionInfo(conn: u32): i32 {

@@ -45,7 +45,7 @@ export function scratch(): usize {
   return (__heap_base + 63) & ~63;
 }
 
-// ---- one parsed segment ------------------------------------------------------------------------------------
+// ---- one parsed segment -----------------------------------------------------------------------------------
 
 /** Parses a TCP segment of `length` octets; the getters below show its meaning. */
 export function parse(tcp: usize, length: u32): bool {

@@ -67,7 +67,7 @@ export const RST_RESOURCES: u32 = 2;
 export const RST_PROHIBITED: u32 = 3;
 export const RST_MIDDLEBOX: u32 = 6;
 
-// ---- data level -------------------------------------------------------------------------------------------------
+// ---- data level -------------------------------------------------------------------------------------------
 
 /** The application ends its direction; data written so far still goes out. */
 export function shutdown(c: Connection): void {
@@ -154,7 +154,7 @@ export function failConnection(c: Connection, reason: i32, rstReason: u32, fastc
   freeIfDone(c);
 }
 
-// ---- subflow level ------------------------------------------------------------------------------------------------
+// ---- subflow level ----------------------------------------------------------------------------------------
 
 /** RST for a subflow of ours, with MP_FASTCLOSE and MP_TCPRST where they belong. */
 export function sendReset(c: Connection, sf: Subflow, reason: u32, transient: bool, fastclose: bool): void {

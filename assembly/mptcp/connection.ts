@@ -13,7 +13,7 @@ import { emit } from '../events';
 import { Subflow } from '../tcp/subflow';
 import { CAPABLE_CHECKSUM, CAPABLE_SHA256 } from '../wire/segment';
 
-// ---- flags ---------------------------------------------------------------------------------------------------
+// ---- flags ------------------------------------------------------------------------------------------------
 /** Speaks Multipath TCP, or still may. */
 export const C_MPTCP: u32 = 1 << 0;
 /** Opened by this side. */
@@ -213,7 +213,7 @@ export function tellWritable(c: Connection): void {
   }
 }
 
-// ---- connections with something to send -------------------------------------------------------------------------
+// ---- connections with something to send -------------------------------------------------------------------
 
 let dirtyHead: usize = 0;
 let dirtyTail: usize = 0;

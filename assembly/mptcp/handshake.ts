@@ -140,7 +140,7 @@ export function prepareSubflow(c: Connection, sf: Subflow): void {
     (cfgTimestamps ? SF_TIMESTAMPS : 0) | (cfgSack ? SF_SACK : 0) | (cfgWindowScale ? SF_SCALE : 0);
 }
 
-// ---- SYN and SYN/ACK ----------------------------------------------------------------------------------------------
+// ---- SYN and SYN/ACK --------------------------------------------------------------------------------------
 
 /** MSS to announce: the path's, never less for options (RFC 6691). */
 function announcedMss(sf: Subflow): u32 {
@@ -279,7 +279,7 @@ function startPlain(c: Connection, sf: Subflow, reason: i32): void {
   c.rcvAnchorDsn = 1;
 }
 
-// ---- the opener's side ------------------------------------------------------------------------------------------------
+// ---- the opener's side ------------------------------------------------------------------------------------
 
 /** A segment arrives in SYN-SENT (RFC 9293 section 3.10.7.3), its ACK and RST already checked. */
 export function synAckArrives(c: Connection, sf: Subflow): void {
@@ -367,7 +367,7 @@ export function simultaneousOpen(c: Connection, sf: Subflow): void {
   sendSyn(c, sf);
 }
 
-// ---- the answering side -------------------------------------------------------------------------------------------------
+// ---- the answering side -----------------------------------------------------------------------------------
 
 /**
  * A segment with a valid ACK arrives in SYN-RECEIVED. True: go on with it as ESTABLISHED; false: it was dealt

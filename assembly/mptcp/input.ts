@@ -77,6 +77,7 @@ import {
   openerFallsBack,
   plainFin,
   settle,
+  subflowEdge,
   takeData,
   takeDataAck,
   takeMapping,
@@ -112,7 +113,7 @@ export function segmentArrives(sf: Subflow): i32 {
   return DONE;
 }
 
-// ---- before the connection is synchronised ----------------------------------------------------------------------------
+// ---- before the connection is synchronised ----------------------------------------------------------------
 
 function synSentArrives(c: Connection, sf: Subflow): i32 {
   const flags = seg.flags;
@@ -135,7 +136,7 @@ function resetTransient(): bool {
   return seg.has(HAS_TCPRST) && (seg.rstFlags & 1) != 0;
 }
 
-// ---- checks of a synchronised subflow ------------------------------------------------------------------------------------
+// ---- checks of a synchronised subflow ---------------------------------------------------------------------
 
 /** False: the segment ends here. */
 function checksPassed(c: Connection, sf: Subflow): bool {
@@ -145,7 +146,7 @@ function checksPassed(c: Connection, sf: Subflow): bool {
     answerOld(c, sf);
     return false;
   }
-  if (!inWindow(sf)) {
+  if (!inWindow(c, sf)) {
     if ((flags & RST) != 0) return false;
     if (sf.state == TCP_SYN_RCVD && (flags & SYN) != 0 && seg.seq == sf.irs) sendSyn(c, sf);
     else answerOld(c, sf);
@@ -175,9 +176,8 @@ function oldTimestamp(sf: Subflow): bool {
 }
 
 /** Some octet of the segment, or the segment itself when it is empty, lies in the receive window. */
-function inWindow(sf: Subflow): bool {
-  const edge = seqGt(sf.rcvEdge, sf.rcvNxt) ? sf.rcvEdge : sf.rcvNxt;
-  return seqGe(seg.end, sf.rcvNxt) ? seqLe(seg.seq, edge) : seg.length != 0 && seqGe(seg.end, sf.lastAck);
+function inWindow(c: Connection, sf: Subflow): bool {
+  return seqGe(seg.end, sf.rcvNxt) ? seqLe(seg.seq, subflowEdge(c, sf)) : seg.length != 0 && seqGe(seg.end, sf.lastAck);
 }
 
 /** An unacceptable segment is answered by an ACK (RFC 9293 section 3.10.7.4); old data with a D-SACK. */
@@ -231,7 +231,7 @@ function resetArrives(c: Connection, sf: Subflow): void {
   else subflowFailed(c, sf, CLOSE_RESET, resetReason(), resetTransient());
 }
 
-// ---- the established part ---------------------------------------------------------------------------------------------------
+// ---- the established part ---------------------------------------------------------------------------------
 
 function established(c: Connection, sf: Subflow): void {
   sf.lastReceived = now;
@@ -267,6 +267,8 @@ function finArrivedAtPeer(c: Connection, sf: Subflow): bool {
     // A peer that never closes must not hold the record for ever once the data level is done.
     if (!plain) startTimer(sf, TIMER_END, cfgTimeWait);
   } else if (state == TCP_CLOSING) {
+    // The peer's FIN may have come in the same batch, and its acknowledgement still be due.
+    if (sf.is(SF_ACK_NOW) && !sendAck(c, sf)) sendBareAck(sf);
     enterTimeWait(c, sf);
     return false;
   } else if (state == TCP_LAST_ACK) {
@@ -355,7 +357,7 @@ function finArrives(c: Connection, sf: Subflow): void {
   }
 }
 
-// ---- TIME-WAIT ----------------------------------------------------------------------------------------------------------------
+// ---- TIME-WAIT --------------------------------------------------------------------------------------------
 
 /** RFC 9293 section 3.10.7.4 and RFC 6191: a new SYN may take over; RST is ignored (RFC 1337). */
 function timeWaitArrives(sf: Subflow): i32 {

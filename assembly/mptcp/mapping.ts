@@ -167,7 +167,7 @@ export function mappingsFree(c: Connection, sf: Subflow): void {
   sf.heldHead = 0;
 }
 
-// ---- payload -----------------------------------------------------------------------------------------------------
+// ---- payload ----------------------------------------------------------------------------------------------
 
 /**
  * Takes payload [seq, seq + length): mapped octets go to the receive ring, others wait. False: a limit is

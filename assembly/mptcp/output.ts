@@ -103,7 +103,7 @@ export function output(c: Connection): void {
   armDataTimer(c);
 }
 
-// ---- retransmission --------------------------------------------------------------------------------------------------
+// ---- retransmission ---------------------------------------------------------------------------------------
 
 function retransmitLost(c: Connection): void {
   for (let p = c.subflows; p != 0; p = changetype<Subflow>(p).nextOfConn) {
@@ -139,7 +139,7 @@ export function retransmit(c: Connection, sf: Subflow, id: u32): bool {
   return true;
 }
 
-// ---- data -----------------------------------------------------------------------------------------------------------------
+// ---- data -------------------------------------------------------------------------------------------------
 
 /** A record for [dsn, dsn + length) at the end of the subflow's sequence space. 0: no memory. */
 function newRecord(c: Connection, sf: Subflow, dsn: u64, length: u32): u32 {
@@ -247,7 +247,7 @@ function withFin(c: Connection, sf: Subflow, r: Rec): void {
   }
 }
 
-// ---- the end of the stream, the end of a subflow ------------------------------------------------------------------------
+// ---- the end of the stream, the end of a subflow ----------------------------------------------------------
 
 function sendFins(c: Connection): void {
   if (!c.is(C_FIN_QUEUED) || c.is(C_FIN_SENT) || dsnDiff(c.writeSeq, c.dataNxt) > 0) return;
@@ -299,7 +299,7 @@ function closeSubflows(c: Connection): void {
   }
 }
 
-// ---- timers of the whole connection -----------------------------------------------------------------------------------------
+// ---- timers of the whole connection -----------------------------------------------------------------------
 
 /** Data waits, nothing is in flight, and the peer's window is closed: probe it (RFC 9293 section 3.8.6.1). */
 function persist(c: Connection, flying: bool): void {

@@ -54,7 +54,7 @@ import { sendAttach } from './send-ring';
 const MAX_OPTIONS: u32 = 40;
 const hmacOut = memory.data(32, 8);
 
-// ---- the frame of every packet ----------------------------------------------------------------------------------
+// ---- the frame of every packet ----------------------------------------------------------------------------
 
 let slot: usize = 0;
 let ipAt: usize = 0;
@@ -112,7 +112,7 @@ export function finish(
   sf.lastSent = now;
 }
 
-// ---- window -------------------------------------------------------------------------------------------------------
+// ---- window -----------------------------------------------------------------------------------------------
 
 /**
  * The window field: offset from DATA_ACK to the right edge shared by all subflows (RFC 8684 section 3.3.4). The
@@ -135,7 +135,7 @@ export function windowGain(c: Connection): u64 {
   return dsnGt(edge, c.advEdge) ? edge - c.advEdge : 0;
 }
 
-// ---- options ------------------------------------------------------------------------------------------------------
+// ---- options ----------------------------------------------------------------------------------------------
 
 function addTimestamps(sf: Subflow): void {
   if (!sf.is(SF_TIMESTAMPS)) return;
@@ -190,7 +190,7 @@ export function segmentSize(c: Connection, sf: Subflow): u32 {
   return min<u32>(sf.peerMss, sf.mtu - header) - dataOptionLength(c, sf);
 }
 
-// ---- data -----------------------------------------------------------------------------------------------------------
+// ---- data -------------------------------------------------------------------------------------------------
 
 /** Partial sum of a record's payload part [offset, offset + length), as attached to the open packet. */
 function payloadSumOf(c: Connection, r: Rec, offset: u32, length: u32): u64 {
@@ -257,7 +257,7 @@ function addMapping(c: Connection, sf: Subflow, r: Rec, payloadSum: u64): void {
   added(writeDss(optAt, flags, c.rcvNxt, dsn, ssn, dataLength, sum));
 }
 
-// ---- pure acknowledgements ----------------------------------------------------------------------------------------------
+// ---- pure acknowledgements --------------------------------------------------------------------------------
 
 /** Books that an acknowledgement left. */
 function ackSent(sf: Subflow): void {
@@ -343,7 +343,7 @@ export function sendBareAck(sf: Subflow): bool {
   return true;
 }
 
-// ---- for packets built elsewhere: handshake and resets ------------------------------------------------------------
+// ---- for packets built elsewhere: handshake and resets ----------------------------------------------------
 
 /** Where the next option of the open packet goes. */
 export function optionPointer(): usize {

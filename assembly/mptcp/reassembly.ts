@@ -149,7 +149,7 @@ function absorb(c: Connection): void {
   if (p == 0) c.oooTail = 0;
 }
 
-// ---- the application's side -------------------------------------------------------------------------------------
+// ---- the application's side -------------------------------------------------------------------------------
 
 /** Octets ready to be read: the peer's DATA_FIN takes a number but is no octet. */
 export function readable(c: Connection, finDone: bool): u32 {

@@ -16,7 +16,7 @@ import { count } from '../counters';
 import { deadlineArm } from '../deadlines';
 import { dsnExpand, dsnGt } from '../dsn';
 import { now } from '../host';
-import { seqDiff, seqGe, seqGt, seqLt } from '../seq';
+import { seqDiff, seqGe, seqGt, seqLt, seqMax } from '../seq';
 import { currentRto } from '../tcp/rtt';
 import { SF_ACK_NOW, SF_DSS_SEEN, SF_SEND_FAIL, Subflow } from '../tcp/subflow';
 import {
@@ -69,7 +69,7 @@ export const DROPPED: i32 = 1;
 /** The subflow is gone. */
 export const GONE: i32 = 2;
 
-// ---- acknowledgements ------------------------------------------------------------------------------------------------
+// ---- acknowledgements -------------------------------------------------------------------------------------
 
 /** After the subflow took the acknowledgement: the data level's share of it. */
 export function takeDataAck(c: Connection, sf: Subflow): void {
@@ -115,7 +115,16 @@ export function openerFallsBack(c: Connection, sf: Subflow, acked: bool): bool {
   return true;
 }
 
-// ---- mappings -----------------------------------------------------------------------------------------------------------
+// ---- mappings ---------------------------------------------------------------------------------------------
+
+/**
+ * Right edge of the window in the subflow's own numbers. The window belongs to the connection: a sender may fill it
+ * through any subflow, whatever was advertised on that one (RFC 8684 section 3.3.1), and Linux does.
+ */
+export function subflowEdge(c: Connection, sf: Subflow): u32 {
+  const edge = seqMax(sf.rcvEdge, sf.rcvNxt);
+  return c.is(C_MPTCP) ? seqMax(edge, sf.rcvNxt + c.rcvCap) : edge;
+}
 
 /** Takes the mapping of the segment in hand, if it has one. */
 export function takeMapping(c: Connection, sf: Subflow): i32 {
@@ -158,7 +167,7 @@ function enterMapping(
   if (c.is(C_CHECKSUM) != sum >= 0) return mappingFailed(c, sf, RST_MPTCP);
   const end = seq + length;
   if (!seqGt(end, sf.rcvNxt)) return TAKEN; // of octets taken already: a retransmission
-  if (seqDiff(seq, sf.rcvEdge) > 65535) {
+  if (seqDiff(seq, subflowEdge(c, sf)) > 65535) {
     count(MIB_DSSNoMatchTCP);
     return TAKEN; // far beyond the window: as good as absent
   }
@@ -195,7 +204,7 @@ function peerFinReached(c: Connection): void {
   if (c.is(C_PEER_FIN) && !c.is(C_PEER_DONE) && c.rcvNxt == c.peerFin) peerDone(c);
 }
 
-// ---- payload ------------------------------------------------------------------------------------------------------------
+// ---- payload ----------------------------------------------------------------------------------------------
 
 /** Takes the payload of the segment in hand. The segment's octets before rcvNxt are skipped. */
 export function takeData(c: Connection, sf: Subflow): i32 {

@@ -59,7 +59,7 @@ class Signal {
 const option = memory.data(32, 8);
 const address = memory.data(16, 8);
 
-// ---- sending --------------------------------------------------------------------------------------------------------
+// ---- sending ----------------------------------------------------------------------------------------------
 
 function queue(c: Connection, kind: u32, id: u32, family: u32, high: u64, low: u64, port: u32): bool {
   let tail: usize = 0;
@@ -138,7 +138,7 @@ function sendSignal(c: Connection, sf: Subflow, s: Signal): bool {
   return true;
 }
 
-// ---- receiving --------------------------------------------------------------------------------------------------------
+// ---- receiving --------------------------------------------------------------------------------------------
 
 /** Takes the signals of the segment in hand. False: the connection or this subflow is gone. */
 export function takeSignals(c: Connection, sf: Subflow): bool {

@@ -46,7 +46,16 @@ import {
   TIMER_RTO,
 } from '../tcp/subflow';
 import { registerDeadline, scheduleRetransmission, startTimer, stopTimer } from '../tcp/timers';
-import { failConnection, finAcked, NO_REASON, reportClosed, RST_MPTCP, sendReset, subflowFailed, freeIfDone } from './close';
+import {
+  failConnection,
+  finAcked,
+  freeIfDone,
+  NO_REASON,
+  reportClosed,
+  RST_MPTCP,
+  sendReset,
+  subflowFailed,
+} from './close';
 import {
   Connection,
   C_FIN_ACKED,
@@ -254,7 +263,7 @@ function keepaliveDue(c: Connection, sf: Subflow): bool {
   return true;
 }
 
-// ---- connections -----------------------------------------------------------------------------------------------------
+// ---- connections ------------------------------------------------------------------------------------------
 
 export function connectionDue(c: Connection): void {
   if (now >= c.closeAt) {

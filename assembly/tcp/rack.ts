@@ -85,7 +85,7 @@ export function rackDetect(sf: Subflow): f64 {
   return wait;
 }
 
-// ---- tail loss probe, section 7 ---------------------------------------------------------------------------------
+// ---- tail loss probe, section 7 ---------------------------------------------------------------------------
 
 /** Microseconds from now until the probe, or Infinity when none is due. */
 export function probeTimeout(sf: Subflow): f64 {

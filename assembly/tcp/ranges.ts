@@ -128,7 +128,7 @@ export function rangesFree(sf: Subflow): void {
   sf.sackCount = 0;
 }
 
-// ---- SACK blocks to report, newest first (RFC 2018 section 4) -----------------------------------------------
+// ---- SACK blocks to report, newest first (RFC 2018 section 4) ---------------------------------------------
 
 export function blockStart(sf: Subflow, i: u32): u32 {
   return load<u32>(sf.sackBlocks + (i << 3));

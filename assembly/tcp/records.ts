@@ -129,7 +129,7 @@ export function recFind(sf: Subflow, seq: u32): u32 {
   return low;
 }
 
-// ---- list by transmission time, oldest first -----------------------------------------------------------------
+// ---- list by transmission time, oldest first --------------------------------------------------------------
 
 export function timeAppend(sf: Subflow, id: u32, r: Rec): void {
   r.flags |= REC_TIMED;

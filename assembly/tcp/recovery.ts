@@ -187,7 +187,7 @@ export function retransmissionTimeout(sf: Subflow): void {
   sf.retries++;
 }
 
-// ---- without SACK ----------------------------------------------------------------------------------------------
+// ---- without SACK -----------------------------------------------------------------------------------------
 
 /** Each duplicate ACK says that one segment left the network; `sackedOut` counts them. */
 function renoCount(sf: Subflow, advanced: bool, duplicate: bool): void {

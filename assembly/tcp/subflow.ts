@@ -27,7 +27,7 @@ export const TIMER_PERSIST: u8 = 5;
 /** TIME-WAIT or an orphan in FIN-WAIT-2: the end. */
 export const TIMER_END: u8 = 6;
 
-// ---- flags -------------------------------------------------------------------------------------------------
+// ---- flags ------------------------------------------------------------------------------------------------
 /** The subflow answers: it sent SYN/ACK. */
 export const SF_PASSIVE: u32 = 1 << 0;
 /** A joined subflow (not the first of its connection). */

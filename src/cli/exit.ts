@@ -45,9 +45,13 @@ export function errorLine(error: unknown): string {
   return problemLine(code, what, remedy);
 }
 
-export function problemLine(code: string, what: string, remedy = REMEDIES[code]): string {
-  const next = remedy === undefined ? '' : `; ${remedy}`;
-  return printable(`plait: ${what} (${code})${next}`);
+/** The same for a problem that is not an error of this process. */
+export function problemLine(code: string, message: string, remedy?: string): string {
+  // Many messages say themselves what to do next.
+  const end = message.indexOf('; ');
+  const [what, own] = end < 0 ? [message] : [message.slice(0, end), message.slice(end + 2)];
+  const next = remedy ?? own ?? REMEDIES[code];
+  return printable(`plait: ${what} (${code})${next === undefined ? '' : `; ${next}`}`);
 }
 
 const EXITS: Readonly<Record<string, number>> = {

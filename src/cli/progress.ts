@@ -129,7 +129,7 @@ export function blockLines(sample: Sample, rates: Rates, eta: number | null): st
   return [
     ...sample.paths.map(({ label }, at) => {
       const rate = rates.paths[at] ?? 0;
-      return line(label, rate, percent(rate, sum));
+      return line(label, rate, `${sum > 0 ? Math.round((100 * rate) / sum) : 0} %`);
     }),
     `${line('total', rates.total, percent(sample.moved, sample.total))}   ${amount(sample)}   ${etaText(eta)}`,
   ];

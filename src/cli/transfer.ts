@@ -6,7 +6,7 @@ import { Exit, exitCode, problemLine } from './exit.js';
 import { pathBytes, shares, type Direction } from './paths.js';
 import { ProgressView } from './progress.js';
 import type { Session } from './session.js';
-import { formatBytes, formatDuration, formatRate, mbps, plural } from './units.js';
+import { formatBytes, formatTime, formatRate, mbps, plural } from './units.js';
 
 export const DEFAULT_PORT = 5740;
 
@@ -49,7 +49,7 @@ function summarize(session: Session, socket: Socket, direction: Direction, repor
   if (!session.options.quiet && report.inPlace > 0) {
     const time = session.elapsed;
     const rate = formatRate(mbps(report.octets, time));
-    const speed = `${formatBytes(report.octets)} in ${formatDuration(time)} (${rate}), verified with SHA-256`;
+    const speed = `${formatBytes(report.octets)} in ${formatTime(time)} (${rate}), verified with SHA-256`;
     say(context, `${direction} ${plural(report.inPlace, 'entry', 'entries')}, ${speed}`);
     say(context, `paths: ${shares(pathBytes(socket.info(), direction))}`);
   }

@@ -17,6 +17,10 @@ export const mbps = (bytes: number, milliseconds: number): number =>
 
 export const formatRate = (rate: number): string => `${rate.toFixed(rate >= 999.5 ? 0 : 1)} Mbit/s`;
 
+/** How long something took: "0.7 s", "12:34" */
+export const formatTime = (milliseconds: number): string =>
+  milliseconds < 59_950 ? `${(milliseconds / 1000).toFixed(1)} s` : formatDuration(milliseconds);
+
 /** "0:08", "12:34", "1:02:03" */
 export function formatDuration(milliseconds: number): string {
   const seconds = Math.round(milliseconds / 1000);

@@ -9,7 +9,8 @@ export function addressBytes(text: string): Uint8Array {
     throw new PlaitError('EINVAL', `${text} is not an IP address; give it as 192.0.2.1 or 2001:db8::1`);
   }
   const parsed = ipaddr.parse(bare);
-  const v6 = parsed.kind() === 'ipv4' ? (parsed as ipaddr.IPv4).toIPv4MappedAddress() : (parsed as ipaddr.IPv6);
+  const v6 =
+    parsed.kind() === 'ipv4' ? (parsed as ipaddr.IPv4).toIPv4MappedAddress() : (parsed as ipaddr.IPv6);
   return Uint8Array.from(v6.toByteArray());
 }
 

@@ -123,7 +123,7 @@ class RealHost implements Host {
     }
     const results = await Promise.all(this.#watch.addresses.map((one) => this.#add(one)));
     const error = results.find((result) => result !== null);
-    if (error != null && (paths !== undefined || results.every((result) => result !== null))) {
+    if (error !== undefined && error !== null && (paths !== undefined || results.every((result) => result !== null))) {
       await this.close();
       throw error;
     }

@@ -1,6 +1,6 @@
 /** A connection as a Duplex stream. */
 import { Duplex } from 'node:stream';
-import { PlaitError } from '../errors.js';
+import type { PlaitError } from '../errors.js';
 import type { Connection, ConnectionEvent, ConnectionHandler } from '../stack/connection.js';
 import type { ConnectionInfo } from '../stack/info.js';
 import type { Socket } from './types.js';

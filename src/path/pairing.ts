@@ -79,7 +79,9 @@ function laminar(
   const result: Pair[] = [];
   const free = paths.filter((path) => !inUse.some((u) => u.path === path.id));
   // Paths with a remote address in their subnet choose first.
-  const ranked = [...free].sort((a, b) => Number(hasNeighbour(b, remotes)) - Number(hasNeighbour(a, remotes)));
+  const ranked = [...free].sort(
+    (a, b) => Number(hasNeighbour(b, remotes)) - Number(hasNeighbour(a, remotes)),
+  );
   for (const path of ranked) {
     const candidates = remotes.filter((remote) => reachable(path, remote));
     const score = (remote: RemoteAddress): number =>

@@ -101,7 +101,8 @@ export class PathManager implements PathPolicy {
       mine = true;
       attempt.subflow = 0;
       const refused = down.reason === abi.CLOSE_REFUSED && !down.transient;
-      attempt.notBefore = this.#stack.now() + (refused ? Math.max(attempt.wait, RETRY_REFUSED) : attempt.wait);
+      attempt.notBefore =
+        this.#stack.now() + (refused ? Math.max(attempt.wait, RETRY_REFUSED) : attempt.wait);
       attempt.wait = Math.min(attempt.wait * 2, RETRY_LAST);
     }
     const alone = connection.liveSubflows().length === 0;

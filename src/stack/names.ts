@@ -44,11 +44,20 @@ const FALLBACKS: Readonly<Record<number, string>> = {
 export const fallbackName = (code: number): string | null => FALLBACKS[code] ?? null;
 
 const CLOSES: Readonly<Record<number, readonly [ErrorCode, string]>> = {
-  [abi.CLOSE_REFUSED]: ['ECONNREFUSED', 'the peer refused the connection; check that it listens on this port'],
+  [abi.CLOSE_REFUSED]: [
+    'ECONNREFUSED',
+    'the peer refused the connection; check that it listens on this port',
+  ],
   [abi.CLOSE_RESET]: ['ECONNRESET', 'the peer reset the connection; try again'],
-  [abi.CLOSE_TIMEOUT]: ['ETIMEDOUT', 'the peer did not answer in time; check the address and the paths to it'],
+  [abi.CLOSE_TIMEOUT]: [
+    'ETIMEDOUT',
+    'the peer did not answer in time; check the address and the paths to it',
+  ],
   [abi.CLOSE_ABORTED]: ['ECONNABORTED', 'the connection was aborted on this side'],
-  [abi.CLOSE_NOMEM]: ['ENOBUFS', 'out of buffer memory; lower the buffer limits or the number of connections'],
+  [abi.CLOSE_NOMEM]: [
+    'ENOBUFS',
+    'out of buffer memory; lower the buffer limits or the number of connections',
+  ],
   [abi.CLOSE_FASTCLOSE]: ['ECONNRESET', 'the peer aborted the connection (MP_FASTCLOSE)'],
   [abi.CLOSE_PROTOCOL]: ['ECONNRESET', 'the peer broke the protocol; capture with --pcap to see where'],
   [abi.CLOSE_LOCAL]: ['ENETDOWN', 'every path of the connection went away'],

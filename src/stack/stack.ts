@@ -175,20 +175,15 @@ export class Stack implements DeviceHost, ConnectionHost {
   // ---- DeviceHost -----------------------------------------------------------------------------------------------------
 
   receive(path: number, packet: Uint8Array, checksum: Checksum): boolean {
-    const at = this.core.rxReserve(packet.length, path, checksum);
-    if (at === 0) {
-      this.#wake();
-      return false;
-    }
+    const at = this.#reserve(packet.length, path, checksum);
+    if (at === 0) return false;
     this.core.u8.set(packet, at);
-    this.#wake();
     return true;
   }
 
   /** Like `receive`, straight out of another stack's memory (`DirectHost` of io/pipe.ts). */
   receiveFrom(path: number, packet: OutPacket, checksum: Checksum): boolean {
-    const at = this.core.rxReserve(packet.length, path, checksum);
-    this.#wake();
+    const at = this.#reserve(packet.length, path, checksum);
     if (at === 0) return false;
     packet.copyTo(this.core.u8, at);
     return true;
@@ -205,8 +200,7 @@ export class Stack implements DeviceHost, ConnectionHost {
     if (entry === undefined || segment.length < 20) return true;
     const v4 = remote.length === 4;
     const header = v4 ? 20 : 40;
-    const at = this.core.rxReserve(header + segment.length, path, Checksum.Good);
-    this.#wake();
+    const at = this.#reserve(header + segment.length, path, Checksum.Good);
     if (at === 0) return false;
     const { u8, dv } = this.core;
     u8.fill(0, at, at + header);
@@ -231,6 +225,15 @@ export class Stack implements DeviceHost, ConnectionHost {
     dv.setUint16(at + header, remotePort);
     dv.setUint16(at + header + 2, localPort);
     return true;
+  }
+
+  /** Room for a packet. A device may bring more at once than the ring holds: then what is there is handled first. */
+  #reserve(length: number, path: number, checksum: Checksum): number {
+    const at = this.core.rxReserve(length, path, checksum);
+    this.#wake();
+    if (at !== 0 || this.#running) return at;
+    this.run(this.now());
+    return this.core.rxReserve(length, path, checksum);
   }
 
   writable(): void {
@@ -511,7 +514,11 @@ export class Stack implements DeviceHost, ConnectionHost {
         this.policy?.addressRemoved(connection, event.a);
         break;
       case abi.EVENT_PRIO:
-        handler?.onEvent({ type: 'priority', subflow: event.subflow, reason: event.a ? 'backup' : 'regular' });
+        handler?.onEvent({
+          type: 'priority',
+          subflow: event.subflow,
+          reason: event.a ? 'backup' : 'regular',
+        });
         break;
     }
   };

@@ -1,7 +1,7 @@
 /** The receiver's disk: names kept inside one directory, files that appear only when complete. */
 import { randomBytes } from 'node:crypto';
 import { constants } from 'node:fs';
-import { chmod, lstat, mkdir, open, realpath, rename, rm, stat, utimes } from 'node:fs/promises';
+import { access, chmod, lstat, mkdir, open, realpath, rename, rm, stat, utimes } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import { splitName } from './names.js';
@@ -12,10 +12,11 @@ export class Store {
   /** Directories made here, which get their mode and time when nothing is put into them any more. */
   readonly #made: { path: string; head: EntryHead }[] = [];
 
-  /** Throws the system's error unless `path` is a directory. */
+  /** Throws the system's error unless `path` is a directory that can be written to. */
   static async open(path: string): Promise<Store> {
     const root = await realpath(path);
     if (!(await stat(root)).isDirectory()) throw fault('ENOTDIR', `${path} is not a directory`);
+    await access(root, constants.W_OK | constants.X_OK);
     return new Store(root);
   }
 

@@ -34,7 +34,7 @@ describe('progress', () => {
     expect(remaining(then, now)).to.be.closeTo(1667, 1);
     expect(remaining(now, { ...now, time: 3000 })).to.equal(null);
     expect(blockLines(now.sample, rates, 8400)).to.deep.equal([
-      'wlan0    40.0 Mbit/s   66 %',
+      'wlan0    40.0 Mbit/s   67 %',
       'wwan0    20.0 Mbit/s   33 %',
       'total    60.0 Mbit/s   37 %   7.5 MB of 20.0 MB   0:08 left',
     ]);

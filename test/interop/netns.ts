@@ -144,7 +144,9 @@ export class Namespace {
   /** This side's address on path `path`. */
   address(path: number, family: 4 | 6 = 4): string {
     const host = String(this.#host);
-    return family === 4 ? `10.87.${String(path)}.${host}` : `fd87:0:0:${path.toString(16)}::${host}`;
+    if (family === 4) return `10.87.${String(path)}.${host}`;
+    // As the system writes it.
+    return path === 0 ? `fd87::${host}` : `fd87:0:0:${path.toString(16)}::${host}`;
   }
 
   /** Runs a command inside and returns its stdout. Rejects with its stderr when it fails. */
@@ -167,12 +169,17 @@ export class Namespace {
     await Promise.all([...this.#running].map((one) => one.kill()));
   }
 
-  /** Sets the interface of a path up or down. */
+  /** Sets the interface of a path up or down; waits at most two seconds for it to carry packets. */
   async setLink(path: number, up: boolean): Promise<void> {
     await ip([`link set p${String(path)} ${up ? 'up' : 'down'}`], this.name);
     if (!up) return;
     // Linux drops IPv6 addresses with the link.
     await ip([`address replace ${this.address(path, 6)}/64 dev p${String(path)} nodad`], this.name);
+    for (let tries = 0; tries < 100; tries++) {
+      const state = await execute('ip', ['-n', this.name, '-o', 'link', 'show', `p${String(path)}`]);
+      if (state.includes(' state UP ')) break;
+      await new Promise((next) => setTimeout(next, 20));
+    }
   }
 
   /** Puts `ip mptcp` commands to the kernel ("limits set subflow 2", "endpoint add 10.87.1.2 signal"). */

@@ -1,7 +1,8 @@
-/** Runs `plait-agent.ts` in a namespace. */
+/** Runs `plait-agent.ts` in a namespace, and says what its runs have in common. */
+import { expect } from 'chai';
 import { fileURLToPath } from 'node:url';
 import type { ConnectionInfo, Counters } from '../../src/stack/info.js';
-import type { Namespace, PeerReport, Running } from './netns.js';
+import { patternSha256, type Namespace, type PeerReport, type Running } from './netns.js';
 
 /** What the agent prints for its connection: the kernel peer's report, and what only Plait knows. */
 export interface AgentReport extends PeerReport {
@@ -38,3 +39,74 @@ export class PlaitPeer {
     return JSON.parse(await this.process.line()) as AgentReport;
   }
 }
+
+export type Family = 4 | 6;
+
+/** Options that keep an agent to one family's addresses. */
+export function pathsOf(where: Namespace, family: Family, paths = [0, 1]): string[] {
+  return paths.flatMap((path) => ['--path', where.address(path, family)]);
+}
+
+/** A peer received everything, unchanged. */
+export function expectWhole(report: PeerReport, seed: string, size: number): void {
+  expect(report).to.include({ error: null, received: size });
+  expect(report.receivedSha256).to.equal(patternSha256(seed, size));
+}
+
+/** Plait carried data over every one of these paths, and stayed Multipath TCP. */
+export function expectPaths(report: AgentReport, ...names: string[]): void {
+  expect(report).to.include({ mptcp: true, fallback: null });
+  const used = report.info.subflows.filter((one) => one.bytesSent + one.bytesReceived > 0);
+  expect(used.map(({ pathName }) => pathName)).to.include.members(names);
+  expectClean(report.counters);
+}
+
+/** Nothing in the counters (ours or the kernel's, which have the same names) tells of a misunderstanding. */
+export function expectClean(counters: Counters): void {
+  const bad = MISUNDERSTANDINGS.filter((name) => (counters[name] ?? 0) !== 0);
+  expect(bad.map((name) => `${name} ${String(counters[name])}`)).to.deep.equal([]);
+}
+
+/** RST segments that the kernel of a namespace has sent. */
+export async function kernelResets(where: Namespace): Promise<number> {
+  const line = await where.run('nstat', '-asz', 'TcpOutRsts');
+  return Number(/^TcpOutRsts\s+(\d+)/m.exec(line)?.[1]);
+}
+
+/** Waits until a counter of the kernel reaches a value, for ten seconds at most. */
+export async function counted(where: Namespace, name: string, least: number): Promise<void> {
+  for (let tries = 0; tries < 200; tries++) {
+    if (((await where.mptcpCounters())[name] ?? 0) >= least) return;
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  throw new Error(`${name} did not reach ${String(least)}: ${JSON.stringify(await where.mptcpCounters())}`);
+}
+
+/** Loses every packet on a path without either side noticing. */
+export async function swallow(where: Namespace, path: number): Promise<void> {
+  const name = `p${String(path)}`;
+  await where.run('iptables', '-A', 'INPUT', '-i', name, '-j', 'DROP');
+  await where.run('iptables', '-A', 'OUTPUT', '-o', name, '-j', 'DROP');
+}
+
+const MISUNDERSTANDINGS = [
+  'MPCapableFallbackACK',
+  'MPCapableFallbackSYNACK',
+  'MPCapableDataFallback',
+  'MPFallbackTokenInit',
+  'DSSNotMatching',
+  'DSSCorruptionFallback',
+  'DSSCorruptionReset',
+  'DSSNoMatchTCP',
+  'DssFallback',
+  'DataCsumErr',
+  'InfiniteMapTx',
+  'InfiniteMapRx',
+  'MPFailTx',
+  'MPFailRx',
+  'MPJoinSynAckHMacFailure',
+  'MPJoinAckHMacFailure',
+  'MPJoinNoTokenFound',
+  'MPFastcloseTx',
+  'MPFastcloseRx',
+];

@@ -2,7 +2,12 @@
 import { expect } from 'chai';
 import { loadCore, type CoreBuild } from '../../src/core/load.js';
 import { SeededRandom } from '../../src/core/random.js';
-import { MemoryNetwork, type DuplexLink, type DuplexOptions, type MemoryDevice } from '../../src/io/memory.js';
+import {
+  MemoryNetwork,
+  type DuplexLink,
+  type DuplexOptions,
+  type MemoryDevice,
+} from '../../src/io/memory.js';
 import { PathManager } from '../../src/path/path-manager.js';
 import type { PairingName } from '../../src/path/pairing.js';
 import { World } from '../../src/sim/world.js';
@@ -54,7 +59,8 @@ export class Pair {
     const client = make('client', 0, options.client ?? []);
     const server = make('server', 1, options.server ?? []);
     const pair = new Pair(world, network, client, server);
-    const wrap = (device: MemoryDevice, name: string): Device => options.wrap?.(device, name, world) ?? device;
+    const wrap = (device: MemoryDevice, name: string): Device =>
+      options.wrap?.(device, name, world) ?? device;
     const a = wrap(network.device(), 'client');
     const b = wrap(network.device(), 'server');
     client.addDevice(a);
@@ -199,7 +205,12 @@ export interface Transfer {
 }
 
 /** Opens a connection over path 0; both sides send their lengths and end. */
-export function start(pair: Pair, up: number, down: number, options: { ipv6?: boolean; port?: number } = {}): Transfer {
+export function start(
+  pair: Pair,
+  up: number,
+  down: number,
+  options: { ipv6?: boolean; port?: number } = {},
+): Transfer {
   const port = options.port ?? 5000;
   const client = new Endpoint(up, 11, 22);
   const server = new Endpoint(down, 22, 11);

@@ -41,7 +41,7 @@ describe('route', () => {
   });
 
   it('says when no route leads there', async () => {
-    // Loopback addresses of IPv6 other than ::1 do not exist; a limited broadcast needs a permission.
+    // Broadcasting needs a permission, so that this fails on every machine.
     const error = await sourceFor('255.255.255.255').catch((reason: unknown) => reason);
     expect(error).to.be.an.instanceOf(PlaitError).and.to.include({ code: 'EHOSTUNREACH' });
   });

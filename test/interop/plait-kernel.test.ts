@@ -1,0 +1,186 @@
+/** Plait over the device `raw` and the Linux kernel, in both roles. */
+import { expect } from 'chai';
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Bench, KernelPeer, skipWithoutNamespaces, type Namespace, type PeerReport } from './netns.js';
+import {
+  counted,
+  expectClean,
+  expectPaths,
+  expectWhole,
+  kernelResets,
+  pathsOf,
+  PlaitPeer,
+  swallow,
+  type AgentReport,
+  type Family,
+} from './plait-peer.js';
+
+const SIZE = 64 << 20;
+/** 64 blocks with a rest after each: about two seconds. */
+const PACED_SIZE = 4 << 20;
+const PACED = ['--send', String(PACED_SIZE), '--pace', '0.03'];
+const PORT = 5001;
+/** A join goes to another address than the first subflow, and needs a listener there. */
+const ANY = { 4: '0.0.0.0', 6: '::' };
+const ROLES = ['client', 'server'] as const;
+type Role = (typeof ROLES)[number];
+
+interface Run {
+  readonly plait: PlaitPeer;
+  readonly kernel: KernelPeer;
+}
+
+interface RunOptions {
+  readonly family?: Family;
+  /** Of both sides. */
+  readonly data?: readonly string[];
+  readonly plait?: readonly string[];
+  readonly kernel?: readonly string[];
+}
+
+describe('Plait and the kernel', function () {
+  this.timeout(120_000);
+  let bench: Bench;
+  /** Plait's namespace and the kernel peer's. */
+  let ours: Namespace;
+  let theirs: Namespace;
+
+  before(function () {
+    skipWithoutNamespaces(this);
+  });
+
+  beforeEach(async () => {
+    bench = await Bench.open({ paths: 2 });
+    ours = bench.a;
+    theirs = bench.b;
+    await theirs.mptcp('limits set subflow 4 add_addr_accepted 4');
+  });
+
+  afterEach(async () => {
+    await bench?.close();
+  });
+
+  /** Starts both. Plait sends the pattern "up" and the kernel "down". */
+  async function start(role: Role, { family = 4, data = [], plait = [], kernel = [] }: RunOptions): Promise<Run> {
+    const mine = [...data, '--seed', 'up', ...plait];
+    const other = [...data, '--seed', 'down', ...kernel];
+    if (role === 'client') {
+      const server = new KernelPeer(theirs, 'server', ANY[family], 0, ...other);
+      const to = theirs.address(0, family);
+      return { kernel: server, plait: new PlaitPeer(ours, 'client', to, await server.port(), ...mine) };
+    }
+    const server = new PlaitPeer(ours, 'server', ANY[family], PORT, ...mine);
+    await server.port();
+    return { plait: server, kernel: new KernelPeer(theirs, 'client', ours.address(0, family), PORT, ...other) };
+  }
+
+  async function finish({ plait, kernel }: Run, size: number): Promise<[AgentReport, PeerReport]> {
+    const [mine, other] = await Promise.all([plait.report(), kernel.report()]);
+    expectWhole(mine, 'down', size);
+    expectWhole(other, 'up', size);
+    await Promise.all([plait.process.exit, kernel.process.exit]);
+    expect(await kernelResets(ours), 'RST of our own kernel').to.equal(0);
+    return [mine, other];
+  }
+
+  /** Lets the kernel use its second address, in the way of its role. */
+  async function secondAddress(role: Role, family: Family): Promise<void> {
+    const type = role === 'client' ? 'signal' : 'subflow';
+    await theirs.mptcp(`endpoint add ${theirs.address(1, family)} ${type}`);
+  }
+
+  /** The counter by which the kernel says that a join came about. */
+  const joined = (role: Role): string => (role === 'client' ? 'MPJoinAckRx' : 'MPJoinSynAckRx');
+
+  for (const role of ROLES) {
+    for (const family of [4, 6] as const) {
+      it(`moves 64 MiB both ways at once as ${role} over two IPv${String(family)} paths`, async () => {
+        await secondAddress(role, family);
+        const data = ['--send', String(SIZE)];
+        const run = await start(role, { family, data, plait: pathsOf(ours, family) });
+        const [mine, other] = await finish(run, SIZE);
+        expectPaths(mine, 'p0', 'p1');
+        expect(other.mptcp).to.equal(true);
+        expect(other.subflows).to.be.at.least(2);
+        const counters = await theirs.mptcpCounters();
+        expectClean(counters);
+        expect(counters).to.include(role === 'client' ? { MPCapableSYNRX: 1 } : { MPCapableSYNACKRX: 1 });
+        expect(counters[joined(role)]).to.be.at.least(1);
+        expect(counters).to.include(role === 'client' ? { EchoAdd: 1 } : { EchoAddTx: 1 });
+      });
+    }
+
+    it(`goes on as ${role} when a link goes down`, async () => {
+      await secondAddress(role, 4);
+      const run = await start(role, { data: PACED, plait: pathsOf(ours, 4) });
+      await counted(theirs, joined(role), 1);
+      await ours.setLink(0, false);
+      const [mine] = await finish(run, PACED_SIZE);
+      expectPaths(mine, 'p0', 'p1');
+    });
+
+    it(`goes on as ${role} when a path swallows everything`, async () => {
+      await secondAddress(role, 4);
+      const run = await start(role, { data: PACED, plait: pathsOf(ours, 4) });
+      await counted(theirs, joined(role), 1);
+      await swallow(theirs, 0);
+      const [mine, other] = await finish(run, PACED_SIZE);
+      expectPaths(mine, 'p0', 'p1');
+      expect(other.mptcp).to.equal(true);
+    });
+
+    it(`is plain TCP as ${role} with a kernel that has MPTCP turned off`, async () => {
+      await theirs.run('sysctl', '-qw', 'net.mptcp.enabled=0');
+      const size = 16 << 20;
+      const run = await start(role, { data: ['--send', String(size)], kernel: ['--tcp'] });
+      const [mine] = await finish(run, size);
+      expect(mine.mptcp).to.equal(false);
+      expect(mine.fallback).to.be.a('string');
+      expect(mine.info.subflows).to.have.lengthOf(1);
+    });
+
+    it(`takes an interface in and gives it up as ${role}`, async () => {
+      await ours.setLink(1, false);
+      if (role === 'client') await secondAddress(role, 4);
+      const run = await start(role, { data: PACED });
+      await counted(theirs, role === 'client' ? 'MPCapableACKRX' : 'MPCapableSYNACKRX', 1);
+      await ours.setLink(1, true);
+      await counted(theirs, joined(role), 1);
+      await ours.setLink(1, false);
+      await counted(theirs, 'RmAddr', 1);
+      const [mine] = await finish(run, PACED_SIZE);
+      expectPaths(mine, 'p0', 'p1');
+    });
+  }
+
+  it('captures what tshark reads without complaint', async function () {
+    const size = 4 << 20;
+    const folder = mkdtempSync(join(tmpdir(), 'plait-capture-'));
+    try {
+      const file = join(folder, 'run.pcapng');
+      await secondAddress('client', 4);
+      const plait = [...pathsOf(ours, 4), '--pcap', file];
+      const run = await start('client', { data: ['--send', String(size)], plait });
+      await finish(run, size);
+      const tshark = (...args: string[]): string[] => {
+        const output = execFileSync('tshark', ['-r', file, ...args], { stdio: ['ignore', 'pipe', 'ignore'] });
+        return output.toString().split('\n').filter(Boolean);
+      };
+      expect(tshark('-Y', '_ws.malformed || _ws.expert.severity == error')).to.deep.equal([]);
+      const names = new Set(tshark('-T', 'fields', '-e', 'frame.interface_name'));
+      expect([...names].sort()).to.deep.equal(['p0', 'p1']);
+      // MP_CAPABLE three times, DSS throughout
+      expect(tshark('-Y', 'tcp.options.mptcp.subtype == 0')).to.have.length.of.at.least(3);
+      expect(tshark('-Y', 'tcp.options.mptcp.subtype == 2')).to.have.length.above(1000);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+      console.log('      skipped: tshark is not installed');
+      this.skip();
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  });
+});
