@@ -76,6 +76,8 @@ export class Stack implements DeviceHost, ConnectionHost {
   policy: PathPolicy | null = null;
   readonly #wake: () => void;
   readonly #paths = new Map<number, PathEntry>();
+  /** Of every path ever: subflows are told of after their path is gone. */
+  readonly #names = new Map<number, string>();
   readonly #devices = new Set<Device>();
   readonly #connections = new Map<number, Connection>();
   readonly #listeners = new Map<number, Listener>();
@@ -129,6 +131,7 @@ export class Stack implements DeviceHost, ConnectionHost {
   ): Path {
     const path: Path = { id: this.#nextPath++, ...info };
     const entry: PathEntry = { path, device, bytes: addressBytes(info.address), up: false };
+    this.#names.set(path.id, path.name);
     device.attach(path, (error) => {
       if (error === null) {
         const checksum = device.needsChecksum ? 1 : 0;
@@ -165,7 +168,7 @@ export class Stack implements DeviceHost, ConnectionHost {
   }
 
   pathName(id: number): string {
-    return this.#paths.get(id)?.path.name ?? '';
+    return this.#names.get(id) ?? '';
   }
 
   deviceOf(path: number): Device | null {

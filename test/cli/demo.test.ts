@@ -21,7 +21,9 @@ describe('plait demo', function () {
   it('sends a file, compares both ends, and leaves nothing', async () => {
     const file = join(directory, 'file');
     await writeFile(file, Buffer.alloc(2_000_000, 'plait'));
-    const result = await new Running(['demo', '--seconds', '5', file], { TMPDIR: directory }).result();
+    const result = await new Running(['demo', '--seconds', '5', file], {
+      env: { TMPDIR: directory },
+    }).result();
     expect(result.stderr).to.include('Wi-Fi  40 Mbit/s, 15 ms round trip, 127.0.0.2 to 127.0.0.4');
     expect(result.stderr).to.match(/sent +2\.0 MB in .* s, SHA-256 [0-9a-f]{64} at both ends/);
     expect(result.stderr).to.match(/ratio +\d+\.\d\d times Wi-Fi alone/);
@@ -30,7 +32,7 @@ describe('plait demo', function () {
   });
 
   it('cleans up when it is interrupted', async () => {
-    const running = new Running(['demo', '--seconds', '5'], { TMPDIR: directory });
+    const running = new Running(['demo', '--seconds', '5'], { env: { TMPDIR: directory } });
     await running.says(/LTE/);
     running.child.kill('SIGINT');
     const result = await running.result();

@@ -10,21 +10,25 @@ export interface Result {
   readonly stderr: string;
 }
 
+export interface Setting {
+  readonly env?: Readonly<Record<string, string>>;
+  /** A command that runs the command in its arguments. */
+  readonly wrapper?: readonly string[];
+  /** The real program instead of the one over the stand-in. */
+  readonly engine?: boolean;
+}
+
 export class Running {
   readonly child: ChildProcess;
   readonly #stdout: Buffer[] = [];
   #stderr = '';
   readonly #closed: Promise<unknown>;
 
-  /** @param wrapper a command that runs the command in its arguments */
-  constructor(
-    args: readonly string[],
-    env: Readonly<Record<string, string>> = {},
-    wrapper: readonly string[] = [],
-  ) {
-    const program = fileURLToPath(new URL('./plain-main.js', import.meta.url));
-    const [command = '', ...rest] = [...wrapper, process.execPath, program, ...args];
-    this.child = spawn(command, rest, { env: { ...process.env, ...env } });
+  constructor(args: readonly string[], setting: Setting = {}) {
+    const program = setting.engine === true ? '../../src/cli/main.js' : './plain-main.js';
+    const path = fileURLToPath(new URL(program, import.meta.url));
+    const [command = '', ...rest] = [...(setting.wrapper ?? []), process.execPath, path, ...args];
+    this.child = spawn(command, rest, { env: { ...process.env, ...setting.env } });
     this.child.stdout?.on('data', (chunk: Buffer) => this.#stdout.push(chunk));
     this.child.stderr?.on('data', (chunk: Buffer) => (this.#stderr += chunk.toString()));
     this.child.stdin?.on('error', () => undefined);

@@ -115,7 +115,7 @@ describe('plait send and recv', function () {
     if (process.platform === 'win32') this.skip();
     // A limit on the size of files stands in for the disk's end.
     const limited = ['/bin/sh', '-c', 'trap "" XFSZ; ulimit -f 100; exec "$0" "$@"'];
-    const receiving = new Running(['recv', '--port', '0', '--dir', to], {}, limited);
+    const receiving = new Running(['recv', '--port', '0', '--dir', to], { wrapper: limited });
     const files = [await make('large', randomBytes(10_000_000)), await make('small', 'small')];
     const sent = await plait('send', ...files, `127.0.0.1:${await receiving.port()}`);
     const received = await receiving.result();

@@ -1,0 +1,103 @@
+/** Plait and Plait between two namespaces, over both devices. */
+import { expect } from 'chai';
+import { Bench, skipWithoutNamespaces } from './netns.js';
+import {
+  expectPaths,
+  expectWhole,
+  kernelResets,
+  pathsOf,
+  PlaitPeer,
+  swallow,
+  type AgentReport,
+  type Family,
+} from './plait-peer.js';
+
+const SIZE = 64 << 20;
+/** 64 blocks with a rest after each: about two seconds. */
+const PACED_SIZE = 4 << 20;
+const PACED = ['--send', String(PACED_SIZE), '--pace', '0.03'];
+const PORT = 5001;
+
+interface Pair {
+  readonly client: PlaitPeer;
+  readonly server: PlaitPeer;
+}
+
+for (const device of ['raw', 'udp'] as const) {
+  describe(`Plait and Plait over ${device}`, function () {
+    this.timeout(120_000);
+    let bench: Bench;
+
+    before(function () {
+      skipWithoutNamespaces(this);
+    });
+
+    beforeEach(async () => {
+      bench = await Bench.open({ paths: 2 });
+    });
+
+    afterEach(async () => {
+      await bench?.close();
+    });
+
+    /** The client sends the pattern "up", the server "down". */
+    async function start(family: Family, ...options: string[]): Promise<Pair> {
+      const { a, b } = bench;
+      const common = ['--device', device, ...options];
+      const mine = [...common, '--seed', 'down', ...pathsOf(b, family)];
+      const server = new PlaitPeer(b, 'server', '', PORT, ...mine);
+      await server.port();
+      const other = [...common, '--seed', 'up', '--tell', ...pathsOf(a, family)];
+      return { server, client: new PlaitPeer(a, 'client', b.address(0, family), PORT, ...other) };
+    }
+
+    async function finish({ client, server }: Pair, size: number): Promise<[AgentReport, AgentReport]> {
+      const reports = await Promise.all([client.report(), server.report()]);
+      expectWhole(reports[0], 'down', size);
+      expectWhole(reports[1], 'up', size);
+      for (const report of reports) expectPaths(report, 'p0', 'p1');
+      await Promise.all([client.process.exit, server.process.exit]);
+      for (const side of [bench.a, bench.b]) {
+        expect(await kernelResets(side), 'RST of a kernel').to.equal(0);
+      }
+      return reports;
+    }
+
+    /** Waits until the client has a second subflow, for ten seconds at most. */
+    async function joined({ client }: Pair): Promise<void> {
+      for (let tries = 0; tries < 200; tries++) {
+        if (client.process.errorText.includes('"subflow-established"')) return;
+        await new Promise((resolve) => setTimeout(resolve, 50));
+      }
+      throw new Error(`no join: ${client.process.errorText}`);
+    }
+
+    for (const family of [4, 6] as const) {
+      it(`moves 64 MiB both ways at once over two IPv${String(family)} paths`, async () => {
+        const pair = await start(family, '--send', String(SIZE));
+        const [mine, other] = await finish(pair, SIZE);
+        expect(mine.subflows).to.be.at.least(2);
+        expect(other.subflows).to.be.at.least(2);
+      });
+    }
+
+    it('moves data under DSS checksums', async () => {
+      const size = 8 << 20;
+      await finish(await start(4, '--send', String(size), '--checksum'), size);
+    });
+
+    it('goes on when a link goes down', async () => {
+      const pair = await start(4, ...PACED);
+      await joined(pair);
+      await bench.a.setLink(0, false);
+      await finish(pair, PACED_SIZE);
+    });
+
+    it('goes on when a path swallows everything', async () => {
+      const pair = await start(4, ...PACED);
+      await joined(pair);
+      await swallow(bench.b, 0);
+      await finish(pair, PACED_SIZE);
+    });
+  });
+}
