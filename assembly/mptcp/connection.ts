@@ -52,6 +52,8 @@ export const C_CHECKSUM_SEEN: u32 = 1 << 19;
 export const C_DIRTY: u32 = 1 << 20;
 /** An infinite mapping must go out with the next data (answer to MP_FAIL). */
 export const C_SEND_INFINITE: u32 = 1 << 21;
+/** The peer has sent a DATA_ACK: DSS gets through in its direction. */
+export const C_DACK_SEEN: u32 = 1 << 23;
 /** The application has let go of the handle: free the record when the last subflow is gone. */
 export const C_RELEASED: u32 = 1 << 22;
 

@@ -74,7 +74,7 @@ import { sendAck, sendBareAck } from './packet';
 import {
   DROPPED,
   GONE,
-  openerFallsBack,
+  optionsLost,
   plainFin,
   settle,
   subflowEdge,
@@ -247,7 +247,7 @@ function established(c: Connection, sf: Subflow): void {
   if (ackAdvanced || ackReorderWait > 0) scheduleRetransmission(sf, ackAdvanced, ackReorderWait);
   if (sf.lostOut != 0 || ackAdvanced) markDirty(c);
   const acked = ackAdvanced && seqGt(seg.ack, sf.iss + 1);
-  if (!openerFallsBack(c, sf, acked)) {
+  if (!optionsLost(c, sf, acked)) {
     if (c.is(C_MPTCP) && (seg.options & SIGNALS) != 0 && !takeSignals(c, sf)) return;
   }
   takeDataAck(c, sf);

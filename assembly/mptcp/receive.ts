@@ -27,6 +27,7 @@ import {
   DSS_MAP,
   HAS_CAPABLE,
   HAS_DSS,
+  HAS_MPTCP,
   seg,
 } from '../wire/segment';
 import { finAcked, NO_REASON, peerDone, RST_MIDDLEBOX, RST_MPTCP, sendReset, subflowFailed } from './close';
@@ -36,6 +37,7 @@ import {
   C_CHECKSUM_SEEN,
   C_CLIENT,
   C_DACK8,
+  C_DACK_SEEN,
   C_DSS_SEEN,
   C_ESTABLISHED,
   C_FIN_SENT,
@@ -78,6 +80,7 @@ export function takeDataAck(c: Connection, sf: Subflow): void {
   if (c.is(C_MPTCP)) {
     if (!seg.has(HAS_DSS) || (seg.dssFlags & DSS_ACK) == 0) return;
     fullyEstablished(c);
+    c.set(C_DACK_SEEN);
     ack = (seg.dssFlags & DSS_ACK8) != 0 ? seg.dssAck : dsnExpand(c.dataUna, <u32>seg.dssAck);
     if (dsnGt(ack, c.dataNxt)) return; // of nothing that was sent: ignore
     edge = ack + (seg.window << sf.sndScale);
@@ -104,12 +107,12 @@ function advance(c: Connection, ack: u64): void {
 }
 
 /**
- * The opener looks for proof that the peer speaks Multipath TCP all the way. Its data was acknowledged without a
- * DSS, or data came without one: plain TCP (RFC 8684 section 3.7). True when it fell back.
+ * As long as no DATA_ACK has come, the path may be stripping options. Data acknowledged, or data arriving, by a
+ * segment without any Multipath option settles it: plain TCP (RFC 8684 section 3.7). True when it fell back.
  */
-export function openerFallsBack(c: Connection, sf: Subflow, acked: bool): bool {
-  if (!c.is(C_MPTCP) || c.is(C_ESTABLISHED) || !c.is(C_CLIENT) || seg.has(HAS_DSS)) return false;
-  if (!acked && seg.length == 0) return false;
+export function optionsLost(c: Connection, sf: Subflow, acked: bool): bool {
+  if (!c.is(C_MPTCP) || c.is(C_DACK_SEEN) || (seg.options & HAS_MPTCP) != 0 || !canFallBack(c)) return false;
+  if (!acked && (seg.length == 0 || !c.is(C_CLIENT))) return false;
   count(MIB_MPCapableDataFallback);
   fallBack(c, sf, FALLBACK_NO_DSS);
   return true;

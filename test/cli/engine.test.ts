@@ -4,6 +4,7 @@ import { mkdir, mkdtemp, readdir, readFile, rm, truncate, writeFile } from 'node
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
+import { skip } from '../support/needs.js';
 import { Running, statsOf } from './harness.js';
 
 const LOOPBACK = ['--device', 'udp', '--path', '127.0.0.1'];
@@ -93,7 +94,7 @@ describe('plait over its own engine', function () {
 
   it('demo goes on without Wi-Fi and gains from both paths', async function () {
     // Elsewhere the loopback interface has one address.
-    if (process.platform !== 'linux') this.skip();
+    if (process.platform !== 'linux') skip(this, 'needs Linux');
     const result = await plait('demo', '--seconds', '8').result();
     expect(result.stderr).to.match(/Wi-Fi goes away\n(.*\n)*.*Wi-Fi is back\n/);
     expect(result.stderr).to.match(/SHA-256 [0-9a-f]{64} at both ends/);

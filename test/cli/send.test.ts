@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { encodeHello } from '../../src/transfer/protocol.js';
+import { skip } from '../support/needs.js';
 import { plait, Running, statsOf } from './harness.js';
 
 describe('plait send and recv', function () {
@@ -112,7 +113,7 @@ describe('plait send and recv', function () {
   });
 
   it('report a full disk at both ends and leave nothing', async function () {
-    if (process.platform === 'win32') this.skip();
+    if (process.platform === 'win32') skip(this, 'needs ulimit');
     // A limit on the size of files stands in for the disk's end.
     const limited = ['/bin/sh', '-c', 'trap "" XFSZ; ulimit -f 100; exec "$0" "$@"'];
     const receiving = new Running(['recv', '--port', '0', '--dir', to], { wrapper: limited });
@@ -188,7 +189,7 @@ describe('plait send and recv', function () {
   }
 
   it('say what is missing when files cannot be read', async function () {
-    if (process.getuid?.() === 0) this.skip();
+    if (process.getuid?.() === 0) skip(this, 'root can read everything');
     const file = await make('secret', 'x');
     await chmod(file, 0);
     const receiving = receiver();
