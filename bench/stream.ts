@@ -2,11 +2,14 @@
  * One long transfer over two subflows: an application that writes from its buffer for as long as there is room,
  * and one that reads into its buffer whatever has come.
  */
+import { CFG_RCVBUF_MAX, CFG_SNDBUF_MAX, MIB_InSegs } from '../assembly/abi.js';
 import type { Connection } from '../src/stack/connection.js';
 import { QuietHandler, TwoHosts, type HostsOptions } from './two-hosts.js';
 
 /** What the applications read and write in one piece. */
 export const APP_CHUNK = 65536;
+/** Both rings: what is under way fits into the packet ring of either host, so that hosts and clock take turns. */
+const RING = 262144;
 /** No power of two, so that an octet in the wrong place of any ring does not go unnoticed. */
 const PERIOD = 65521;
 
@@ -18,6 +21,7 @@ export class Stream {
   readonly #pattern = new Uint8Array(2 * PERIOD);
   readonly #target = new Uint8Array(APP_CHUNK);
   #verify = true;
+  #connected = false;
   #written = 0;
   #near: Connection | null = null;
   #far: Connection | null = null;
@@ -33,7 +37,10 @@ export class Stream {
 
   /** Both subflows are up, their windows and the rings have grown, and every octet so far was right. */
   static async open(options: HostsOptions = {}): Promise<Stream> {
-    const hosts = await TwoHosts.create(options);
+    const hosts = await TwoHosts.create({
+      ...options,
+      config: [[CFG_SNDBUF_MAX, RING], [CFG_RCVBUF_MAX, RING], ...(options.config ?? [])],
+    });
     const stream = new Stream(hosts);
     stream.#near = hosts.open(new Sender(stream), (connection) => {
       stream.#far = connection;
@@ -79,9 +86,15 @@ export class Stream {
     }
   }
 
+  connected(): void {
+    this.#connected = true;
+    this.write();
+  }
+
   write(): void {
     const connection = this.#near;
-    while (connection !== null && this.allowed > 0) {
+    if (connection === null || !this.#connected) return;
+    while (this.allowed > 0) {
       const at = this.#written % PERIOD;
       const n = Math.min(this.allowed, PERIOD);
       const taken = connection.write(this.#pattern.subarray(at, at + n));
@@ -120,7 +133,7 @@ class Sender extends QuietHandler {
     super();
   }
   override onConnected(): void {
-    this.stream.write();
+    this.stream.connected();
   }
   override onWritable(): void {
     this.stream.write();

@@ -22,6 +22,7 @@ import {
   EVENT_END,
   EVENT_SUBFLOW_DOWN,
   MIB_EstabResets,
+  MIB_MPFailTx,
   MIB_MPFastcloseTx,
   MIB_MPRstTx,
   MIB_OutRsts,
@@ -34,12 +35,12 @@ import { deadlineArm } from '../deadlines';
 import { emit } from '../events';
 import { cfgCloseTimeout, cfgTimeWait, now } from '../host';
 import { txRoom } from '../rings';
-import { SF_FIN_QUEUED, SF_TIMESTAMPS, Subflow, TIMER_END } from '../tcp/subflow';
+import { SF_FIN_QUEUED, SF_SEND_FAIL, SF_TIMESTAMPS, Subflow, TIMER_END } from '../tcp/subflow';
 import { startTimer } from '../tcp/timers';
 import { tsNow } from '../tcp/rtt';
 import { ACK, RST } from '../wire/segment';
 import { writeTimestamps } from '../wire/tcp';
-import { writeFastclose, writeTcpRst } from '../wire/mptcp';
+import { writeFail, writeFastclose, writeTcpRst } from '../wire/mptcp';
 import {
   Connection,
   C_ESTABLISHED,
@@ -166,6 +167,10 @@ export function sendReset(c: Connection, sf: Subflow, reason: u32, transient: bo
     optionAdded(12);
   }
   if (c.is(C_MPTCP)) {
+    if (sf.is(SF_SEND_FAIL)) {
+      optionAdded(writeFail(optionPointer(), sf.failDsn));
+      count(MIB_MPFailTx);
+    }
     if (fastclose) {
       optionAdded(writeFastclose(optionPointer(), c.remoteKey));
       count(MIB_MPFastcloseTx);

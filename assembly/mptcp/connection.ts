@@ -124,6 +124,8 @@ export class Connection {
   // infinite mapping (RFC 8684 section 3.7): anchors of both directions
   rcvAnchorSeq: u32;
   rcvAnchorDsn: u64;
+  /** First octet that was not DATA_ACKed when MP_FAIL came: where our infinite mapping begins. */
+  infiniteDsn: u64;
 
   // data ranges to send again on another subflow
   reinjectHead: usize;

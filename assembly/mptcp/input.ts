@@ -146,10 +146,12 @@ function checksPassed(c: Connection, sf: Subflow): bool {
     answerOld(c, sf);
     return false;
   }
+  if (sf.state == TCP_SYN_RCVD && (flags & (SYN | RST)) == SYN && seg.seq == sf.irs) {
+    sendSyn(c, sf); // the SYN again: our answer was lost
+    return false;
+  }
   if (!inWindow(c, sf)) {
-    if ((flags & RST) != 0) return false;
-    if (sf.state == TCP_SYN_RCVD && (flags & SYN) != 0 && seg.seq == sf.irs) sendSyn(c, sf);
-    else answerOld(c, sf);
+    if ((flags & RST) == 0) answerOld(c, sf);
     return false;
   }
   if ((flags & RST) != 0) {

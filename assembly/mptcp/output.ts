@@ -28,6 +28,7 @@ import {
   REC_DATA_FIN,
   REC_EVER_RETRANS,
   REC_FIN,
+  REC_INFINITE,
   REC_PSH,
   REC_REINJECTED,
   REC_RETRANS,
@@ -65,6 +66,7 @@ import {
   C_FIN_SENT,
   C_MPTCP,
   C_NODELAY,
+  C_SEND_INFINITE,
   markDirty,
 } from './connection';
 import { sendSyn } from './handshake';
@@ -224,6 +226,10 @@ export function sendSegment(c: Connection, sf: Subflow, unsent: u64, window: u64
   if (id == 0) return false;
   const r = recAt(sf, id);
   if (c.is(C_MPTCP) && c.is(C_CLIENT) && !c.is(C_ESTABLISHED) && sf.sndNxt == sf.iss + 1) r.flags |= REC_CAPABLE;
+  if (c.is(C_SEND_INFINITE)) {
+    r.flags |= REC_INFINITE;
+    c.clear(C_SEND_INFINITE);
+  }
   if (last) {
     r.flags |= REC_PSH;
     if (c.is(C_FIN_QUEUED)) withFin(c, sf, r);

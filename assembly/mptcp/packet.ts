@@ -2,7 +2,7 @@
  * Building packets: which options a packet carries, the window it advertises, the checksum. Every function
  * returns false when the transmit ring is full; the caller keeps its reason to send and tries again.
  */
-import { MIB_MPFailTx, MIB_MPPrioTx, MIB_OutSegs } from '../abi';
+import { MIB_InfiniteMapTx, MIB_MPFailTx, MIB_MPPrioTx, MIB_OutSegs } from '../abi';
 import { put16, put32 } from '../bytes';
 import { checksum, dssChecksum, pseudo4, pseudo6, sum16, swap16 } from '../checksum';
 import { count } from '../counters';
@@ -12,7 +12,7 @@ import { pathNeedsChecksum } from '../paths';
 import { txHeader, txPayload, txPush, txRoom, txSlot } from '../rings';
 import { seqMax } from '../seq';
 import { blockEnd, blockStart } from '../tcp/ranges';
-import { Rec, REC_CAPABLE, REC_DATA_FIN, REC_FIN, REC_PSH } from '../tcp/records';
+import { Rec, REC_CAPABLE, REC_DATA_FIN, REC_FIN, REC_INFINITE, REC_PSH } from '../tcp/records';
 import { tsNow } from '../tcp/rtt';
 import {
   SF_ACK_NOW,
@@ -46,6 +46,7 @@ import {
   C_FIN_ACKED,
   C_FIN_SENT,
   C_MPTCP,
+  C_SEND_INFINITE,
 } from './connection';
 import { joinHmac } from './keys';
 import { receiveEdge } from './reassembly';
@@ -180,6 +181,8 @@ export function dataOptionLength(c: Connection, sf: Subflow): u32 {
     const dss = dssLength(ackFlagsOf(c) | DSS_MAP | DSS_DSN8) + 2;
     // The first data of the opener carries MP_CAPABLE, 24 octets.
     n += c.is(C_ESTABLISHED) ? dss : max<u32>(dss, 24);
+  } else if (c.is(C_SEND_INFINITE)) {
+    n += dssLength(DSS_MAP | DSS_DSN8) + 2;
   }
   return n;
 }
@@ -226,8 +229,12 @@ function sendPiece(c: Connection, sf: Subflow, r: Rec, offset: u32, length: u32)
   if (length != 0 && (pathNeedsChecksum(sf.path) || (c.is(C_CHECKSUM) && c.is(C_MPTCP)))) {
     sum = payloadSumOf(c, r, offset, length);
   }
-  if (c.is(C_MPTCP)) addMapping(c, sf, r, sum);
-  else addSack(sf, length);
+  if (c.is(C_MPTCP)) {
+    addMapping(c, sf, r, sum);
+  } else {
+    if (r.is(REC_INFINITE)) addInfiniteMapping(c, sf, r);
+    addSack(sf, length);
+  }
   const last = offset + length == r.length;
   let flags = ACK;
   if (last && r.is(REC_PSH)) flags |= PSH;
@@ -257,6 +264,13 @@ function addMapping(c: Connection, sf: Subflow, r: Rec, payloadSum: u64): void {
   added(writeDss(optAt, flags, c.rcvNxt, dsn, ssn, dataLength, sum));
 }
 
+/** The stream goes on without mappings from the first octet that the peer may not have (RFC 8684 section 3.7). */
+function addInfiniteMapping(c: Connection, sf: Subflow, r: Rec): void {
+  const ssn = sf.ssnOut(r.seq) - <u32>(r.dsn - c.infiniteDsn);
+  added(writeDss(optAt, DSS_MAP | DSS_DSN8, 0, c.infiniteDsn, ssn, 0, c.is(C_CHECKSUM) ? 0 : -1));
+  count(MIB_InfiniteMapTx);
+}
+
 // ---- pure acknowledgements --------------------------------------------------------------------------------
 
 /** Books that an acknowledgement left. */
@@ -282,11 +296,19 @@ export function sendAck(c: Connection, sf: Subflow): bool {
     } else {
       addAckDss(c, sf);
     }
+  } else if (sf.is(SF_SEND_FAIL)) {
+    addFail(sf);
   }
   addSack(sf, 0);
   finish(sf, optAt, sf.sndNxt, sf.rcvNxt, ACK, windowField(c, sf), 0, 0);
   ackSent(sf);
   return true;
+}
+
+function addFail(sf: Subflow): void {
+  added(writeFail(optAt, sf.failDsn));
+  sf.clear(SF_SEND_FAIL);
+  count(MIB_MPFailTx);
 }
 
 function addAckDss(c: Connection, sf: Subflow): void {
@@ -297,11 +319,7 @@ function addAckDss(c: Connection, sf: Subflow): void {
   } else {
     added(writeDss(optAt, ackFlagsOf(c), c.rcvNxt, 0, 0, 0, -1));
   }
-  if (sf.is(SF_SEND_FAIL) && roomForOptions() >= 12) {
-    added(writeFail(optAt, sf.failDsn));
-    sf.clear(SF_SEND_FAIL);
-    count(MIB_MPFailTx);
-  }
+  if (sf.is(SF_SEND_FAIL) && roomForOptions() >= 12) addFail(sf);
   if (sf.is(SF_SEND_PRIO) && roomForOptions() >= 4) {
     added(writePrio(optAt, sf.is(SF_BACKUP_LOCAL)));
     sf.clear(SF_SEND_PRIO);

@@ -24,6 +24,8 @@ export const REC_TIMED: u32 = 128;
 export const REC_PSH: u32 = 256;
 /** Already queued for another subflow. */
 export const REC_REINJECTED: u32 = 512;
+/** Carries the infinite mapping that answers MP_FAIL (RFC 8684 section 3.7). */
+export const REC_INFINITE: u32 = 1024;
 
 @unmanaged
 export class Rec {

@@ -40,12 +40,13 @@ export const demo: Command = {
     const seconds = args.integer('seconds', 5, 600) ?? 15;
     args.expect(0, 1);
     const file = args.positionals[0] ?? process.execPath;
-    const size = (await stat(file)).size;
+    const found = await stat(file);
+    if (!found.isFile() || found.size === 0) throw args.wrong(`${file} is not a file with something in it`);
     const directory = await mkdtemp(join(tmpdir(), 'plait-demo-'));
     try {
       const peer = await DemoPeer.start(context, directory);
       try {
-        return await new Demo(context, options, peer, directory, file, size).run(seconds * 1000);
+        return await new Demo(context, options, peer, directory, file, found.size).run(seconds * 1000);
       } finally {
         await peer.stop();
       }

@@ -60,9 +60,10 @@ export class ProgressView {
     // A terminal that does not know its width says 0.
     const width = (this.#context.stderr.columns || 80) - 1;
     const lines = blockLines(now.sample, rates, eta).map((line) => line.slice(0, width));
-    this.#erase();
+    const block = lines.map((line, at) => `${this.#styled(line, at, lines.length)}\n`).join('');
+    // In one piece, or the block flickers.
+    this.#context.stderr.write(this.#rubber() + block);
     this.#drawn = lines.length;
-    this.#context.stderr.write(lines.map((line, at) => `${this.#styled(line, at, lines.length)}\n`).join(''));
   }
 
   #styled(line: string, at: number, count: number): string {
@@ -71,9 +72,13 @@ export class ProgressView {
   }
 
   #erase(): void {
-    // Up to the block's first line, then clear to the end of the screen.
-    if (this.#drawn > 0) this.#context.stderr.write(`\u001b[${this.#drawn}A\u001b[J`);
+    if (this.#drawn > 0) this.#context.stderr.write(this.#rubber());
     this.#drawn = 0;
+  }
+
+  /** Up to the block's first line, then clear to the end of the screen. */
+  #rubber(): string {
+    return this.#drawn > 0 ? `\u001b[${this.#drawn}A\u001b[J` : '';
   }
 
   #remember(): Timed {

@@ -79,7 +79,7 @@ describe('plait over its own engine', function () {
   });
 
   it('says when an address is no path', async () => {
-    const result = await plait('recv', '--device', 'udp', '--path', '192.0.2.77').result();
+    const result = await plait('recv', '--dir', to, '--device', 'udp', '--path', '192.0.2.77').result();
     expect(result.code).to.equal(1);
     expect(result.stderr).to.match(/^plait: .*192\.0\.2\.77.* \(EADDRNOTAVAIL\); .*\n$/);
   });

@@ -311,7 +311,7 @@ export class Peer {
   /** Answers the stack's SYN up to its third ACK. */
   accept(flags = 1): this {
     const { session } = this;
-    const syn = this.takeSyn({ capable: { flags: flags & 0x80 ? 0x81 : 1 } });
+    const syn = this.takeSyn();
     expect(syn.capable).to.not.equal(null);
     this.send({ flags: 'SA', capable: { flags, sender: session.key } });
     const third = this.expect({ flags: 'A', capable: { receiver: session.key } });
