@@ -18,7 +18,6 @@ import {
 } from 'node:fs';
 import { dirname, join, relative, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { compileCore } from './compile-core.mjs';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const stateFile = join(root, 'dist/.build.json');
@@ -72,6 +71,8 @@ function listSteps() {
     ],
     complete: () => existsSync(`dist/${name}.wasm`),
     run: async () => {
+      // Loading the compiler takes longer than finding out that it is not needed.
+      const { compileCore } = await import('./compile-core.mjs');
       const bytes = await compileCore(entry, target);
       replaceFile(`dist/${name}.wasm`, bytes);
       return `dist/${name}.wasm, ${bytes.length} bytes`;

@@ -20,7 +20,7 @@ export async function compileCore(entry, target) {
       },
     },
   );
-  if (error !== null) throw new Error(`${messages.join('')}${error.message}`);
+  if (error !== null) throw new Error(messages.join('').trim() || error.message);
   // Not a defect of the module: the optimizer went one round too far and kept the smaller result.
   const warnings = messages.join('').replace('Last converge was suboptimal.', '').trim();
   if (warnings !== '') console.error(warnings);

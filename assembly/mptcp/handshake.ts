@@ -96,7 +96,7 @@ import {
 import { failConnection, RST_MPTCP, sendReset, subflowFailed, NO_REASON } from './close';
 import { idsnOf, joinHmac, tokenOf } from './keys';
 import { chooseCongestionControl, leaveHalfOpen } from './lifecycle';
-import { begin, finishControl, optionAdded, optionPointer, segmentSize } from './packet';
+import { begin, finishControl, optionAdded, optionPointer, segmentSize, sendAck } from './packet';
 import { enterToken, findToken, removeToken } from './tables';
 
 const hmacOut = memory.data(32, 8);
@@ -408,7 +408,7 @@ export function handshakeAckArrives(c: Connection, sf: Subflow): bool {
 
 /** The first window with scaling. */
 function takeScaledWindow(sf: Subflow): void {
-  sf.sndWnd = seg.window << sf.sndScale;
+  sf.sndWnd = (seg.flags & SYN) != 0 ? seg.window : seg.window << sf.sndScale;
   sf.maxWnd = max(sf.maxWnd, sf.sndWnd);
   sf.sndWl1 = seg.seq;
   sf.sndWl2 = seg.ack;
@@ -432,7 +432,9 @@ function joinAckArrives(c: Connection, sf: Subflow): bool {
   takeScaledWindow(sf);
   stopTimer(sf);
   established(c, sf);
-  sf.set(SF_ACK_NOW); // the fourth packet
+  // The fourth packet, ahead of all data: Linux resets a joined subflow whose first octets come out of order before it
+  // has seen the fourth packet.
+  if (!sendAck(c, sf)) sf.set(SF_ACK_NOW);
   joined(c, sf);
   return true;
 }

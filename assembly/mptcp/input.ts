@@ -108,6 +108,10 @@ export function segmentArrives(sf: Subflow): i32 {
   } else if (!ackAcceptable(sf)) {
     challenge(sf);
     return DONE;
+  } else if (seg.has(HAS_JOIN)) {
+    // A repeated third ACK: the fourth packet was lost.
+    sf.set(SF_ACK_NOW);
+    markDirty(c);
   }
   established(c, sf);
   return DONE;
@@ -147,6 +151,8 @@ function checksPassed(c: Connection, sf: Subflow): bool {
     return false;
   }
   if (sf.state == TCP_SYN_RCVD && (flags & (SYN | RST)) == SYN && seg.seq == sf.irs) {
+    // Both sides opened at once: the peer's SYN/ACK acknowledges our SYN (RFC 9293 section 3.5, figure 7).
+    if ((flags & ACK) != 0 && !sf.is(SF_PASSIVE) && seg.ack == sf.sndNxt) return true;
     sendSyn(c, sf); // the SYN again: our answer was lost
     return false;
   }
@@ -238,11 +244,6 @@ function resetArrives(c: Connection, sf: Subflow): void {
 function established(c: Connection, sf: Subflow): void {
   sf.lastReceived = now;
   if (sf.is(SF_PRE_ESTABLISHED)) joinConfirmed(c, sf);
-  if (seg.has(HAS_JOIN)) {
-    // A repeated third ACK: the fourth packet was lost.
-    sf.set(SF_ACK_NOW);
-    markDirty(c);
-  }
   const stale = sf.is(SF_STALE);
   takeAck(sf, (seg.options & SIGNALS) != 0);
   if (stale && !sf.is(SF_STALE)) count(MIB_SubflowRecover);

@@ -74,12 +74,13 @@ export function sendDetach(c: Connection, r: Rec): bool {
 }
 
 /**
- * Frees what is DATA_ACKed and no subflow may need for a retransmission of its own. A subflow in timeout would
- * hold the ring for as long as its path is dead: its octets are copied out instead (RFC 8684 section 3.3: the
+ * Frees what is DATA_ACKed and no subflow may need for a retransmission of its own. A subflow in timeout, or one
+ * that lags while room is short, would hold the ring: its octets are copied out instead (RFC 8684 section 3.3: the
  * same subflow sequence numbers always carry the same octets).
  */
 export function sendRelease(c: Connection): void {
   let keep = c.dataUna;
+  const short = sendRoom(c) < c.sndCap / 2;
   for (let p = c.subflows; p != 0; p = changetype<Subflow>(p).nextOfConn) {
     const sf = changetype<Subflow>(p);
     // Records that use the ring are in order of their data sequence numbers: reinjected ones have copies.
@@ -88,7 +89,7 @@ export function sendRelease(c: Connection): void {
       const r = recAt(sf, id);
       if (r.length == 0 || r.data != 0) continue;
       if (!dsnLt(r.dsn, keep)) break;
-      if (sf.caState == CA_LOSS && sendDetach(c, r)) continue;
+      if ((sf.caState == CA_LOSS || short) && sendDetach(c, r)) continue;
       keep = dsnMin(keep, r.dsn);
       break;
     }

@@ -207,6 +207,8 @@ function probeDue(c: Connection, sf: Subflow): void {
   }
   if (sent) {
     count(MIB_TCPLossProbes);
+    // Silence for two round trips: others carry the same data meanwhile, should the path be dead.
+    if (c.subflowCount > 1) reinjectSubflow(c, sf, sf.handle);
     sf.tlpOut = true;
     sf.tlpEnd = sf.sndNxt;
   }

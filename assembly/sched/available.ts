@@ -12,10 +12,10 @@ export function canCarry(sf: Subflow): bool {
   );
 }
 
-/** No timeout without an answer since. */
+/** Neither a timeout nor a probe is without an answer. */
 @inline
 export function isHealthy(sf: Subflow): bool {
-  return !sf.is(SF_STALE) && !(sf.caState == CA_LOSS && sf.backoff != 0);
+  return !sf.is(SF_STALE) && !sf.tlpOut && !(sf.caState == CA_LOSS && sf.backoff != 0);
 }
 
 /** Room in the congestion window and in the peer's window of this subflow. */

@@ -29,7 +29,6 @@ export const isTrap = (error: unknown): error is Error => error instanceof WebAs
 export class Core {
   readonly x: CoreExports;
   readonly #memory: WebAssembly.Memory;
-  #buffer: ArrayBuffer;
   #u8: Uint8Array;
   #dv: DataView;
   readonly #random: Random;
@@ -62,9 +61,8 @@ export class Core {
     this.x = instance.exports as unknown as CoreExports;
     this.#random = random;
     const layout = this.x.init();
-    this.#buffer = this.#memory.buffer;
-    this.#u8 = new Uint8Array(this.#buffer);
-    this.#dv = new DataView(this.#buffer);
+    this.#u8 = new Uint8Array(this.#memory.buffer);
+    this.#dv = new DataView(this.#memory.buffer);
     if (layout < 0) throw new PlaitError('ENOBUFS', 'no memory for the packet rings; close other stacks');
     const at = (offset: number): number => this.#dv.getUint32(layout + offset, true);
     this.#rxDescriptors = at(abi.LAYOUT_RX_DESC);
@@ -80,19 +78,21 @@ export class Core {
     this.x.start();
   }
 
-  /** Growing the memory replaces its buffer; every access goes through these. */
+  /**
+   * Growing the memory replaces its buffer; every access goes through these. The old buffer is detached then and
+   * its views are empty, which is much cheaper to ask for than the present buffer.
+   */
   get u8(): Uint8Array {
-    if (this.#memory.buffer !== this.#buffer) this.#refresh();
+    if (this.#u8.length === 0) this.#refresh();
     return this.#u8;
   }
   get dv(): DataView {
-    if (this.#memory.buffer !== this.#buffer) this.#refresh();
+    if (this.#u8.length === 0) this.#refresh();
     return this.#dv;
   }
   #refresh(): void {
-    this.#buffer = this.#memory.buffer;
-    this.#u8 = new Uint8Array(this.#buffer);
-    this.#dv = new DataView(this.#buffer);
+    this.#u8 = new Uint8Array(this.#memory.buffer);
+    this.#dv = new DataView(this.#memory.buffer);
   }
 
   /** Octets of linear memory. */

@@ -30,6 +30,9 @@ const CONNECT_TIMEOUT = 30_000;
 /** Time for FIN exchanges and last acknowledgements when a host closes, microseconds. */
 const GRACE = 1.5e6;
 const GRACE_STEP = 5e3;
+/** Looks for a first address, and microseconds between them. */
+const SETTLE_TRIES = 20;
+const SETTLE_STEP = 50e3;
 
 export async function createHost(options: HostOptions = {}): Promise<Host> {
   const config: [number, number][] = [[abi.CFG_CHECKSUM, options.checksum === true ? 1 : 0]];
@@ -113,6 +116,11 @@ class RealHost implements Host {
         for (const one of added) void this.#add(one);
       },
     );
+    // An interface that has just come up gets its addresses in a moment.
+    for (let i = 0; i < SETTLE_TRIES && paths === undefined && this.#watch.addresses.length === 0; i++) {
+      await this.#driver.sleep(SETTLE_STEP);
+      this.#watch.refresh();
+    }
     const missing = paths?.find((one) => !this.#watch?.addresses.some(({ address }) => address === one));
     if (missing !== undefined) {
       await this.close();
@@ -123,24 +131,31 @@ class RealHost implements Host {
     }
     const results = await Promise.all(this.#watch.addresses.map((one) => this.#add(one)));
     const error = results.find((result) => result !== null);
-    if (error !== undefined && error !== null && (paths !== undefined || results.every((result) => result !== null))) {
+    if (
+      error !== undefined &&
+      error !== null &&
+      (paths !== undefined || results.every((result) => result !== null))
+    ) {
       await this.close();
       throw error;
     }
   }
 
   #add(one: LocalAddress): Promise<PlaitError | null> {
+    const { name, address, mtu } = one;
+    const key = `${name} ${address}`;
+    if (this.#closed || this.#known.has(key)) return Promise.resolve(null);
     return new Promise((resolve) => {
-      if (this.#closed) return resolve(null);
-      const { name, address, mtu } = one;
-      this.#stack.addPath(
-        this.#platform.device,
-        { name, address, mtu: Math.min(mtu, this.#options.mtu ?? 65535) },
-        (error, path) => {
-          if (error === null) this.#known.set(`${name} ${address}`, path.id);
-          resolve(error);
-        },
-      );
+      let failed = false;
+      const info = { name, address, mtu: Math.min(mtu, this.#options.mtu ?? 65535) };
+      const { id } = this.#stack.addPath(this.#platform.device, info, (error) => {
+        if (error !== null) {
+          failed = true;
+          this.#known.delete(key);
+        }
+        resolve(error);
+      });
+      if (!failed) this.#known.set(key, id);
     });
   }
 
@@ -193,7 +208,9 @@ class RealHost implements Host {
     const cancel = this.#driver.at(this.#driver.now() + timeout * 1000, () => {
       if (!socket.connecting) return;
       const what = `no answer from ${remote} port ${port} within ${timeout / 1000} s`;
-      socket.destroy(new PlaitError('ETIMEDOUT', `${what}; check the address and that the peer runs`));
+      socket.destroy(
+        new PlaitError('ETIMEDOUT', `${what}; check that the peer runs and uses the same --device`),
+      );
     });
     socket.once('connect', cancel);
     socket.once('close', cancel);

@@ -3,6 +3,9 @@ import * as abi from '../../assembly/abi.js';
 import type { Core } from '../core/core.js';
 import type { OutPacket } from '../io/device.js';
 
+/** Headers remembered; a ring with more slots would only remember less. */
+const SLOTS = 256;
+
 export class Outgoing implements OutPacket {
   length = 0;
   readonly #core: Core;
@@ -12,6 +15,8 @@ export class Outgoing implements OutPacket {
   #span1Length = 0;
   #span2 = 0;
   #span2Length = 0;
+  /** Views of the headers by slot of the ring: most packets have a header as long as the slot's last one. */
+  readonly #headers: (Uint8Array | undefined)[] = [];
 
   constructor(core: Core) {
     this.#core = core;
@@ -31,14 +36,27 @@ export class Outgoing implements OutPacket {
   }
 
   copyTo(target: Uint8Array, offset: number): number {
-    const u8 = this.#core.u8;
-    target.set(u8.subarray(this.#header, this.#header + this.#headerLength), offset);
+    // `subarray` would look for a species constructor each time; a plain view costs half as much.
+    const { buffer } = this.#core.u8;
+    target.set(this.#headerView(buffer), offset);
     let at = offset + this.#headerLength;
     if (this.#span1Length > 0) {
-      target.set(u8.subarray(this.#span1, this.#span1 + this.#span1Length), at);
+      target.set(new Uint8Array(buffer, this.#span1, this.#span1Length), at);
       at += this.#span1Length;
     }
-    if (this.#span2Length > 0) target.set(u8.subarray(this.#span2, this.#span2 + this.#span2Length), at);
+    if (this.#span2Length > 0) target.set(new Uint8Array(buffer, this.#span2, this.#span2Length), at);
     return this.length;
+  }
+
+  #headerView(buffer: ArrayBufferLike): Uint8Array {
+    // Consecutive slots have consecutive numbers, wherever the ring begins.
+    const slot = Math.trunc(this.#header / abi.TX_SIZE) & (SLOTS - 1);
+    let view = this.#headers[slot];
+    // A view whose memory was replaced has length 0.
+    if (view?.byteOffset !== this.#header || view.length !== this.#headerLength) {
+      view = new Uint8Array(buffer, this.#header, this.#headerLength);
+      this.#headers[slot] = view;
+    }
+    return view;
   }
 }

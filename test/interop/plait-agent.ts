@@ -54,7 +54,10 @@ if (mode === 'client') {
 } else {
   const server = host.createServer();
   const taken = once(server, 'connection');
-  server.listen(Number(port), ...(address === '' || address === '0.0.0.0' || address === '::' ? [] : [address]));
+  server.listen(
+    Number(port),
+    ...(address === '' || address === '0.0.0.0' || address === '::' ? [] : [address]),
+  );
   await once(server, 'listening');
   print({ listening: server.port });
   const [socket] = (await taken) as [Socket];

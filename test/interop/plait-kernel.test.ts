@@ -64,7 +64,10 @@ describe('Plait and the kernel', function () {
   });
 
   /** Starts both. Plait sends the pattern "up" and the kernel "down". */
-  async function start(role: Role, { family = 4, data = [], plait = [], kernel = [] }: RunOptions): Promise<Run> {
+  async function start(
+    role: Role,
+    { family = 4, data = [], plait = [], kernel = [] }: RunOptions,
+  ): Promise<Run> {
     const mine = [...data, '--seed', 'up', ...plait];
     const other = [...data, '--seed', 'down', ...kernel];
     if (role === 'client') {
@@ -74,7 +77,10 @@ describe('Plait and the kernel', function () {
     }
     const server = new PlaitPeer(ours, 'server', ANY[family], PORT, ...mine);
     await server.port();
-    return { plait: server, kernel: new KernelPeer(theirs, 'client', ours.address(0, family), PORT, ...other) };
+    return {
+      plait: server,
+      kernel: new KernelPeer(theirs, 'client', ours.address(0, family), PORT, ...other),
+    };
   }
 
   async function finish({ plait, kernel }: Run, size: number): Promise<[AgentReport, PeerReport]> {

@@ -112,7 +112,7 @@ export interface BenchOptions {
 
 /** Address of the stack (host 1) or of the peer (host 2) on a path, counted from 0. */
 export const addressOf = (path: number, host: number, ipv6 = false): string =>
-  ipv6 ? `fd00:${String(path)}::${String(host)}` : `10.0.${String(path)}.${String(host)}`;
+  ipv6 ? `fd00:${String(path + 1)}::${String(host)}` : `10.0.${String(path)}.${String(host)}`;
 
 export class Bench {
   readonly app = new App();
@@ -142,7 +142,11 @@ export class Bench {
     stack.addDevice(device);
     const ipv6 = options.ipv6 === true;
     const paths = Array.from({ length: options.paths ?? 1 }, (_, i) =>
-      stack.addPath(device, { name: `path${String(i)}`, address: addressOf(i, 1, ipv6), mtu: options.mtu ?? 1500 }),
+      stack.addPath(device, {
+        name: `path${String(i)}`,
+        address: addressOf(i, 1, ipv6),
+        mtu: options.mtu ?? 1500,
+      }),
     );
     return new Bench(world, stack, device, paths, ipv6);
   }
@@ -186,10 +190,17 @@ export class Bench {
     let handle = 0;
     const ids = { local: path === 0 ? 0 : path + 1, remote: remoteId, backup: options.backup === true };
     const to = addressOf(path, 2, this.ipv6);
-    this.stack.join(this.app.live, (this.paths[path] as Path).id, to, options.port ?? 5000, ids, (error, subflow) => {
-      expect(error).to.equal(null);
-      handle = subflow;
-    });
+    this.stack.join(
+      this.app.live,
+      (this.paths[path] as Path).id,
+      to,
+      options.port ?? 5000,
+      ids,
+      (error, subflow) => {
+        expect(error).to.equal(null);
+        handle = subflow;
+      },
+    );
     this.settle();
     return handle;
   }

@@ -44,7 +44,12 @@ export function addressHmac(
 
 /** One's complement sum over pseudo header and payload (RFC 8684 section 3.3.1). */
 export function dssChecksum(dsn: bigint, ssn: number, length: number, payload: Uint8Array): number {
-  const all = Buffer.concat([octets64(dsn), octets32(ssn), Buffer.from([length >> 8, length & 255, 0, 0]), payload]);
+  const all = Buffer.concat([
+    octets64(dsn),
+    octets32(ssn),
+    Buffer.from([length >> 8, length & 255, 0, 0]),
+    payload,
+  ]);
   return ~sum16(all) & 0xffff;
 }
 

@@ -78,7 +78,9 @@ describe('packets: DATA_ACK', () => {
     peer.data('a'.repeat(distance + 500 > 1400 ? 1400 : distance), { dsnWidth: 4 });
     for (let sent = 1400; sent < distance + 2000; sent += 1400) peer.data('a'.repeat(1400), { dsnWidth: 4 });
     const acks = peer.drain().map(({ dss }) => dss?.dack ?? 0);
-    expect(acks.at(-1)).to.be.above(0).and.to.equal(peer.session.dsn - 2 ** 32 * Number(peer.session.dsn > 2 ** 31));
+    expect(acks.at(-1))
+      .to.be.above(0)
+      .and.to.equal(peer.session.dsn - 2 ** 32 * Number(peer.session.dsn > 2 ** 31));
     expect(peer.bench.app.text.length).to.equal(peer.session.dsn - 1);
   });
 

@@ -161,10 +161,17 @@ describe('packets: the third ACK and the first data', () => {
     const peer = new Peer(bench);
     peer.takeSyn();
     peer.send({ flags: 'SA', capable: { sender: peer.session.key } });
-    const third = peer.expect({ flags: 'A', seq: 1, ack: 1, capable: { flags: 1, receiver: peer.session.key } });
+    const third = peer.expect({
+      flags: 'A',
+      seq: 1,
+      ack: 1,
+      capable: { flags: 1, receiver: peer.session.key },
+    });
     const sender = third.capable?.sender ?? 0n;
     expect(bench.app.live.info().localToken).to.equal(tokenOf(sender).toString(16).padStart(8, '0'));
-    expect(bench.app.live.info().remoteToken).to.equal(tokenOf(peer.session.key).toString(16).padStart(8, '0'));
+    expect(bench.app.live.info().remoteToken).to.equal(
+      tokenOf(peer.session.key).toString(16).padStart(8, '0'),
+    );
     expect(third.optionLength).to.equal(20);
   });
 
@@ -199,7 +206,8 @@ describe('packets: the third ACK and the first data', () => {
     bench.wait(1e6);
     const again = peer.drain();
     expect(again).to.have.length.above(0);
-    for (const packet of again) expect(packet).to.containSubset({ seq: 1, data: 'hello', capable: { length: 5 } });
+    for (const packet of again)
+      expect(packet).to.containSubset({ seq: 1, data: 'hello', capable: { length: 5 } });
     peer.acknowledge({ dss: { dack: 6 } });
     bench.app.write('more');
     peer.expect({ data: 'more', capable: null, dss: { dsn: 6, ssn: 6, length: 4 } });
@@ -228,7 +236,11 @@ describe('packets: the third ACK and the first data', () => {
     const peer = new Peer(bench).send({ flags: 'S', capable: {} });
     const { session } = peer;
     peer.expect({ flags: 'SA' });
-    peer.send({ flags: 'PA', data: 'hello', capable: { sender: session.key, receiver: session.stackKey, length: 5 } });
+    peer.send({
+      flags: 'PA',
+      data: 'hello',
+      capable: { sender: session.key, receiver: session.stackKey, length: 5 },
+    });
     peer.expect({ flags: 'A', ack: 6, dss: { dack: 6 } });
     expect(bench.app.text).to.equal('hello');
     expect(bench.app.fallback).to.equal(null);
@@ -316,7 +328,8 @@ describe('packets: fully established at the client', () => {
     for (let i = 0; i < 40; i++) {
       peer.data('0123456789');
       bench.wait(50_000);
-      for (const seen of peer.drain()) expect(seen.dss?.dack, `ACK after segment ${i}`).to.equal(1 + 10 * (i + 1));
+      for (const seen of peer.drain())
+        expect(seen.dss?.dack, `ACK after segment ${i}`).to.equal(1 + 10 * (i + 1));
     }
   });
 });

@@ -48,7 +48,7 @@ describe('packets: MP_JOIN on SYN', () => {
     expect(bench.counter('MPJoinNoTokenFound')).to.equal(1);
   });
 
-  it('point 16: a port that is neither the connection\'s nor announced is refused with reason 3', async () => {
+  it("point 16: a port that is neither the connection's nor announced is refused with reason 3", async () => {
     const [bench, first] = await opened();
     bench.stack.listen(6000, null, () => undefined).start(() => undefined);
     const peer = new Peer(bench, { session: first.session, path: 1, port: 30001, stackPort: 6000 });
@@ -80,7 +80,10 @@ describe('packets: MP_JOIN on SYN', () => {
     bench.listen();
     const first = new Peer(bench).send({ flags: 'S', capable: {} });
     first.expect({ flags: 'SA' });
-    const peer = second(bench, first).send({ flags: 'S', join: { token: stackToken(first.session), nonce: 1 } });
+    const peer = second(bench, first).send({
+      flags: 'S',
+      join: { token: stackToken(first.session), nonce: 1 },
+    });
     peer.expect({ flags: 'RA' });
   });
 
@@ -95,7 +98,10 @@ describe('packets: MP_JOIN on SYN', () => {
 
   it('a repeated SYN gets the same answer', async () => {
     const [bench, first] = await opened();
-    const peer = second(bench, first).send({ flags: 'S', join: { token: stackToken(first.session), nonce: 5 } });
+    const peer = second(bench, first).send({
+      flags: 'S',
+      join: { token: stackToken(first.session), nonce: 5 },
+    });
     const one = peer.expect({ flags: 'SA' });
     peer.send({ flags: 'S', seq: 0, join: { token: stackToken(first.session), nonce: 5 } });
     const two = peer.expect({ flags: 'SA' });
@@ -178,7 +184,7 @@ describe('packets: MP_JOIN on SYN/ACK and ACK', () => {
 });
 
 describe('packets: backup', () => {
-  it('point 20: the bit on SYN/ACK is the answerer\'s own wish, no echo', async () => {
+  it("point 20: the bit on SYN/ACK is the answerer's own wish, no echo", async () => {
     const [bench, first] = await opened();
     const peer = second(bench, first);
     peer.send({ flags: 'S', join: { token: stackToken(first.session), nonce: 1, backup: true } });
@@ -195,7 +201,7 @@ describe('packets: backup', () => {
     expect(peer.drain().filter(({ length }) => length > 0)).to.deep.equal([]);
   });
 
-  it('point 20: the stack\'s own backup subflow says so on SYN', async () => {
+  it("point 20: the stack's own backup subflow says so on SYN", async () => {
     const [bench, first] = await accepted();
     bench.join(1, 0, { backup: true });
     new Peer(bench, { session: first.session, path: 1 }).takeSyn({ join: { backup: true } });

@@ -74,7 +74,8 @@ class Octets {
   }
 }
 
-const start = (subtype: number, nibble = 0): Octets => new Octets().put(2, 0x1e00).put(1, (subtype << 4) | nibble);
+const start = (subtype: number, nibble = 0): Octets =>
+  new Octets().put(2, 0x1e00).put(1, (subtype << 4) | nibble);
 
 function buildCapable(o: Capable): number[] {
   const b = start(0, o.version ?? 1).put(1, o.flags ?? 1);
@@ -102,13 +103,18 @@ function buildDss(o: Dss): number[] {
     (o.dack === undefined ? 0 : a8 ? 0x03 : 0x01);
   const b = start(2).put(1, flags);
   if (o.dack !== undefined) b.put(a8 ? 8 : 4, o.dack);
-  if (o.dsn !== undefined) b.put(m8 ? 8 : 4, o.dsn).put(4, o.ssn ?? 0).put(2, o.length ?? 0);
+  if (o.dsn !== undefined)
+    b.put(m8 ? 8 : 4, o.dsn)
+      .put(4, o.ssn ?? 0)
+      .put(2, o.length ?? 0);
   if (o.checksum !== undefined) b.put(2, o.checksum);
   return b.option();
 }
 
 function buildAdd(o: AddAddr): number[] {
-  const b = start(3, o.echo === true ? 1 : 0).put(1, o.id).bytes(ipaddr.parse(o.address).toByteArray());
+  const b = start(3, o.echo === true ? 1 : 0)
+    .put(1, o.id)
+    .bytes(ipaddr.parse(o.address).toByteArray());
   if (o.port !== undefined) b.put(2, o.port);
   if (o.hmac !== undefined) b.hex(o.hmac);
   return b.option();
@@ -124,8 +130,14 @@ export function buildMptcp(o: MptcpOptions): number[] {
   if (o.add) parts.push(buildAdd(o.add));
   if (o.remove) parts.push(start(4).bytes(o.remove).option());
   if (o.prio !== undefined && o.prio !== null) parts.push(start(5, o.prio ? 1 : 0).option());
-  if (o.fastclose !== undefined && o.fastclose !== null) parts.push(start(7).put(1, 0).put(8, o.fastclose).option());
-  if (o.reset) parts.push(start(8, o.reset.transient === true ? 1 : 0).put(1, o.reset.reason).option());
+  if (o.fastclose !== undefined && o.fastclose !== null)
+    parts.push(start(7).put(1, 0).put(8, o.fastclose).option());
+  if (o.reset)
+    parts.push(
+      start(8, o.reset.transient === true ? 1 : 0)
+        .put(1, o.reset.reason)
+        .option(),
+    );
   return parts.flatMap((part) => [...part, ...Array<number>((4 - (part.length % 4)) % 4).fill(1)]);
 }
 
@@ -150,7 +162,8 @@ export function parseMptcp(option: Buffer, into: MptcpOptions): void {
     case 1: {
       legal(12, 16, 24);
       const join: Join = { backup: (nibble & 1) === 1, id: option.readUInt8(3) };
-      if (length === 12) Object.assign(join, { token: option.readUInt32BE(4), nonce: option.readUInt32BE(8) });
+      if (length === 12)
+        Object.assign(join, { token: option.readUInt32BE(4), nonce: option.readUInt32BE(8) });
       if (length === 16) {
         Object.assign(join, { hmac: option.toString('hex', 4, 12), nonce: option.readUInt32BE(12) });
       }

@@ -210,7 +210,8 @@ export class Peer {
     this.bench.settle();
     const { sent } = this.bench.device;
     const at = sent.findIndex(
-      (p) => p.destinationPort === this.port && p.destination === this.address && p.sourcePort === this.stackPort,
+      (p) =>
+        p.destinationPort === this.port && p.destination === this.address && p.sourcePort === this.stackPort,
     );
     if (at < 0) return null;
     const [packet] = sent.splice(at, 1);
@@ -248,7 +249,8 @@ export class Peer {
   #relativeDss(dss: Dss): RelativeDss {
     const { dack, dsn, ...rest } = dss;
     const result: RelativeDss = rest;
-    const from = (value: bigint, base: bigint, width: 4 | 8): number => Number(BigInt.asIntN(width * 8, value - base));
+    const from = (value: bigint, base: bigint, width: 4 | 8): number =>
+      Number(BigInt.asIntN(width * 8, value - base));
     if (dack !== undefined) result.dack = from(dack, this.session.idsn, dss.dackWidth ?? 8);
     if (dsn !== undefined) result.dsn = from(dsn, this.session.stackIdsn, dss.dsnWidth ?? 8);
     return result;
@@ -267,9 +269,12 @@ export class Peer {
     const { bench } = this;
     const from = bench.now;
     const { length } = bench.device.sent;
-    bench.world.runUntil(() => bench.device.sent.length > length || bench.now > from + microseconds + tolerance, {
-      maxTime: microseconds * 1.5 + tolerance + 1e6,
-    });
+    bench.world.runUntil(
+      () => bench.device.sent.length > length || bench.now > from + microseconds + tolerance,
+      {
+        maxTime: microseconds * 1.5 + tolerance + 1e6,
+      },
+    );
     const seen = this.expect(wanted);
     expect(seen.time - from, `time of ${summary(seen)}`).to.be.closeTo(microseconds, tolerance);
     return seen;
@@ -352,7 +357,9 @@ export const stackToken = (session: Session): number => tokenOf(session.stackKey
 
 /** One line about a packet, for messages. */
 function summary(seen: Seen): string {
-  const set = Object.entries(seen).filter(([key, value]) => value !== null && key !== 'raw' && key !== 'data');
+  const set = Object.entries(seen).filter(
+    ([key, value]) => value !== null && key !== 'raw' && key !== 'data',
+  );
   return JSON.stringify(Object.fromEntries(set), (_, value: unknown) =>
     typeof value === 'bigint' ? value.toString(16) : value,
   );

@@ -35,7 +35,10 @@ export interface ParsedSegment extends Required<Segment> {
 
 const LETTERS = 'FSRPAUEC';
 
-const pad = (octets: number[]): number[] => [...octets, ...Array<number>((4 - (octets.length % 4)) % 4).fill(1)];
+const pad = (octets: number[]): number[] => [
+  ...octets,
+  ...Array<number>((4 - (octets.length % 4)) % 4).fill(1),
+];
 const be32 = (value: number): number[] => [24, 16, 8, 0].map((shift) => (value >>> shift) & 255);
 
 function buildOptions(s: Segment): number[] {
@@ -119,7 +122,7 @@ export function parsePacket(octets: Uint8Array): ParsedSegment {
 }
 
 function parseOptions(s: ParsedSegment, options: Buffer): void {
-  for (let at = 0; at < options.length; ) {
+  for (let at = 0; at < options.length;) {
     const kind = options.readUInt8(at);
     if (kind === 0) return;
     if (kind === 1) {
@@ -134,7 +137,8 @@ function parseOptions(s: ParsedSegment, options: Buffer): void {
     else if (kind === 4) s.sackOk = true;
     else if (kind === 5) {
       const blocks: [number, number][] = [];
-      for (let i = 2; i < option.length; i += 8) blocks.push([option.readUInt32BE(i), option.readUInt32BE(i + 4)]);
+      for (let i = 2; i < option.length; i += 8)
+        blocks.push([option.readUInt32BE(i), option.readUInt32BE(i + 4)]);
       s.sack = blocks;
     } else if (kind === 8) s.ts = [option.readUInt32BE(2), option.readUInt32BE(6)];
     else if (kind === 30) parseMptcp(option, s);

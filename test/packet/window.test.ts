@@ -137,7 +137,8 @@ describe('packets: data-level retransmission', () => {
     expect(moved).to.containSubset({ data: 'hello', dss: { dsn: 1, ssn: 1, length: 5 } });
     const repeated = carrier.drain().filter(({ length }) => length > 0);
     expect(repeated.length).to.be.above(0);
-    for (const seen of repeated) expect(seen).to.containSubset({ seq: 1, data: 'hello', dss: { dsn: 1, ssn: 1 } });
+    for (const seen of repeated)
+      expect(seen).to.containSubset({ seq: 1, data: 'hello', dss: { dsn: 1, ssn: 1 } });
   });
 
   it('point 15: a repetition on the subflow has its old mapping even when another path delivered the data', async () => {
@@ -158,6 +159,7 @@ describe('packets: data-level retransmission', () => {
     bench.wait(5e6);
     const repeated = carrier.drain().filter(({ length }) => length > 0);
     expect(repeated.length).to.be.above(0);
-    for (const seen of repeated) expect(seen).to.containSubset({ seq: 1, data: 'hello', dss: { dsn: 1, ssn: 1 } });
+    for (const seen of repeated)
+      expect(seen).to.containSubset({ seq: 1, data: 'hello', dss: { dsn: 1, ssn: 1 } });
   });
 });

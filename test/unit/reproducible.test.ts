@@ -6,7 +6,7 @@ import { expect } from 'chai';
 import { root } from '../support/root.js';
 
 interface Compiler {
-  compileCore(entry: string, target: string): Promise<Uint8Array>;
+  readonly compileCore: (entry: string, target: string) => Promise<Uint8Array>;
 }
 
 describe('the build', function () {
