@@ -40,7 +40,6 @@ export class Core {
   #rxCount = 0;
   #rxUsed = 0;
 
-  readonly #events: number;
   readonly #scratch: number;
   readonly #counters: number;
   readonly #randomPool: number;
@@ -69,7 +68,6 @@ export class Core {
     this.#rxData = at(abi.LAYOUT_RX_DATA);
     this.#rxSlots = at(abi.LAYOUT_RX_SLOTS);
     this.#rxBytes = at(abi.LAYOUT_RX_BYTES);
-    this.#events = at(abi.LAYOUT_EVENTS);
     this.#scratch = at(abi.LAYOUT_SCRATCH);
     this.#counters = at(abi.LAYOUT_COUNTERS);
     this.#randomPool = at(abi.LAYOUT_RANDOM);
@@ -133,10 +131,10 @@ export class Core {
    */
   rxHandle(now: number, drain: () => void): void {
     let from = 0;
-    const n = this.#rxCount;
-    while (from < n) {
-      from = this.x.input(now, from, n);
-      if (from < n) drain();
+    // Draining sends, and a peer in the same process may answer into this ring at once.
+    while (from < this.#rxCount) {
+      from = this.x.input(now, from, this.#rxCount);
+      if (from < this.#rxCount) drain();
     }
     this.#rxCount = 0;
     this.#rxUsed = 0;
@@ -144,18 +142,30 @@ export class Core {
 
   // ---- events -------------------------------------------------------------------------------------------------------
 
-  /** Calls `handle` for every event so far. The record is reused; events that `handle` causes come later. */
-  drainEvents(handle: (event: CoreEvent) => void): number {
+  /**
+   * Calls `handle` for every event so far. The record is reused; events that `handle` causes come later. Before
+   * that, `ended` is called for every subflow that ended: its figures are still there, its connection's handle, too.
+   */
+  drainEvents(
+    handle: (event: CoreEvent) => void,
+    ended: (connection: number, subflow: number) => void,
+  ): number {
     const n = this.x.eventsPending();
     if (n === 0) {
       this.x.eventsHandled();
       return 0;
     }
     // Handlers issue commands that cause events: take a copy so that the ring is free again.
-    const copy = this.u8.slice(this.#events, this.#events + n * abi.EV_SIZE);
+    const first = this.x.eventsFirst();
+    const copy = this.u8.slice(first, first + n * abi.EV_SIZE);
     this.x.eventsClear();
     const dv = new DataView(copy.buffer);
     const event = this.#event;
+    for (let i = 0; i < n; i++) {
+      const at = i * abi.EV_SIZE;
+      if (dv.getUint32(at + abi.EV_TYPE, true) !== abi.EVENT_SUBFLOW_DOWN) continue;
+      ended(dv.getUint32(at + abi.EV_CONN, true), dv.getUint32(at + abi.EV_SUBFLOW, true));
+    }
     for (let i = 0; i < n; i++) {
       const at = i * abi.EV_SIZE;
       event.type = dv.getUint32(at + abi.EV_TYPE, true);

@@ -13,6 +13,7 @@ export interface CoreExports {
   txPending(): number;
   txFirst(): number;
   txDone(n: number): void;
+  eventsFirst(): number;
   eventsPending(): number;
   eventsClear(): void;
   eventsHandled(): void;

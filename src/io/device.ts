@@ -21,7 +21,7 @@ export type Checksum = (typeof Checksum)[keyof typeof Checksum];
 
 /** One local address of a host, over which subflows can run. */
 export interface Path {
-  /** Index in the stack; stays unique for the stack's life. */
+  /** Number in the stack, 1 to 255; used again long after the path is gone. */
   readonly id: number;
   /** Interface name, for people ("eth0"). */
   readonly name: string;

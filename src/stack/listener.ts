@@ -1,5 +1,5 @@
 /** A listening port on every path, or on one address. */
-import { addressBytes } from '../core/address.js';
+import { addressBytes, addressText } from '../core/address.js';
 import { PlaitError } from '../errors.js';
 import type { Path } from '../io/device.js';
 import type { Connection } from './connection.js';
@@ -29,6 +29,12 @@ export class Listener {
     this.port = port;
     this.#address = address;
     this.#onConnection = onConnection;
+  }
+
+  /** @internal Local address (or any) and port. */
+  get key(): string {
+    const address = this.#address === null ? '*' : addressText(this.#bytes());
+    return `${address} ${this.port}`;
   }
 
   /** Binds the port on the paths that exist; later ones follow by themselves. */

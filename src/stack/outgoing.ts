@@ -3,9 +3,6 @@ import * as abi from '../../assembly/abi.js';
 import type { Core } from '../core/core.js';
 import type { OutPacket } from '../io/device.js';
 
-/** Headers remembered; a ring with more slots would only remember less. */
-const SLOTS = 256;
-
 export class Outgoing implements OutPacket {
   length = 0;
   readonly #core: Core;
@@ -15,8 +12,6 @@ export class Outgoing implements OutPacket {
   #span1Length = 0;
   #span2 = 0;
   #span2Length = 0;
-  /** Views of the headers by slot of the ring: most packets have a header as long as the slot's last one. */
-  readonly #headers: (Uint8Array | undefined)[] = [];
 
   constructor(core: Core) {
     this.#core = core;
@@ -38,7 +33,7 @@ export class Outgoing implements OutPacket {
   copyTo(target: Uint8Array, offset: number): number {
     // `subarray` would look for a species constructor each time; a plain view costs half as much.
     const { buffer } = this.#core.u8;
-    target.set(this.#headerView(buffer), offset);
+    target.set(new Uint8Array(buffer, this.#header, this.#headerLength), offset);
     let at = offset + this.#headerLength;
     if (this.#span1Length > 0) {
       target.set(new Uint8Array(buffer, this.#span1, this.#span1Length), at);
@@ -46,17 +41,5 @@ export class Outgoing implements OutPacket {
     }
     if (this.#span2Length > 0) target.set(new Uint8Array(buffer, this.#span2, this.#span2Length), at);
     return this.length;
-  }
-
-  #headerView(buffer: ArrayBufferLike): Uint8Array {
-    // Consecutive slots have consecutive numbers, wherever the ring begins.
-    const slot = Math.trunc(this.#header / abi.TX_SIZE) & (SLOTS - 1);
-    let view = this.#headers[slot];
-    // A view whose memory was replaced has length 0.
-    if (view?.byteOffset !== this.#header || view.length !== this.#headerLength) {
-      view = new Uint8Array(buffer, this.#header, this.#headerLength);
-      this.#headers[slot] = view;
-    }
-    return view;
   }
 }

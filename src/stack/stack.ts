@@ -66,6 +66,8 @@ export const addressId = (path: number): number => (path % 254) + 1;
 
 /** Ports of subflows stay reserved this long after them: a late segment still finds a host that knows it. */
 const LINGER = 2e6;
+/** Path numbers run from 1 to this (assembly/paths.ts). */
+const MAX_PATHS = 255;
 /** Rounds of one `run`, so that two hosts in a pipe cannot keep each other busy for ever. */
 const MAX_ROUNDS = 256;
 
@@ -80,7 +82,8 @@ export class Stack implements DeviceHost, ConnectionHost {
   readonly #names = new Map<number, string>();
   readonly #devices = new Set<Device>();
   readonly #connections = new Map<number, Connection>();
-  readonly #listeners = new Map<number, Listener>();
+  /** By address and port: one port may have a listener per address. */
+  readonly #listeners = new Map<string, Listener>();
   readonly #outgoing: Outgoing;
   #nextPath = 1;
   #running = false;
@@ -129,7 +132,7 @@ export class Stack implements DeviceHost, ConnectionHost {
     info: { name: string; address: string; mtu: number },
     done?: (error: PlaitError | null, path: Path) => void,
   ): Path {
-    const path: Path = { id: this.#nextPath++, ...info };
+    const path: Path = { id: this.#freePathId(), ...info };
     const entry: PathEntry = { path, device, bytes: addressBytes(info.address), up: false };
     this.#names.set(path.id, path.name);
     device.attach(path, (error) => {
@@ -144,6 +147,17 @@ export class Stack implements DeviceHost, ConnectionHost {
       done?.(error, path);
     });
     return path;
+  }
+
+  /** The core's table has 255 paths; addresses come and go for longer than that, so numbers are used again. */
+  #freePathId(): number {
+    let id: number;
+    let tries = 0;
+    do {
+      id = this.#nextPath;
+      this.#nextPath = (id % MAX_PATHS) + 1;
+    } while (this.#paths.has(id) && ++tries < MAX_PATHS);
+    return id;
   }
 
   removePath(id: number): void {
@@ -292,7 +306,7 @@ export class Stack implements DeviceHost, ConnectionHost {
   readonly #drain = (): number => {
     this.#transmit();
     this.core.refillRandom();
-    return this.core.drainEvents(this.#onEvent);
+    return this.core.drainEvents(this.#onEvent, this.#onEnded);
   };
 
   #transmit(): void {
@@ -342,6 +356,7 @@ export class Stack implements DeviceHost, ConnectionHost {
     entry.device.bind(path, localPort, (error, port) => {
       if (error !== null) return done(error, null);
       this.core.setAddresses(entry.bytes, addressBytes(remote));
+      this.core.refillRandom();
       const handle = this.core.x.connect(this.now(), path, port, remotePort);
       if (handle < 0) {
         entry.device.unbind(path, port);
@@ -376,6 +391,7 @@ export class Stack implements DeviceHost, ConnectionHost {
     entry.device.bind(path, 0, (error, port) => {
       if (error !== null) return done(error, 0);
       this.core.setAddresses(entry.bytes, addressBytes(remote));
+      this.core.refillRandom();
       const handle = this.core.x.join(
         this.now(),
         connection.handle,
@@ -403,11 +419,11 @@ export class Stack implements DeviceHost, ConnectionHost {
 
   /** @internal */
   addListener(listener: Listener): void {
-    this.#listeners.set(listener.port, listener);
+    this.#listeners.set(listener.key, listener);
   }
   /** @internal */
   removeListener(listener: Listener): void {
-    this.#listeners.delete(listener.port);
+    if (this.#listeners.get(listener.key) === listener) this.#listeners.delete(listener.key);
   }
 
   closeSubflow(subflow: number, reason: number, transient: boolean): void {
@@ -461,6 +477,12 @@ export class Stack implements DeviceHost, ConnectionHost {
   }
 
   // ---- events ---------------------------------------------------------------------------------------------------------------
+
+  /** The connection may be let go by an event before the one that tells of the subflow: keep its figures now. */
+  readonly #onEnded = (handle: number, subflow: number): void => {
+    const connection = this.#connections.get(handle);
+    connection?.remember(connection.subflow(subflow));
+  };
 
   readonly #onEvent = (event: CoreEvent): void => {
     if (event.type === abi.EVENT_ACCEPT) {
@@ -527,8 +549,10 @@ export class Stack implements DeviceHost, ConnectionHost {
   };
 
   #accept(event: CoreEvent): void {
-    const listener = this.#listeners.get(event.a);
     const first = this.#firstSubflow(event.subflow);
+    // As in the core: the exact address wins.
+    const listener =
+      this.#listeners.get(`${first.local} ${event.a}`) ?? this.#listeners.get(`* ${event.a}`);
     const connection = new Connection(this, event.connection, first);
     this.#connections.set(connection.handle, connection);
     if (listener === undefined) {
@@ -566,7 +590,6 @@ export class Stack implements DeviceHost, ConnectionHost {
 
   #subflowDown(connection: Connection, event: CoreEvent): void {
     const info = connection.subflow(event.subflow);
-    connection.remember(info);
     const bound = connection.ports.get(event.subflow);
     if (bound !== undefined) {
       connection.ports.delete(event.subflow);
