@@ -136,7 +136,7 @@ export const TX_SPAN1 = 8;
 export const TX_SPAN1_LEN = 12;
 export const TX_SPAN2 = 16;
 export const TX_SPAN2_LEN = 20;
-/** Connection that owns the payload spans, 0 when there are none. */
+/** Record that owns the payload spans (connection: send ring, subflow: private copy), 0 when there are none. */
 export const TX_OWNER = 24;
 /** Header octets start here: at most 40 (IPv6) + 60 (TCP). */
 export const TX_HEADER = 32;

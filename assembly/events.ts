@@ -1,8 +1,11 @@
 /**
- * The event ring: fixed records that TypeScript reads after each call. It cannot overflow: exports that
- * produce events stop early, with work left, while fewer than EVENT_RESERVE records are free.
+ * The event ring: fixed records that TypeScript reads after each call. Packets and timers cannot overflow it: they
+ * stop early, with work left, while fewer than EVENT_RESERVE records are free. Commands do not stop, and a program
+ * may abort any number of connections in one turn: for them it grows.
  */
 import { EV_A, EV_B, EV_C, EV_ADDR, EV_CONN, EV_SIZE, EV_SUBFLOW, EV_TYPE } from './abi';
+import { alloc, free } from './arena';
+import { alloc, free } from './arena';
 import { put64 } from './bytes';
 import { trap } from './trap';
 
@@ -10,7 +13,8 @@ export const EVENT_SLOTS: u32 = 1024;
 /** More events than one packet, timer or command can cause. */
 const EVENT_RESERVE: u32 = 64;
 
-export const eventRing = memory.data(1024 * 48, 8);
+export let eventRing: usize = memory.data(1024 * 48, 8);
+let eventSlots: u32 = EVENT_SLOTS;
 let eventCount: u32 = 0;
 
 /** Room for another packet's or timer's events. */
@@ -28,7 +32,7 @@ export function clearEvents(): void {
 }
 
 export function emit(type: u32, conn: u32, subflow: u32, a: u32, b: u32, c: u32): usize {
-  if (eventCount == EVENT_SLOTS) trap(0, 0, 0, 0);
+  if (eventCount == eventSlots && !grow()) trap(0, 0, 0, 0);
   const at = eventRing + eventCount++ * EV_SIZE;
   store<u32>(at + EV_TYPE, type);
   store<u32>(at + EV_CONN, conn);
@@ -37,6 +41,28 @@ export function emit(type: u32, conn: u32, subflow: u32, a: u32, b: u32, c: u32)
   store<u32>(at + EV_B, b);
   store<u32>(at + EV_C, c);
   return at;
+}
+
+function grow(): bool {
+  const octets = eventSlots * EV_SIZE;
+  const fresh = alloc(octets * 2);
+  if (fresh == 0) return false;
+  memory.copy(fresh, eventRing, octets);
+  if (eventSlots != EVENT_SLOTS) free(eventRing, octets);
+  eventRing = fresh;
+  eventSlots *= 2;
+  return true;
+}
+
+function grow(): bool {
+  const octets = eventSlots * EV_SIZE;
+  const fresh = alloc(octets * 2);
+  if (fresh == 0) return false;
+  memory.copy(fresh, eventRing, octets);
+  if (eventSlots != EVENT_SLOTS) free(eventRing, octets);
+  eventRing = fresh;
+  eventSlots *= 2;
+  return true;
 }
 
 /** An event with an address. */

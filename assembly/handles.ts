@@ -1,6 +1,6 @@
 /**
- * Handles: what TypeScript holds instead of pointers. 20 bits of index and 12 bits of generation, so that a
- * handle kept too long is found out.
+ * Handles: what TypeScript holds instead of pointers. 20 bits of index and 11 bits of generation, so that a
+ * handle kept too long is found out. The top bit stays clear: exports return handles and negative codes alike.
  */
 import { alloc, free } from './arena';
 
@@ -62,7 +62,7 @@ export function handleGet(handle: u32, kind: u32): usize {
 export function handleFree(handle: u32): void {
   const index = handle & INDEX_MASK;
   const at = table + index * ENTRY;
-  const generation = ((load<u32>(at + 4) >> 8) + 1) & 0xfff;
+  const generation = ((load<u32>(at + 4) >> 8) + 1) & 0x7ff;
   store<u32>(at, freeHead);
   store<u32>(at + 4, generation << 8);
   freeHead = index;

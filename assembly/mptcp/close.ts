@@ -35,7 +35,7 @@ import { deadlineArm } from '../deadlines';
 import { emit } from '../events';
 import { cfgCloseTimeout, cfgTimeWait, now } from '../host';
 import { txRoom } from '../rings';
-import { SF_FIN_QUEUED, SF_SEND_FAIL, SF_TIMESTAMPS, Subflow, TIMER_END } from '../tcp/subflow';
+import { SF_FIN_QUEUED, SF_JOIN, SF_SEND_FAIL, SF_TIMESTAMPS, Subflow, TIMER_END } from '../tcp/subflow';
 import { startTimer } from '../tcp/timers';
 import { tsNow } from '../tcp/rtt';
 import { ACK, RST } from '../wire/segment';
@@ -103,8 +103,13 @@ export function peerDone(c: Connection): void {
 function bothDone(c: Connection, state: i32): void {
   c.state = state;
   removeToken(c);
-  for (let p = c.subflows; p != 0; p = changetype<Subflow>(p).nextOfConn) {
-    changetype<Subflow>(p).set(SF_FIN_QUEUED);
+  let p = c.subflows;
+  while (p != 0) {
+    const sf = changetype<Subflow>(p);
+    p = sf.nextOfConn;
+    // A join without an answer has nothing left to come for; it would keep the record until its last timeout.
+    if (sf.state == TCP_SYN_SENT) dropSubflow(c, sf, CLOSE_NORMAL, NO_REASON, false);
+    else sf.set(SF_FIN_QUEUED);
   }
   markDirty(c);
   reportClosed(c, CLOSE_NORMAL);
@@ -199,7 +204,8 @@ export function dropSubflow(c: Connection, sf: Subflow, reason: i32, rstReason: 
 
 /** A subflow failed; the connection goes on without it, waits for another one, or ends. */
 export function subflowFailed(c: Connection, sf: Subflow, reason: i32, rstReason: u32, transient: bool): void {
-  const established = sf.synchronized;
+  // A join that fails must not end a connection that waits for one.
+  const established = sf.synchronized || sf.is(SF_JOIN);
   dropSubflow(c, sf, reason, rstReason, transient);
   if (c.subflows != 0) {
     markDirty(c);
@@ -216,7 +222,7 @@ export function afterLastSubflow(c: Connection, reason: i32, established: bool):
     return;
   }
   if (established && c.is(C_MPTCP) && c.is(C_ESTABLISHED) && c.state >= CONN_ESTABLISHED) {
-    c.closeAt = now + cfgCloseTimeout;
+    if (c.closeAt == Infinity) c.closeAt = now + cfgCloseTimeout; // failed attempts gain no time
     deadlineArm(changetype<usize>(c) | 1, c.heapField, c.closeAt);
     return;
   }

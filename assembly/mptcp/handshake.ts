@@ -87,6 +87,7 @@ import {
   C_CLIENT,
   C_DENY_JOIN,
   C_ESTABLISHED,
+  C_KEEPALIVE,
   C_MPTCP,
   C_NO_INFINITE,
   C_OPENED,
@@ -98,6 +99,8 @@ import { idsnOf, joinHmac, tokenOf } from './keys';
 import { chooseCongestionControl, leaveHalfOpen } from './lifecycle';
 import { begin, finishControl, optionAdded, optionPointer, segmentSize, sendAck } from './packet';
 import { enterToken, findToken, removeToken } from './tables';
+import { armKeepalive } from './timers';
+import { armKeepalive } from './timers';
 
 const hmacOut = memory.data(32, 8);
 /** Draws before the stack gives up on a unique token (Linux' number). */
@@ -245,6 +248,8 @@ function established(c: Connection, sf: Subflow): void {
   sf.retries = 0;
   sf.backoff = 0;
   leaveHalfOpen(sf);
+  sf.clear(SF_SEND_SYN); // one that the full transmit ring held back
+  if (c.is(C_KEEPALIVE)) armKeepalive(c, sf);
   if (!sf.is(SF_SYN_RETRANSMITTED)) rttSample(sf, now - sf.lastSent);
   sf.mss = segmentSize(c, sf);
   sf.rcvMss = min<u32>(sf.mss, 536);
@@ -289,7 +294,8 @@ export function synAckArrives(c: Connection, sf: Subflow): void {
     joinAnswered(c, sf);
     return;
   }
-  const capable = c.is(C_MPTCP) && seg.has(HAS_CAPABLE);
+  // A key of 0 is what a broken or forged handshake has; Linux refuses it, too.
+  const capable = c.is(C_MPTCP) && seg.has(HAS_CAPABLE) && seg.capSenderKey != 0;
   if (capable) {
     count(MIB_MPCapableSYNACKRX);
     if (cfgChecksum || (seg.capFlags & CAPABLE_CHECKSUM) != 0) c.set(C_CHECKSUM);
@@ -356,6 +362,8 @@ function joined(c: Connection, sf: Subflow): void {
 
 /** SYN without ACK in SYN-SENT: both sides opened at once (RFC 9293 section 3.5, figure 7). */
 export function simultaneousOpen(c: Connection, sf: Subflow): void {
+  // A join has no such form, and nobody's bare SYN may take Multipath TCP from a connection that has it.
+  if (sf.is(SF_JOIN)) return;
   takeSynOptions(sf);
   if (c.is(C_MPTCP)) {
     count(MIB_SimultConnectFallback);
@@ -376,7 +384,11 @@ export function simultaneousOpen(c: Connection, sf: Subflow): void {
 export function handshakeAckArrives(c: Connection, sf: Subflow): bool {
   if (sf.is(SF_JOIN)) return joinAckArrives(c, sf);
   if (c.is(C_MPTCP)) {
-    const proof = seg.has(HAS_CAPABLE) && seg.capLength >= 20 && seg.capReceiverKey == c.localKey;
+    const proof =
+      seg.has(HAS_CAPABLE) &&
+      seg.capLength >= 20 &&
+      seg.capReceiverKey == c.localKey &&
+      seg.capSenderKey != 0;
     if (proof) {
       count(MIB_MPCapableACKRX);
       if ((seg.capFlags & CAPABLE_DENY_JOIN) != 0) c.set(C_DENY_JOIN);

@@ -306,7 +306,13 @@ function payload(c: Connection, sf: Subflow): void {
   if ((seg.flags & FIN) != 0 && !sf.is(SF_FIN_KNOWN)) {
     sf.set(SF_FIN_KNOWN);
     sf.finAt = seg.seq + seg.length;
-    if (sf.finAt != sf.rcvNxt) rangesAdd(sf, sf.finAt, sf.finAt + 1);
+    if (sf.finAt != sf.rcvNxt) {
+      rangesAdd(sf, sf.finAt, sf.finAt + 1);
+      if (seg.length == 0) {
+        sf.set(SF_ACK_NOW); // out of order, like data beyond a hole
+        markDirty(c);
+      }
+    }
   }
   if (sf.is(SF_FIN_KNOWN) && !sf.is(SF_FIN_RECEIVED) && seqGe(sf.rcvNxt, sf.finAt)) finArrives(c, sf);
 }

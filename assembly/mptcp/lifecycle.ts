@@ -159,6 +159,7 @@ export function unlink(c: Connection, sf: Subflow): void {
   sf.usable = false;
   if (c.lastSubflow == changetype<usize>(sf)) c.lastSubflow = 0;
   c.subflowCount--;
+  txPurge(changetype<usize>(sf)); // packets with its private copies
   recFreeAll(sf);
   rangesFree(sf);
   mappingsFree(c, sf);

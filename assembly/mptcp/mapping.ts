@@ -174,7 +174,7 @@ export function mappingsFree(c: Connection, sf: Subflow): void {
  * reached and the segment must count as not received.
  */
 export function takePayload(c: Connection, sf: Subflow, seq: u32, from: usize, length: u32): bool {
-  if (c.is(C_CHECKSUM)) return hold(c, sf, seq, from, length);
+  if (c.is(C_CHECKSUM)) return takeWhole(c, sf, seq, from, length) || hold(c, sf, seq, from, length);
   while (length != 0) {
     const p = find(sf, seq);
     let n = length;
@@ -190,6 +190,24 @@ export function takePayload(c: Connection, sf: Subflow, seq: u32, from: usize, l
     from += n;
     length -= n;
   }
+  return true;
+}
+
+/**
+ * The common case with checksums: the segment is one whole mapping, in order, and nothing waits. Its octets are
+ * summed where they lie and need no copy of their own. False: not that case, or the sum is wrong; then they are held.
+ */
+function takeWhole(c: Connection, sf: Subflow, seq: u32, from: usize, length: u32): bool {
+  if (sf.heldHead != 0 || seq != sf.rcvNxt) return false;
+  const p = find(sf, seq);
+  if (p == 0) return false;
+  const m = mappingAt(p);
+  if (m.done || m.seq != seq || m.length != length) return false;
+  const ssn = seq - sf.irs - sf.ssnShift;
+  if (dssChecksum(m.dsn, ssn, <u16>m.dataLength, sum16(from, length, 0)) != <u16>m.checksum) return false;
+  c.set(C_CHECKSUM_SEEN);
+  m.done = true;
+  placeData(c, m.dsn, from, length);
   return true;
 }
 

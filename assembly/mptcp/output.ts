@@ -82,7 +82,7 @@ const MAX_SEGMENT: u32 = 65000;
 export function output(c: Connection): void {
   retransmitLost(c);
   if (c.state < CONN_CLOSED && c.state > 0) {
-    sendReinjections(c);
+    if (c.is(C_MPTCP)) sendReinjections(c); // on plain TCP the same octets twice would be new ones
     sendNew(c);
     sendFins(c);
     if (c.is(C_MPTCP) && c.signalHead != 0) sendSignals(c);

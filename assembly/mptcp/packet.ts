@@ -197,7 +197,7 @@ export function segmentSize(c: Connection, sf: Subflow): u32 {
 
 /** Partial sum of a record's payload part [offset, offset + length), as attached to the open packet. */
 function payloadSumOf(c: Connection, r: Rec, offset: u32, length: u32): u64 {
-  if (r.data != 0) return sum16(r.data + offset, length, 0);
+  if (r.data != 0) return sum16(r.data + r.dataOffset + offset, length, 0);
   const from = <u32>(r.dsn + offset) & (c.sndCap - 1);
   const first = min<u32>(length, c.sndCap - from);
   const sum = sum16(c.snd + from, first, 0);
@@ -222,7 +222,7 @@ export function sendRecord(c: Connection, sf: Subflow, r: Rec): bool {
 
 function sendPiece(c: Connection, sf: Subflow, r: Rec, offset: u32, length: u32): void {
   begin(sf);
-  if (r.data != 0) txPayload(slot, changetype<usize>(c), r.data + offset, length, 0, 0);
+  if (r.data != 0) txPayload(slot, changetype<usize>(sf), r.data + r.dataOffset + offset, length, 0, 0);
   else if (length != 0) sendAttach(c, slot, r.dsn + offset, length);
   addTimestamps(sf);
   let sum: u64 = 0;

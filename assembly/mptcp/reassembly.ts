@@ -61,7 +61,9 @@ export function placeData(c: Connection, dsn: u64, from: usize, length: u32): bo
     from += <usize>(c.rcvNxt - start);
     start = c.rcvNxt;
   }
-  const edge = receiveEdge(c);
+  let edge = receiveEdge(c);
+  // Nothing follows a DATA_FIN.
+  if (c.is(C_PEER_FIN) && c.is(C_MPTCP)) edge = dsnMin(edge, c.peerFin);
   if (dsnGt(end, edge)) {
     // Beyond what was advertised: dropped here, acknowledged by the subflow (RFC 8684 section 3.3.5).
     count(MIB_NoDSSInWindow);

@@ -132,7 +132,8 @@ export function subflowEdge(c: Connection, sf: Subflow): u32 {
 /** Takes the mapping of the segment in hand, if it has one. */
 export function takeMapping(c: Connection, sf: Subflow): i32 {
   if (seg.has(HAS_CAPABLE) && seg.capLength >= 22) {
-    // RFC 8684 section 3.1: the first data of the opener; DSN and SSN are implied.
+    // RFC 8684 section 3.1: the first data of the opener; DSN and SSN are implied, the DSN in full width.
+    c.set(C_DACK8);
     const sum = seg.capLength == 24 ? <i32>seg.capChecksum : -1;
     return enterMapping(c, sf, sf.irs + 1 + sf.ssnShift, seg.capDataLength, c.remoteIdsn + 1, seg.capDataLength, sum);
   }
@@ -196,7 +197,7 @@ export function mappingFailed(c: Connection, sf: Subflow, reason: u32): i32 {
 }
 
 function notePeerFin(c: Connection, dsn: u64): void {
-  if (c.is(C_PEER_FIN)) return;
+  if (c.is(C_PEER_FIN) || dsnGt(c.rcvNxt, dsn)) return;
   c.set(C_PEER_FIN);
   c.peerFin = dsn;
   peerFinReached(c);

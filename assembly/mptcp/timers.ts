@@ -27,9 +27,11 @@ import { count } from '../counters';
 import { deadlineArm } from '../deadlines';
 import { dsnDiff, dsnMin } from '../dsn';
 import { cfgSynRetransFallback, now } from '../host';
+import { txRoom } from '../rings';
+import { txRoom } from '../rings';
 import { REC_LOST, REC_SACKED, recAt } from '../tcp/records';
 import { reorderTimeout, retransmissionTimeout } from '../tcp/recovery';
-import { currentRto, RTO_INITIAL } from '../tcp/rtt';
+import { currentRto, RTO_INITIAL, RTO_MAX } from '../tcp/rtt';
 import {
   SF_ACK_NOW,
   SF_JOIN,
@@ -122,6 +124,20 @@ function timerDue(c: Connection, sf: Subflow): bool {
       markDirty(c);
       return true;
     case TIMER_PERSIST:
+      // A window may stay closed for ever, but not in silence (RFC 9293 section 3.8.6.1).
+      if (sf.backoff >= DATA_RETRIES && now - sf.lastReceived > 3 * RTO_MAX) {
+        count(MIB_TCPAbortOnTimeout);
+        sendReset(c, sf, RST_MPTCP, true, false);
+        subflowFailed(c, sf, CLOSE_TIMEOUT, NO_REASON, false);
+        return false;
+      }
+      // A window may stay closed for ever, but not in silence (RFC 9293 section 3.8.6.1).
+      if (sf.backoff >= DATA_RETRIES && now - sf.lastReceived > 3 * RTO_MAX) {
+        count(MIB_TCPAbortOnTimeout);
+        sendReset(c, sf, RST_MPTCP, true, false);
+        subflowFailed(c, sf, CLOSE_TIMEOUT, NO_REASON, false);
+        return false;
+      }
       count(c.is(C_MPTCP) ? MIB_WinProbe : MIB_TCPWinProbe);
       sendProbe(c, sf);
       sf.backoff++;
@@ -199,7 +215,7 @@ function probeDue(c: Connection, sf: Subflow): void {
   const unsent = dsnDiff(c.writeSeq, c.dataNxt);
   const window = dsnDiff(dsnMin(c.writeSeq, c.wndEdge), c.dataNxt);
   sf.tlpRetrans = false;
-  let sent = canSend && unsent > 0 && window > 0 && sendSegment(c, sf, <u64>unsent, <u64>window);
+  let sent = canSend && txRoom() > 2 && unsent > 0 && window > 0 && sendSegment(c, sf, <u64>unsent, <u64>window);
   if (!sent) {
     const id = sf.recTail - 1;
     if ((recAt(sf, id).flags & (REC_SACKED | REC_LOST)) == 0) sent = resend(c, sf, id);

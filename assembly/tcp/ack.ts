@@ -126,7 +126,7 @@ function dropAcked(sf: Subflow): void {
         r.dsn += cut;
         r.length -= cut;
         r.mapOffset += cut;
-        if (r.data != 0) memory.copy(r.data, r.data + cut, r.length);
+        if (r.data != 0) r.dataOffset += cut;
       }
       break;
     }

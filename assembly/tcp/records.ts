@@ -42,6 +42,10 @@ export class Rec {
   /** Private copy of the payload, 0 while it lies in the send ring. */
   data: usize;
   dataSize: u32;
+  /** Octets of the copy that lie before this record. They stay: a packet that waits may point there. */
+  dataOffset: u32;
+  /** Octets of the copy that lie before this record. They stay: a packet that waits may point there. */
+  dataOffset: u32;
   /** Octets of the mapping that lie before this record (a partial ACK moved it). */
   mapOffset: u32;
   /** Payload octets of the whole mapping. */

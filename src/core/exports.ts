@@ -14,6 +14,7 @@ export interface CoreExports {
   txFirst(): number;
   txDone(n: number): void;
   eventsFirst(): number;
+  eventsFirst(): number;
   eventsPending(): number;
   eventsClear(): void;
   eventsHandled(): void;

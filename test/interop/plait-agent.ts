@@ -47,7 +47,7 @@ const print = (what: object): void => {
 };
 
 const host = await createHost(options);
-let failed = false;
+let failed: boolean;
 if (mode === 'client') {
   const local = values.bind === undefined ? {} : { localAddress: values.bind };
   failed = await serve(host.connect({ host: address, port: Number(port), ...local }));

@@ -11,6 +11,7 @@ import {
   expectPaths,
   expectWhole,
   kernelResets,
+  loseSome,
   pathsOf,
   PlaitPeer,
   swallow,
@@ -83,13 +84,18 @@ describe('Plait and the kernel', function () {
     };
   }
 
-  async function finish({ plait, kernel }: Run, size: number): Promise<[AgentReport, PeerReport]> {
+  async function reports({ plait, kernel }: Run, size: number): Promise<[AgentReport, PeerReport]> {
     const [mine, other] = await Promise.all([plait.report(), kernel.report()]);
     expectWhole(mine, 'down', size);
     expectWhole(other, 'up', size);
-    await Promise.all([plait.process.exit, kernel.process.exit]);
-    expect(await kernelResets(ours), 'RST of our own kernel').to.equal(0);
     return [mine, other];
+  }
+
+  async function finish(run: Run, size: number): Promise<[AgentReport, PeerReport]> {
+    const result = await reports(run, size);
+    await Promise.all([run.plait.process.exit, run.kernel.process.exit]);
+    expect(await kernelResets(ours), 'RST of our own kernel').to.equal(0);
+    return result;
   }
 
   /** Lets the kernel use its second address, in the way of its role. */
@@ -136,6 +142,27 @@ describe('Plait and the kernel', function () {
       const [mine, other] = await finish(run, PACED_SIZE);
       expectPaths(mine, 'p0', 'p1');
       expect(other.mptcp).to.equal(true);
+    });
+
+    it(`repairs losses in both directions as ${role}`, async () => {
+      const size = 16 << 20;
+      await secondAddress(role, 4);
+      await Promise.all([loseSome(ours), loseSome(theirs)]);
+      const run = await start(role, { data: ['--send', String(size)], plait: pathsOf(ours, 4) });
+      // The last acknowledgement may be among the losses, so a RST after the end is in order.
+      const [mine, other] = await reports(run, size);
+      expectPaths(mine, 'p0', 'p1');
+      expect(other.mptcp).to.equal(true);
+    });
+
+    it(`agrees on DSS checksums as ${role}`, async () => {
+      const size = 8 << 20;
+      await secondAddress(role, 4);
+      await theirs.run('sysctl', '-qw', 'net.mptcp.checksum_enabled=1');
+      const run = await start(role, { data: ['--send', String(size)], plait: pathsOf(ours, 4) });
+      const [mine] = await finish(run, size);
+      expectPaths(mine, 'p0', 'p1');
+      expectClean(await theirs.mptcpCounters());
     });
 
     it(`is plain TCP as ${role} with a kernel that has MPTCP turned off`, async () => {

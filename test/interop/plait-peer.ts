@@ -89,6 +89,12 @@ export async function swallow(where: Namespace, path: number): Promise<void> {
   await where.run('iptables', '-A', 'OUTPUT', '-o', name, '-j', 'DROP');
 }
 
+/** Loses one of 61 packets that come in; counting spares the first handshakes. */
+export async function loseSome(where: Namespace): Promise<void> {
+  const nth = ['-m', 'statistic', '--mode', 'nth', '--every', '61', '--packet', '60'];
+  await where.run('iptables', '-A', 'INPUT', '-p', 'tcp', ...nth, '-j', 'DROP');
+}
+
 const MISUNDERSTANDINGS = [
   'MPCapableFallbackACK',
   'MPCapableFallbackSYNACK',

@@ -267,4 +267,33 @@ describe('packets: DATA_FIN', () => {
     expect(peer.bench.app.ended).to.equal(false);
     expect(peer.bench.app.closed).to.equal(false);
   });
+
+  it('point 13: octets beyond it are no part of the stream', async () => {
+    const peer = await opened();
+    peer.data('hello').expect({ dss: { dack: 6 } });
+    peer.dataFin().expect({ dss: { dack: 7 } });
+    peer.data('never', { dsn: 7 });
+    expect(peer.drain().at(-1)?.dss?.dack).to.equal(7);
+    expect(peer.bench.app.text).to.equal('hello');
+  });
+
+  it('point 13: F without a mapping means nothing', async () => {
+    const peer = await opened();
+    peer.send({ dss: { dack: 1, fin: true } });
+    expect(peer.bench.app.ended).to.equal(false);
+  });
+
+  it('point 13: both sides at once: each acknowledges the other, then FIN both ways', async () => {
+    const peer = await opened();
+    peer.bench.app.live.shutdown();
+    peer.expect({ dss: { fin: true, dsn: 1 } });
+    peer.session.dack = 1; // theirs left before ours arrived
+    peer.dataFin();
+    expect(peer.drain().at(-1)).to.containSubset({ dss: { dack: 2 } });
+    peer.send({ dss: { dack: 2 } });
+    peer.expect({ flags: 'FA', seq: 1, dss: { dack: 2 } });
+    peer.send({ flags: 'FA', ack: 2, dss: { dack: 2 } }).expect({ flags: 'A', ack: 2 });
+    expect(peer.bench.app.closed).to.equal(true);
+    expect(peer.bench.app.error).to.equal(null);
+  });
 });

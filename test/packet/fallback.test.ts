@@ -86,6 +86,20 @@ describe('packets: fallback', () => {
     first.data('still').expect({ dss: { dack: 11 } });
   });
 
+  it('point 10: after a data-level retransmission there is no way back to plain TCP', async () => {
+    const peer = await accepted();
+    const { bench } = peer;
+    bench.app.write('hello');
+    peer.expect({ data: 'hello', dss: { dsn: 1, ssn: 1 } });
+    peer.send({ ack: 6, dss: { dack: 1 } });
+    bench.wait(300_000);
+    peer.expect({ data: 'hello', seq: 6, dss: { dsn: 1, ssn: 6 } });
+    peer.data('first', { dack: 6 }, { ack: 11 }).expect({ dss: { dack: 6 } });
+    peer.data('wrong', { dsn: 6, ssn: 6, length: 0 });
+    peer.expect({ flags: 'RA', reset: { reason: 1 } });
+    expect(bench.counter('FallbackFailed')).to.equal(1);
+  });
+
   it('point 11: an infinite mapping is followed', async () => {
     const peer = await opened();
     peer.data('hello').expect({ dss: { dack: 6 } });

@@ -183,6 +183,58 @@ describe('packets: MP_JOIN on SYN/ACK and ACK', () => {
   });
 });
 
+describe('packets: lost packets of a join', () => {
+  it('point 18: the SYN/ACK again gets the third ACK again', async () => {
+    const [bench, first] = await accepted();
+    bench.join(1);
+    const peer = new Peer(bench, { session: first.session, path: 1, port: 5000 });
+    const nonce = peer.takeSyn().join?.nonce ?? 0;
+    const hmac = joinHmac(peer.session.key, peer.session.stackKey, 99, nonce).toString('hex', 0, 8);
+    const answer = { flags: 'SA', seq: 0, join: { id: 7, hmac, nonce: 99 } };
+    const third = peer.send(answer).expect({ flags: 'A' });
+    expect(peer.send(answer).expect({ flags: 'A' }).join).to.deep.equal(third.join);
+  });
+
+  it('the SYN is repeated with the same nonce and token, three times, and given up', async () => {
+    const [bench, first] = await accepted();
+    bench.join(1);
+    const peer = new Peer(bench, { session: first.session, path: 1, port: 5000 });
+    const { join } = peer.takeSyn();
+    for (const gap of [1e6, 2e6, 4e6]) expect(peer.expectAfter(gap, { flags: 'S' }).join).to.deep.equal(join);
+    peer.expectNothing(60e6);
+    expect(bench.app.has('subflow-closed')).to.equal(true);
+    expect(bench.app.closed).to.equal(false);
+  });
+
+  it('the SYN/ACK is repeated with the same nonce until the third ACK', async () => {
+    const [bench, first] = await opened();
+    const peer = second(bench, first).send({
+      flags: 'S',
+      join: { token: stackToken(first.session), nonce: 7, id: 1 },
+    });
+    const { join } = peer.expect({ flags: 'SA' });
+    for (const gap of [1e6, 2e6]) expect(peer.expectAfter(gap, { flags: 'SA' }).join).to.deep.equal(join);
+    const hmac = joinHmac(first.session.key, first.session.stackKey, 7, join?.nonce ?? 0).toString(
+      'hex',
+      0,
+      20,
+    );
+    peer.send({ join: { hmac } }).expect({ flags: 'A' });
+    expect(bench.app.live.liveSubflows()).to.have.lengthOf(2);
+  });
+
+  it('a refused join leaves the connection as it is', async () => {
+    const [bench, first] = await accepted();
+    bench.join(1);
+    const peer = new Peer(bench, { session: first.session, path: 1, port: 5000 });
+    peer.takeSyn();
+    peer.send({ flags: 'RA', reset: { reason: 3 } });
+    expect(bench.app.has('subflow-closed')).to.equal(true);
+    bench.app.write('hello');
+    first.expect({ data: 'hello' });
+  });
+});
+
 describe('packets: backup', () => {
   it("point 20: the bit on SYN/ACK is the answerer's own wish, no echo", async () => {
     const [bench, first] = await opened();

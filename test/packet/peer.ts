@@ -7,48 +7,11 @@ import { expect } from 'chai';
 import ipaddr from 'ipaddr.js';
 import { addressOf, type Bench, type Recorded } from './bench.js';
 import { addressHmac, dssChecksum, idsnOf, joinHmac, tokenOf } from './crypto.js';
-import type { AddAddr, Capable, Dss, Join, TcpRst } from './options.js';
-import { buildPacket, type TcpOptions } from './segment.js';
+import { summary, type Fields, type RelativeDss, type Seen, type Wanted } from './fields.js';
+import type { AddAddr, Dss } from './options.js';
+import { buildPacket } from './segment.js';
 
-/** DSS with relative numbers. */
-export interface RelativeDss extends Omit<Dss, 'dack' | 'dsn'> {
-  dack?: number;
-  dsn?: number;
-}
-
-export interface Fields extends TcpOptions {
-  flags?: string;
-  seq?: number;
-  ack?: number;
-  window?: number;
-  data?: string;
-  capable?: Capable | null;
-  join?: Join | null;
-  dss?: RelativeDss | null;
-  add?: AddAddr | null;
-  remove?: number[] | null;
-  prio?: boolean | null;
-  /** Relative data sequence number. */
-  fail?: number | null;
-  fastclose?: bigint | null;
-  reset?: TcpRst | null;
-  raw?: string;
-}
-
-/** A packet of the stack with relative numbers. */
-export interface Seen extends Required<Fields> {
-  length: number;
-  time: number;
-  path: number;
-  source: string;
-  destination: string;
-  sourcePort: number;
-  destinationPort: number;
-  packetLength: number;
-  optionLength: number;
-}
-/** What a test wants of a packet: the fields it names, nested ones in part. */
-export type Wanted = { [K in keyof Seen]?: Seen[K] | Partial<Seen[K]> | null };
+export type { Fields, RelativeDss, Seen, Wanted } from './fields.js';
 
 /** What the flows of one connection share. */
 export class Session {
@@ -354,13 +317,3 @@ export class Peer {
 }
 
 export const stackToken = (session: Session): number => tokenOf(session.stackKey);
-
-/** One line about a packet, for messages. */
-function summary(seen: Seen): string {
-  const set = Object.entries(seen).filter(
-    ([key, value]) => value !== null && key !== 'raw' && key !== 'data',
-  );
-  return JSON.stringify(Object.fromEntries(set), (_, value: unknown) =>
-    typeof value === 'bigint' ? value.toString(16) : value,
-  );
-}
