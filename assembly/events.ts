@@ -5,7 +5,6 @@
  */
 import { EV_A, EV_B, EV_C, EV_ADDR, EV_CONN, EV_SIZE, EV_SUBFLOW, EV_TYPE } from './abi';
 import { alloc, free } from './arena';
-import { alloc, free } from './arena';
 import { put64 } from './bytes';
 import { trap } from './trap';
 
@@ -41,17 +40,6 @@ export function emit(type: u32, conn: u32, subflow: u32, a: u32, b: u32, c: u32)
   store<u32>(at + EV_B, b);
   store<u32>(at + EV_C, c);
   return at;
-}
-
-function grow(): bool {
-  const octets = eventSlots * EV_SIZE;
-  const fresh = alloc(octets * 2);
-  if (fresh == 0) return false;
-  memory.copy(fresh, eventRing, octets);
-  if (eventSlots != EVENT_SLOTS) free(eventRing, octets);
-  eventRing = fresh;
-  eventSlots *= 2;
-  return true;
 }
 
 function grow(): bool {

@@ -273,10 +273,6 @@ export function txDone(n: u32): void {
 export function eventsFirst(): usize {
   return eventRing;
 }
-/** Address of the event records: it moves when a command causes more events than the ring held so far. */
-export function eventsFirst(): usize {
-  return eventRing;
-}
 export function eventsPending(): u32 {
   return pendingEvents();
 }
@@ -395,7 +391,6 @@ export function writeSpace(conn: u32): i32 {
   const c = connectionOf(conn);
   if (!c) return E_HANDLE;
   if (c.is(C_FIN_QUEUED) || c.state >= 8) return E_STATE;
-  if (c.state == CONN_OPENING) return 0; // data sequence numbers begin with EVENT_CONNECTED
   if (c.state == CONN_OPENING) return 0; // data sequence numbers begin with EVENT_CONNECTED
   if (!sendPrepare(c)) return E_NOMEM;
   if (sendRoom(c) == 0) {

@@ -100,7 +100,6 @@ import { chooseCongestionControl, leaveHalfOpen } from './lifecycle';
 import { begin, finishControl, optionAdded, optionPointer, segmentSize, sendAck } from './packet';
 import { enterToken, findToken, removeToken } from './tables';
 import { armKeepalive } from './timers';
-import { armKeepalive } from './timers';
 
 const hmacOut = memory.data(32, 8);
 /** Draws before the stack gives up on a unique token (Linux' number). */

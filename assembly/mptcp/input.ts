@@ -67,10 +67,10 @@ import {
   sendReset,
   subflowFailed,
 } from './close';
-import { Connection, C_MPTCP, markDirty } from './connection';
+import { Connection, C_FIN_SENT, C_MPTCP, markDirty } from './connection';
 import { handshakeAckArrives, joinConfirmed, openFailed, sendSyn, simultaneousOpen, synAckArrives } from './handshake';
 import { freeSubflow } from './lifecycle';
-import { sendAck, sendBareAck } from './packet';
+import { owesKeys, sendAck, sendBareAck, sendKeys } from './packet';
 import {
   DROPPED,
   GONE,
@@ -166,6 +166,8 @@ function checksPassed(c: Connection, sf: Subflow): bool {
   }
   if ((flags & SYN) != 0) {
     count(MIB_TCPSYNChallenge);
+    // SYN/ACK again: the peer lacks the third packet.
+    if (c.is(C_MPTCP) && c.is(C_FIN_SENT) && owesKeys(c, sf)) sendKeys(c, sf);
     challenge(sf);
     return false;
   }

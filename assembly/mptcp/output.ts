@@ -70,7 +70,7 @@ import {
   markDirty,
 } from './connection';
 import { sendSyn } from './handshake';
-import { segmentSize, sendAck, sendRecord } from './packet';
+import { owesKeys, segmentSize, sendAck, sendKeys, sendRecord } from './packet';
 import { Reinjection, reinjected, reinjectionFirst } from './reinject';
 import { sendDetach } from './send-ring';
 import { sendSignals } from './signal';
@@ -258,12 +258,6 @@ function withFin(c: Connection, sf: Subflow, r: Rec): void {
 function sendFins(c: Connection): void {
   if (!c.is(C_FIN_QUEUED) || c.is(C_FIN_SENT) || dsnDiff(c.writeSeq, c.dataNxt) > 0) return;
   if (c.is(C_MPTCP)) {
-    if (!c.is(C_ESTABLISHED) && c.is(C_CLIENT) && c.firstSubflow.sndNxt == c.firstSubflow.iss + 1) {
-      // Nothing was sent: the third ACK with MP_CAPABLE may be lost, but DATA_FIN goes with DSS only. The server
-      // takes the keys from either the ACK before or a repetition of it.
-      sendAck(c, c.firstSubflow);
-      c.firstSubflow.set(SF_ACK_NOW);
-    }
     c.set(C_FIN_SENT);
     c.dataNxt = c.finDsn + 1;
     signalFin(c);
@@ -275,6 +269,9 @@ function sendFins(c: Connection): void {
 
 /** DATA_FIN goes out on every subflow, as Linux does it: the first to arrive counts. */
 export function signalFin(c: Connection): void {
+  // Nothing was sent: the third ACK with MP_CAPABLE may be lost, but DATA_FIN goes with DSS only. The server takes
+  // the keys from either the ACK before or a repetition of it.
+  if (c.subflows != 0 && owesKeys(c, c.firstSubflow)) sendKeys(c, c.firstSubflow);
   for (let p = c.subflows; p != 0; p = changetype<Subflow>(p).nextOfConn) {
     const sf = changetype<Subflow>(p);
     if (sf.synchronized && !sf.is(SF_PRE_ESTABLISHED)) sf.set(SF_ACK_NOW);

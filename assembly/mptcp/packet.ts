@@ -282,6 +282,19 @@ function ackSent(sf: Subflow): void {
   if (sf.quickAcks != 0) sf.quickAcks--;
 }
 
+/** The opener has sent no data, and has no proof yet that its keys arrived (RFC 8684 section 3.1). */
+export function owesKeys(c: Connection, sf: Subflow): bool {
+  return c.is(C_CLIENT) && !c.is(C_ESTABLISHED) && sf.sndNxt == sf.iss + 1;
+}
+
+/** The third packet of the handshake again, although a DATA_FIN waits: that one needs DSS, and DSS needs the keys. */
+export function sendKeys(c: Connection, sf: Subflow): void {
+  const fin = c.flags & C_FIN_SENT;
+  c.clear(fin);
+  sendAck(c, sf);
+  c.set(fin);
+}
+
 /** An ACK with everything that this moment calls for: handshake proof, DSS, DATA_FIN, MP_FAIL, MP_PRIO, SACK. */
 export function sendAck(c: Connection, sf: Subflow): bool {
   if (txRoom() == 0) return false;
@@ -291,7 +304,7 @@ export function sendAck(c: Connection, sf: Subflow): bool {
     if (sf.is(SF_PRE_ESTABLISHED)) {
       joinHmac(c.localKey, c.remoteKey, sf.localNonce, sf.remoteNonce, hmacOut);
       added(writeJoinAck(optAt, hmacOut));
-    } else if (c.is(C_CLIENT) && !c.is(C_ESTABLISHED) && sf.sndNxt == sf.iss + 1) {
+    } else if (owesKeys(c, sf) && !c.is(C_FIN_SENT)) {
       added(writeCapableAck(optAt, capableFlags(c), c.localKey, c.remoteKey));
     } else {
       addAckDss(c, sf);

@@ -14,7 +14,7 @@ import { count } from '../counters';
 import { dsnDiff, dsnGt, dsnLe, dsnLt, dsnMax, dsnMin } from '../dsn';
 import { now } from '../host';
 import { Subflow } from '../tcp/subflow';
-import { Connection, tellReadable } from './connection';
+import { Connection, C_MPTCP, C_PEER_FIN, tellReadable } from './connection';
 
 /** Ranges that one connection may hold; octets that would need more are dropped at data level. */
 const MAX_RANGES: u32 = 8192;

@@ -28,7 +28,6 @@ import { deadlineArm } from '../deadlines';
 import { dsnDiff, dsnMin } from '../dsn';
 import { cfgSynRetransFallback, now } from '../host';
 import { txRoom } from '../rings';
-import { txRoom } from '../rings';
 import { REC_LOST, REC_SACKED, recAt } from '../tcp/records';
 import { reorderTimeout, retransmissionTimeout } from '../tcp/recovery';
 import { currentRto, RTO_INITIAL, RTO_MAX } from '../tcp/rtt';
@@ -124,13 +123,6 @@ function timerDue(c: Connection, sf: Subflow): bool {
       markDirty(c);
       return true;
     case TIMER_PERSIST:
-      // A window may stay closed for ever, but not in silence (RFC 9293 section 3.8.6.1).
-      if (sf.backoff >= DATA_RETRIES && now - sf.lastReceived > 3 * RTO_MAX) {
-        count(MIB_TCPAbortOnTimeout);
-        sendReset(c, sf, RST_MPTCP, true, false);
-        subflowFailed(c, sf, CLOSE_TIMEOUT, NO_REASON, false);
-        return false;
-      }
       // A window may stay closed for ever, but not in silence (RFC 9293 section 3.8.6.1).
       if (sf.backoff >= DATA_RETRIES && now - sf.lastReceived > 3 * RTO_MAX) {
         count(MIB_TCPAbortOnTimeout);

@@ -44,8 +44,6 @@ export class Rec {
   dataSize: u32;
   /** Octets of the copy that lie before this record. They stay: a packet that waits may point there. */
   dataOffset: u32;
-  /** Octets of the copy that lie before this record. They stay: a packet that waits may point there. */
-  dataOffset: u32;
   /** Octets of the mapping that lie before this record (a partial ACK moved it). */
   mapOffset: u32;
   /** Payload octets of the whole mapping. */

@@ -14,7 +14,6 @@ export interface CoreExports {
   txFirst(): number;
   txDone(n: number): void;
   eventsFirst(): number;
-  eventsFirst(): number;
   eventsPending(): number;
   eventsClear(): void;
   eventsHandled(): void;

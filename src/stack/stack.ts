@@ -16,32 +16,9 @@ import type { Counters } from './info.js';
 import { Listener } from './listener.js';
 import { closeName, commandError, fallbackName } from './names.js';
 import { Outgoing } from './outgoing.js';
+import type { PathPolicy } from './policy.js';
 
-/** Decides on subflows and addresses; src/path implements it. */
-export interface PathPolicy {
-  established(connection: Connection): void;
-  subflowUp(connection: Connection, subflow: number): void;
-  subflowDown(connection: Connection, down: SubflowDown): void;
-  addressAdded(connection: Connection, id: number, address: string, port: number): void;
-  addressEchoed(connection: Connection, id: number): void;
-  addressRemoved(connection: Connection, id: number): void;
-  closed(connection: Connection): void;
-  pathAdded(path: Path): void;
-  pathRemoved(path: Path): void;
-}
-
-export interface SubflowDown {
-  readonly subflow: number;
-  readonly path: number;
-  readonly remote: string;
-  readonly remotePort: number;
-  readonly established: boolean;
-  /** CLOSE_* of assembly/abi.ts. */
-  readonly reason: number;
-  /** MP_TCPRST reason of the peer, 255 for none. */
-  readonly resetReason: number;
-  readonly transient: boolean;
-}
+export type { PathPolicy, SubflowDown } from './policy.js';
 
 export interface StackOptions {
   readonly name: string;
@@ -551,8 +528,7 @@ export class Stack implements DeviceHost, ConnectionHost {
   #accept(event: CoreEvent): void {
     const first = this.#firstSubflow(event.subflow);
     // As in the core: the exact address wins.
-    const listener =
-      this.#listeners.get(`${first.local} ${event.a}`) ?? this.#listeners.get(`* ${event.a}`);
+    const listener = this.#listeners.get(`${first.local} ${event.a}`) ?? this.#listeners.get(`* ${event.a}`);
     const connection = new Connection(this, event.connection, first);
     this.#connections.set(connection.handle, connection);
     if (listener === undefined) {

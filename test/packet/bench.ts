@@ -212,6 +212,6 @@ export class Bench {
 
   /** A counter of the kernel's name. */
   counter(name: string): number {
-    return (this.stack.counters())[name] ?? 0;
+    return this.stack.counters()[name] ?? 0;
   }
 }

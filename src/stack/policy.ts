@@ -1,0 +1,29 @@
+/** What the stack asks and tells the path manager. */
+import type { Path } from '../io/device.js';
+import type { Connection } from './connection.js';
+
+/** Decides on subflows and addresses; src/path implements it. */
+export interface PathPolicy {
+  established(connection: Connection): void;
+  subflowUp(connection: Connection, subflow: number): void;
+  subflowDown(connection: Connection, down: SubflowDown): void;
+  addressAdded(connection: Connection, id: number, address: string, port: number): void;
+  addressEchoed(connection: Connection, id: number): void;
+  addressRemoved(connection: Connection, id: number): void;
+  closed(connection: Connection): void;
+  pathAdded(path: Path): void;
+  pathRemoved(path: Path): void;
+}
+
+export interface SubflowDown {
+  readonly subflow: number;
+  readonly path: number;
+  readonly remote: string;
+  readonly remotePort: number;
+  readonly established: boolean;
+  /** CLOSE_* of assembly/abi.ts. */
+  readonly reason: number;
+  /** MP_TCPRST reason of the peer, 255 for none. */
+  readonly resetReason: number;
+  readonly transient: boolean;
+}
