@@ -5,6 +5,7 @@ import {
   CLOSE_PROTOCOL,
   CLOSE_REFUSED,
   CONN_ESTABLISHED,
+  CONN_FIN_WAIT_1,
   EVENT_ACCEPT,
   EVENT_CONNECTED,
   EVENT_ESTABLISHED,
@@ -87,6 +88,7 @@ import {
   C_CLIENT,
   C_DENY_JOIN,
   C_ESTABLISHED,
+  C_FIN_QUEUED,
   C_KEEPALIVE,
   C_MPTCP,
   C_NO_INFINITE,
@@ -310,7 +312,7 @@ export function synAckArrives(c: Connection, sf: Subflow): void {
     startPlain(c, sf, reason);
   }
   established(c, sf);
-  c.state = CONN_ESTABLISHED;
+  c.state = c.is(C_FIN_QUEUED) ? CONN_FIN_WAIT_1 : CONN_ESTABLISHED; // closed while it opened
   c.wndEdge = c.dataUna + seg.window;
   sf.set(SF_ACK_NOW);
   emit(EVENT_CONNECTED, c.handle, sf.handle, capable ? 1 : 0, c.fallback, 0);
