@@ -53,7 +53,7 @@ import {
   C_REPORTED,
   markDirty,
 } from './connection';
-import { freeConnection, freeSubflow, leaveHalfOpen, unlink } from './lifecycle';
+import { chooseCongestionControl, freeConnection, freeSubflow, leaveHalfOpen, unlink } from './lifecycle';
 import { begin, finishControl, optionAdded, optionPointer } from './packet';
 import { reinjectSubflow } from './reinject';
 import { sendRelease } from './send-ring';
@@ -199,7 +199,10 @@ export function dropSubflow(c: Connection, sf: Subflow, reason: i32, rstReason: 
   sf.state = TCP_CLOSED;
   unlink(c, sf);
   freeSubflow(sf);
-  if (c.state < CONN_CLOSED) sendRelease(c);
+  if (c.state >= CONN_CLOSED) return;
+  sendRelease(c);
+  // A lone subflow goes by the uncoupled algorithm again.
+  if (c.subflowCount == 1) chooseCongestionControl(c);
 }
 
 /** A subflow failed; the connection goes on without it, waits for another one, or ends. */

@@ -242,7 +242,11 @@ function hold(c: Connection, sf: Subflow, seq: u32, from: usize, length: u32): b
     if (c.heldBytes + n > MAX_HELD) return false;
     const node = alloc(HELD_SIZE);
     const data = alloc(n);
-    if (node == 0 || data == 0) return false;
+    if (node == 0 || data == 0) {
+      free(node, HELD_SIZE);
+      free(data, n);
+      return false;
+    }
     memory.copy(data, from, n);
     const h = heldAt(node);
     h.seq = seq;
@@ -277,8 +281,11 @@ export function placeHeld(c: Connection, sf: Subflow): i32 {
     while (p != 0) {
       const h = heldAt(p);
       const next = h.next;
-      // What still has no mapping is held again, after those before it.
+      // What still has no mapping is held again, after those before it, and must not count twice meanwhile.
+      const size = h.size;
+      c.heldBytes -= size;
       takePayload(c, sf, h.seq, h.data, h.length);
+      c.heldBytes += size;
       heldFree(c, p);
       p = next;
     }

@@ -144,6 +144,16 @@ export function timeAppend(sf: Subflow, id: u32, r: Rec): void {
   sf.timeTail = id;
 }
 
+/** Puts a record back that is older than all of the list. */
+export function timePrepend(sf: Subflow, id: u32, r: Rec): void {
+  r.flags |= REC_TIMED;
+  r.timePrev = 0;
+  r.timeNext = sf.timeHead;
+  if (sf.timeHead != 0) recAt(sf, sf.timeHead).timePrev = id;
+  else sf.timeTail = id;
+  sf.timeHead = id;
+}
+
 export function timeRemove(sf: Subflow, id: u32, r: Rec): void {
   r.flags &= ~REC_TIMED;
   if (r.timePrev != 0) recAt(sf, r.timePrev).timeNext = r.timeNext;

@@ -21,7 +21,7 @@ import {
   SF_SACK,
   Subflow,
 } from './subflow';
-import { REC_LOST, REC_RETRANS, REC_SACKED, recAt, recMarkLost } from './records';
+import { REC_LOST, REC_RETRANS, REC_SACKED, recAt, recMarkLost, timePrepend } from './records';
 import { rackDetect, rackRecovered } from './rack';
 
 const DUP_THRESH: u32 = 3;
@@ -102,15 +102,13 @@ function undo(sf: Subflow): void {
   sf.undoStamp = 0;
   sf.undoRetrans = 0;
   ccOnUndo(sf);
-  if (sf.caState == CA_LOSS) {
-    // What the timeout marked is still on its way.
-    for (let id = sf.recHead; id != sf.recTail; id++) {
-      const r = recAt(sf, id);
-      if ((r.flags & (REC_LOST | REC_RETRANS)) == REC_LOST) {
-        r.flags &= ~REC_LOST;
-        sf.lostOut--;
-      }
-    }
+  // What was marked is still on its way; the oldest end up first in the order of transmission.
+  for (let id = sf.recTail; id != sf.recHead; ) {
+    const r = recAt(sf, --id);
+    if ((r.flags & (REC_LOST | REC_RETRANS)) != REC_LOST) continue;
+    r.flags &= ~REC_LOST;
+    sf.lostOut--;
+    timePrepend(sf, id, r);
   }
   sf.backoff = 0;
   sf.caState = sf.sackedOut != 0 ? CA_DISORDER : CA_OPEN;

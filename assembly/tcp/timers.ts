@@ -48,6 +48,7 @@ export function scheduleRetransmission(sf: Subflow, restart: bool, reorderWait: 
     sf.rtoAt = Infinity;
     return;
   }
+  if (sf.timerKind == TIMER_PERSIST) sf.backoff = 0; // the window is open: its probes' back-off is over
   if (restart || sf.rtoAt == Infinity) sf.rtoAt = now + currentRto(sf);
   let kind = TIMER_RTO;
   let due = sf.rtoAt;
