@@ -48,6 +48,8 @@ export function scheduleRetransmission(sf: Subflow, restart: bool, reorderWait: 
     sf.rtoAt = Infinity;
     return;
   }
+  // New data does not put off RACK's second look.
+  if (!restart && reorderWait == 0 && sf.timerKind == TIMER_REORDER && sf.packetsOut != 0) return;
   if (sf.timerKind == TIMER_PERSIST) sf.backoff = 0; // the window is open: its probes' back-off is over
   if (restart || sf.rtoAt == Infinity) sf.rtoAt = now + currentRto(sf);
   let kind = TIMER_RTO;
