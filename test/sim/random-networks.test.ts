@@ -7,6 +7,8 @@ import { runSeed } from './random-networks.js';
 const FIRST = 1;
 const COUNT = 1000;
 const GROUP = 50;
+/** Seeds beyond the thousand that once failed: options lost towards the opener only. */
+const FORMER = [11047];
 
 describe('random networks', function () {
   this.timeout(600_000);
@@ -15,6 +17,7 @@ describe('random networks', function () {
     it(`seed ${only}`, () => runSeed(Number(only)).then(() => undefined));
     return;
   }
+  for (const seed of FORMER) it(`seed ${seed}, which once failed`, () => runSeed(seed).then(() => undefined));
   for (let first = FIRST; first < FIRST + COUNT; first += GROUP) {
     it(`seeds ${first} to ${first + GROUP - 1}`, async () => {
       const failures: string[] = [];
