@@ -328,4 +328,4 @@ export const MIB_TCPWinProbe = 92;
 export const MIB_TCPKeepAlive = 93;
 export const MIB_TWRecycled = 94;
 export const MIB_TCPFullUndo = 95;
-export const MIB_COUNT = 96;
+export const MIB_COUNT = 192;

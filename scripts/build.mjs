@@ -21,7 +21,7 @@ import { fileURLToPath } from 'node:url';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const stateFile = join(root, 'dist/.build.json');
-const compiledFolders = ['src', 'test', 'bench', 'assembly'];
+const compiledFolders = ['src', 'test', 'bench', 'tools', 'assembly'];
 
 process.chdir(root);
 process.exitCode = await build(process.argv.slice(2));
