@@ -1,7 +1,7 @@
 /** Counters under the kernel's MIB names (abi.ts); TypeScript reads the array where it lies. */
 import { MIB_COUNT } from './abi';
 
-export const counters = memory.data(8 * 96, 8);
+export const counters = memory.data(8 * MIB_COUNT, 8);
 
 @inline
 export function count(id: i32): void {
