@@ -1,6 +1,6 @@
 /**
  * What belongs to the whole stack: the time of the call in progress, the pool of random octets, the secret for
- * initial sequence numbers, and configuration.
+ * initial sequence numbers, and (from config.ts) configuration.
  */
 import { sha256 } from './sha256';
 import { put32, put64 } from './bytes';
@@ -80,52 +80,4 @@ export function hashSeed(): u32 {
   return load<u32>(secret);
 }
 
-// ---- configuration, set through configure() ---------------------------------------------------------------
-
-/** Ask for and answer MP_CAPABLE. */
-export let cfgMptcp: bool = true;
-/** Require DSS checksums. */
-export let cfgChecksum: bool = false;
-export let cfgCcSingle: u8 = 1;
-export let cfgCcMulti: u8 = 2;
-export let cfgSndBufMax: u32 = 4 << 20;
-export let cfgRcvBufMax: u32 = 8 << 20;
-export let cfgSubflowsMax: u32 = 8;
-export let cfgTimestamps: bool = true;
-export let cfgSack: bool = true;
-export let cfgWindowScale: bool = true;
-export let cfgCloseTimeout: f64 = 60e6;
-export let cfgSynRetransFallback: u32 = 2;
-export let cfgHalfOpenMax: u32 = 1024;
-export let cfgTimeWait: f64 = 60e6;
-
-export function setMptcp(value: bool): void {
-  cfgMptcp = value;
-}
-export function setChecksum(value: bool): void {
-  cfgChecksum = value;
-}
-export function setCc(single: i32, multi: i32): void {
-  if (single >= 0) cfgCcSingle = <u8>single;
-  if (multi >= 0) cfgCcMulti = <u8>multi;
-}
-export function setBuffers(snd: u32, rcv: u32): void {
-  if (snd != 0) cfgSndBufMax = snd;
-  if (rcv != 0) cfgRcvBufMax = rcv;
-}
-export function setTcpOptions(timestamps: i32, sack: i32, scale: i32): void {
-  if (timestamps >= 0) cfgTimestamps = timestamps != 0;
-  if (sack >= 0) cfgSack = sack != 0;
-  if (scale >= 0) cfgWindowScale = scale != 0;
-}
-export function setLimits(subflows: u32, halfOpen: u32): void {
-  if (subflows != 0) cfgSubflowsMax = subflows;
-  if (halfOpen != 0) cfgHalfOpenMax = halfOpen;
-}
-export function setTimeouts(close: f64, timeWait: f64): void {
-  if (close >= 0) cfgCloseTimeout = close;
-  if (timeWait >= 0) cfgTimeWait = timeWait;
-}
-export function setSynRetransFallback(value: u32): void {
-  cfgSynRetransFallback = value;
-}
+export * from './config';

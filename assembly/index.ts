@@ -8,21 +8,6 @@
 import {
   ARG_LOCAL,
   ARG_REMOTE,
-  CFG_CC_MULTI,
-  CFG_CC_SINGLE,
-  CFG_CHECKSUM,
-  CFG_CLOSE_TIMEOUT,
-  CFG_HALF_OPEN_MAX,
-  CFG_MPTCP,
-  CFG_RCVBUF_MAX,
-  CFG_SACK,
-  CFG_SCHEDULER,
-  CFG_SNDBUF_MAX,
-  CFG_SUBFLOWS_MAX,
-  CFG_SYN_RETRANS_FALLBACK,
-  CFG_TIMESTAMPS,
-  CFG_TIME_WAIT,
-  CFG_WINDOW_SCALE,
   CLOSE_LOCAL,
   CONN_OPENING,
   E_HANDLE,
@@ -58,6 +43,7 @@ import {
 } from './abi';
 import { arenaUsed } from './arena';
 import { get64 } from './bytes';
+import { isRingSize } from './config';
 import { counters, count } from './counters';
 import { deadlineDue, deadlineNext } from './deadlines';
 import { packetArrives } from './demux';
@@ -96,7 +82,6 @@ import { enterListener, findSubflow, removeListener, subflowCount } from './mptc
 import { armKeepalive, connectionDue, subflowDue } from './mptcp/timers';
 import { MAX_PATHS, pathMtu, setPath as definePath } from './paths';
 import * as rings from './rings';
-import { SCHED_MINRTT } from './sched/scheduler';
 import { RTO_INITIAL } from './tcp/rtt';
 import { SF_ACK_NOW, SF_BACKUP_LOCAL, SF_JOIN, SF_SEND_PRIO, Subflow, TIMER_HANDSHAKE } from './tcp/subflow';
 import { startTimer } from './tcp/timers';
@@ -104,6 +89,8 @@ import { isMapped } from './wire/ip';
 
 const scratch = memory.data(512, 16);
 const layout = memory.data(48, 8);
+
+export { configure } from './config';
 
 // ---- start ------------------------------------------------------------------------------------------------
 
@@ -139,65 +126,6 @@ export function randomRefilled(): void {
 /** Octets of the random pool that are used up. */
 export function randomUsed(): u32 {
   return host.randomUsed();
-}
-
-/** Sets CFG_* for connections made from now on. 0, or E_INVAL. */
-export function configure(key: i32, value: f64): i32 {
-  const v = <i32>value;
-  switch (key) {
-    case CFG_MPTCP:
-      host.setMptcp(v != 0);
-      return 0;
-    case CFG_CHECKSUM:
-      host.setChecksum(v != 0);
-      return 0;
-    case CFG_CC_SINGLE:
-      host.setCc(v, -1);
-      return 0;
-    case CFG_CC_MULTI:
-      host.setCc(-1, v);
-      return 0;
-    case CFG_SCHEDULER:
-      return v == SCHED_MINRTT ? 0 : E_INVAL;
-    case CFG_SNDBUF_MAX:
-      if (!powerOfTwo(v)) return E_INVAL;
-      host.setBuffers(v, 0);
-      return 0;
-    case CFG_RCVBUF_MAX:
-      if (!powerOfTwo(v)) return E_INVAL;
-      host.setBuffers(0, v);
-      return 0;
-    case CFG_SUBFLOWS_MAX:
-      host.setLimits(v, 0);
-      return 0;
-    case CFG_HALF_OPEN_MAX:
-      host.setLimits(0, v);
-      return 0;
-    case CFG_TIMESTAMPS:
-      host.setTcpOptions(v, -1, -1);
-      return 0;
-    case CFG_SACK:
-      host.setTcpOptions(-1, v, -1);
-      return 0;
-    case CFG_WINDOW_SCALE:
-      host.setTcpOptions(-1, -1, v);
-      return 0;
-    case CFG_CLOSE_TIMEOUT:
-      host.setTimeouts(value, -1);
-      return 0;
-    case CFG_TIME_WAIT:
-      host.setTimeouts(-1, value);
-      return 0;
-    case CFG_SYN_RETRANS_FALLBACK:
-      host.setSynRetransFallback(v);
-      return 0;
-  }
-  return E_INVAL;
-}
-
-/** Rings are masked by their size. */
-function powerOfTwo(v: i32): bool {
-  return v >= 4096 && v <= 1 << 28 && (v & (v - 1)) == 0;
 }
 
 /** Describes a path; mtu 0 removes it. `addressId` is used in joins. 0, or E_INVAL. */
@@ -491,11 +419,11 @@ export function setOption(now: f64, conn: u32, option: i32, value: i32): i32 {
       for (let p = c.subflows; p != 0; p = changetype<Subflow>(p).nextOfConn) armKeepalive(c, changetype<Subflow>(p));
       return 0;
     case OPT_SNDBUF_MAX:
-      if (!powerOfTwo(value) || <u32>value < c.sndCap) return E_INVAL;
+      if (!isRingSize(value) || <u32>value < c.sndCap) return E_INVAL;
       c.sndMax = value;
       return 0;
     case OPT_RCVBUF_MAX:
-      if (!powerOfTwo(value) || <u32>value < c.rcvCap) return E_INVAL;
+      if (!isRingSize(value) || <u32>value < c.rcvCap) return E_INVAL;
       c.rcvMax = value;
       return 0;
   }

@@ -1,10 +1,8 @@
 /**
  * Schedulers: which subflow carries the next octets. A scheduler sees the subflows of one connection and names
- * one that can send now, or none. Numbers are those of setScheduler.
+ * one that can send now, or none.
  */
 import { minRtt } from './minrtt';
-
-export const SCHED_MINRTT: u32 = 0;
 
 /** The subflow to send on, 0 for none. `first` starts the list; `avoid` is a handle, 0 for none. */
 @inline

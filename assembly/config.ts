@@ -1,0 +1,98 @@
+/**
+ * Configuration of the stack: what CFG_* of abi.ts set, with their defaults. A change holds for connections made
+ * from then on.
+ */
+import {
+  CFG_CC_MULTI,
+  CFG_CC_SINGLE,
+  CFG_CHECKSUM,
+  CFG_CLOSE_TIMEOUT,
+  CFG_HALF_OPEN_MAX,
+  CFG_MPTCP,
+  CFG_RCVBUF_MAX,
+  CFG_SACK,
+  CFG_SCHEDULER,
+  CFG_SNDBUF_MAX,
+  CFG_SUBFLOWS_MAX,
+  CFG_SYN_RETRANS_FALLBACK,
+  CFG_TIMESTAMPS,
+  CFG_TIME_WAIT,
+  CFG_WINDOW_SCALE,
+  E_INVAL,
+} from './abi';
+
+/** Ask for and answer MP_CAPABLE. */
+export let cfgMptcp: bool = true;
+/** Require DSS checksums. */
+export let cfgChecksum: bool = false;
+export let cfgCcSingle: u8 = 1;
+export let cfgCcMulti: u8 = 2;
+export let cfgSndBufMax: u32 = 4 << 20;
+export let cfgRcvBufMax: u32 = 8 << 20;
+export let cfgSubflowsMax: u32 = 8;
+export let cfgTimestamps: bool = true;
+export let cfgSack: bool = true;
+export let cfgWindowScale: bool = true;
+export let cfgCloseTimeout: f64 = 60e6;
+export let cfgSynRetransFallback: u32 = 2;
+export let cfgHalfOpenMax: u32 = 1024;
+export let cfgTimeWait: f64 = 60e6;
+
+/** Sets CFG_* for connections made from now on. 0, or E_INVAL. */
+export function configure(key: i32, value: f64): i32 {
+  const v = <i32>value;
+  switch (key) {
+    case CFG_MPTCP:
+      cfgMptcp = v != 0;
+      return 0;
+    case CFG_CHECKSUM:
+      cfgChecksum = v != 0;
+      return 0;
+    case CFG_CC_SINGLE:
+      cfgCcSingle = <u8>v;
+      return 0;
+    case CFG_CC_MULTI:
+      cfgCcMulti = <u8>v;
+      return 0;
+    case CFG_SCHEDULER:
+      return v == 0 ? 0 : E_INVAL; // minRTT is the only one
+    case CFG_SNDBUF_MAX:
+      if (!isRingSize(v)) return E_INVAL;
+      cfgSndBufMax = v;
+      return 0;
+    case CFG_RCVBUF_MAX:
+      if (!isRingSize(v)) return E_INVAL;
+      cfgRcvBufMax = v;
+      return 0;
+    case CFG_SUBFLOWS_MAX:
+      cfgSubflowsMax = max(v, 1);
+      return 0;
+    case CFG_HALF_OPEN_MAX:
+      cfgHalfOpenMax = max(v, 0);
+      return 0;
+    case CFG_TIMESTAMPS:
+      cfgTimestamps = v != 0;
+      return 0;
+    case CFG_SACK:
+      cfgSack = v != 0;
+      return 0;
+    case CFG_WINDOW_SCALE:
+      cfgWindowScale = v != 0;
+      return 0;
+    case CFG_CLOSE_TIMEOUT:
+      cfgCloseTimeout = max(value, 0);
+      return 0;
+    case CFG_TIME_WAIT:
+      cfgTimeWait = max(value, 0);
+      return 0;
+    case CFG_SYN_RETRANS_FALLBACK:
+      cfgSynRetransFallback = v;
+      return 0;
+  }
+  return E_INVAL;
+}
+
+/** Rings are masked by their size. */
+export function isRingSize(v: i32): bool {
+  return v >= 4096 && v <= 1 << 28 && (v & (v - 1)) == 0;
+}
