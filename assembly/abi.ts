@@ -167,6 +167,8 @@ export const OPT_NODELAY = 1;
 export const OPT_KEEPALIVE = 2;
 export const OPT_SNDBUF_MAX = 3;
 export const OPT_RCVBUF_MAX = 4;
+/** Offer and answer MP_CAPABLE; before the connection opens. */
+export const OPT_MULTIPATH = 50;
 
 // ---- configuration of the stack (configure) ---------------------------------------------------------------
 export const CFG_MPTCP = 1;

@@ -26,7 +26,8 @@ import {
 import { get16 } from './bytes';
 import { fold, pseudo4, pseudo6, sum16 } from './checksum';
 import { count } from './counters';
-import { cfgChecksum, cfgMptcp, cfgSubflowsMax, random64, randomLeft } from './host';
+import { handleGet, KIND_CONNECTION } from './handles';
+import { cfgChecksum, cfgSubflowsMax, random64, randomLeft } from './host';
 import { pathAddressId, pathMtu } from './paths';
 import { txRoom } from './rings';
 import { Connection, C_CHECKSUM, C_ESTABLISHED, C_MPTCP } from './mptcp/connection';
@@ -120,7 +121,7 @@ function synArrives(path: u32): void {
     count(MIB_ListenDrops);
     return;
   }
-  const p = newConnection();
+  const p = newConnection(handleGet(changetype<Listener>(l).like, KIND_CONNECTION));
   if (p == 0) {
     count(MIB_ListenDrops);
     return;
@@ -138,9 +139,9 @@ function synArrives(path: u32): void {
   // MP_CAPABLE together with MP_JOIN is neither (Linux answers so, too).
   const capable = seg.has(HAS_CAPABLE) && !seg.has(HAS_JOIN);
   if (capable) count(MIB_MPCapableSYNRX);
-  if (!capable || !cfgMptcp || !drawKey(c)) {
+  if (!capable || !c.multipath || !drawKey(c)) {
     c.clear(C_MPTCP);
-    c.fallback = cfgMptcp ? FALLBACK_SYN : FALLBACK_OFF;
+    c.fallback = c.multipath ? FALLBACK_SYN : FALLBACK_OFF;
   } else if (cfgChecksum || (seg.capFlags & CAPABLE_CHECKSUM) != 0) {
     c.set(C_CHECKSUM);
   }

@@ -30,10 +30,6 @@ import {
   LAYOUT_TX_DESC,
   LAYOUT_TX_SLOTS,
   MIB_ActiveOpens,
-  OPT_KEEPALIVE,
-  OPT_NODELAY,
-  OPT_RCVBUF_MAX,
-  OPT_SNDBUF_MAX,
   RX_CHECKSUM,
   RX_LEN,
   RX_PATH,
@@ -43,7 +39,6 @@ import {
 } from './abi';
 import { arenaUsed } from './arena';
 import { get64 } from './bytes';
-import { isRingSize } from './config';
 import { counters, count } from './counters';
 import { deadlineDue, deadlineNext } from './deadlines';
 import { packetArrives } from './demux';
@@ -58,9 +53,7 @@ import {
   C_CLIENT,
   C_ESTABLISHED,
   C_FIN_QUEUED,
-  C_KEEPALIVE,
   C_MPTCP,
-  C_NODELAY,
   C_OPENED,
   C_PEER_DONE,
   C_READABLE,
@@ -68,18 +61,20 @@ import {
   dirtyCount,
   isOpen,
   markDirty,
+  sizeRings,
   takeDirty,
 } from './mptcp/connection';
 import { drawKey, prepareSubflow, sendSyn } from './mptcp/handshake';
 import { resetSubflow } from './mptcp/input';
-import { bury, connectionCount, freeConnection, newConnection, newSubflow } from './mptcp/lifecycle';
+import { bury, connectionCount, newConnection, newSubflow } from './mptcp/lifecycle';
 import { output } from './mptcp/output';
 import { windowGain } from './mptcp/packet';
 import { consume, readable as readableOctets, readContiguous, readPointer } from './mptcp/reassembly';
 import { sendContiguous, sendPointer, sendPrepare, sendRoom } from './mptcp/send-ring';
 import { announce as announceAddress, withdraw } from './mptcp/signal';
 import { enterListener, findSubflow, removeListener, subflowCount } from './mptcp/tables';
-import { armKeepalive, connectionDue, subflowDue } from './mptcp/timers';
+import { connectionDue, subflowDue } from './mptcp/timers';
+import { setConnectionOption } from './mptcp/options';
 import { MAX_PATHS, pathMtu, setPath as definePath } from './paths';
 import * as rings from './rings';
 import { RTO_INITIAL } from './tcp/rtt';
@@ -214,33 +209,40 @@ export function eventsHandled(): void {
 
 // ---- connections ------------------------------------------------------------------------------------------
 
+/** A connection that is not open yet, for options and `connect` or as the model of `listen`. A handle, or E_NOMEM. */
+export function create(): i32 {
+  const p = newConnection(0);
+  if (p == 0) return E_NOMEM;
+  const c = changetype<Connection>(p);
+  c.set(C_OPENED);
+  return <i32>c.handle;
+}
+
 /**
- * Opens a connection from the scratch area's ARG_LOCAL to ARG_REMOTE (16 octets each). Returns its handle, or
- * E_INVAL, E_INUSE, E_NOMEM, E_LIMIT.
+ * Opens it from the scratch area's ARG_LOCAL to ARG_REMOTE (16 octets each). 0, or E_HANDLE, E_STATE, E_INVAL,
+ * E_INUSE, E_NOMEM, E_LIMIT.
  */
-export function connect(now: f64, path: u32, localPort: u32, remotePort: u32): i32 {
+export function connect(now: f64, conn: u32, path: u32, localPort: u32, remotePort: u32): i32 {
   host.setNow(now);
+  const c = connectionOf(conn);
+  if (!c) return E_HANDLE;
+  if (c.state != CONN_OPENING || c.subflows != 0) return E_STATE;
   if (pathMtu(path) == 0) return E_INVAL;
   if (!host.randomLeft(64)) return E_LIMIT;
   if (tupleTaken(localPort, remotePort)) return E_INUSE;
-  const p = newConnection();
-  if (p == 0) return E_NOMEM;
-  const c = changetype<Connection>(p);
-  c.set(C_CLIENT | C_OPENED);
+  const sf = open(c, path, localPort, remotePort);
+  if (sf == 0) return E_NOMEM;
+  sizeRings(c);
+  c.set(C_CLIENT);
   c.localPort = localPort;
   c.firstPath = path;
-  const sf = open(c, path, localPort, remotePort);
-  if (sf == 0) {
-    freeConnection(c);
-    return E_NOMEM;
-  }
-  if (!host.cfgMptcp || !drawKey(c)) {
+  if (!c.multipath || !drawKey(c)) {
     c.clear(C_MPTCP);
     c.fallback = FALLBACK_OFF;
   }
   count(MIB_ActiveOpens);
   launch(c, changetype<Subflow>(sf));
-  return <i32>c.handle;
+  return 0;
 }
 
 /**
@@ -301,9 +303,12 @@ function launch(c: Connection, sf: Subflow): void {
   startTimer(sf, TIMER_HANDSHAKE, RTO_INITIAL);
 }
 
-/** Accepts connections at ARG_LOCAL (all zero: any address) and a port. 0, E_INUSE or E_NOMEM. */
-export function listen(port: u32, joinsOnly: u32): i32 {
-  const result = enterListener(get64(scratch + ARG_LOCAL), get64(scratch + ARG_LOCAL + 8), port, joinsOnly != 0);
+/**
+ * Accepts connections at ARG_LOCAL (all zero: any address) and a port, with the settings of the connection `like`
+ * as it is then (0: the stack's). 0, E_INUSE or E_NOMEM.
+ */
+export function listen(port: u32, joinsOnly: u32, like: u32): i32 {
+  const result = enterListener(get64(scratch + ARG_LOCAL), get64(scratch + ARG_LOCAL + 8), port, joinsOnly != 0, like);
   return result == 1 ? 0 : result == 0 ? E_INUSE : E_NOMEM;
 }
 
@@ -407,27 +412,7 @@ export function setOption(now: f64, conn: u32, option: i32, value: i32): i32 {
   host.setNow(now);
   const c = connectionOf(conn);
   if (!c) return E_HANDLE;
-  switch (option) {
-    case OPT_NODELAY:
-      if (value != 0) c.set(C_NODELAY);
-      else c.clear(C_NODELAY);
-      markDirty(c);
-      return 0;
-    case OPT_KEEPALIVE:
-      if (value != 0) c.set(C_KEEPALIVE);
-      else c.clear(C_KEEPALIVE);
-      for (let p = c.subflows; p != 0; p = changetype<Subflow>(p).nextOfConn) armKeepalive(c, changetype<Subflow>(p));
-      return 0;
-    case OPT_SNDBUF_MAX:
-      if (!isRingSize(value) || <u32>value < c.sndCap) return E_INVAL;
-      c.sndMax = value;
-      return 0;
-    case OPT_RCVBUF_MAX:
-      if (!isRingSize(value) || <u32>value < c.rcvCap) return E_INVAL;
-      c.rcvMax = value;
-      return 0;
-  }
-  return E_INVAL;
+  return setConnectionOption(c, option, value);
 }
 
 // ---- path management --------------------------------------------------------------------------------------

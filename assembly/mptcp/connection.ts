@@ -8,8 +8,8 @@ import {
   EVENT_READABLE,
   EVENT_WRITABLE,
 } from '../abi';
-import { cfgRcvBufMax, cfgSndBufMax } from '../host';
 import { emit } from '../events';
+import { Settings } from '../settings';
 import { Subflow } from '../tcp/subflow';
 import { CAPABLE_CHECKSUM, CAPABLE_SHA256 } from '../wire/segment';
 
@@ -31,8 +31,6 @@ export const C_FIN_ACKED: u32 = 1 << 7;
 /** The peer's DATA_FIN is known, has been reached. */
 export const C_PEER_FIN: u32 = 1 << 8;
 export const C_PEER_DONE: u32 = 1 << 9;
-export const C_NODELAY: u32 = 1 << 10;
-export const C_KEEPALIVE: u32 = 1 << 11;
 /** READABLE was reported and nothing read since. */
 export const C_READABLE: u32 = 1 << 12;
 /** The application waits for room in the send ring. */
@@ -58,7 +56,7 @@ export const C_DACK_SEEN: u32 = 1 << 23;
 export const C_RELEASED: u32 = 1 << 22;
 
 @unmanaged
-export class Connection {
+export class Connection extends Settings {
   handle: u32;
   state: i32;
   /** FALLBACK_*. */
@@ -86,7 +84,6 @@ export class Connection {
   // sending: bufSeq <= dataUna <= dataNxt <= writeSeq
   snd: usize;
   sndCap: u32;
-  sndMax: u32;
   /** Oldest octet that the ring still holds: some subflow may retransmit it. */
   bufSeq: u64;
   /** DATA_ACKed up to here. */
@@ -101,7 +98,6 @@ export class Connection {
   // receiving: readSeq <= rcvNxt
   rcv: usize;
   rcvCap: u32;
-  rcvMax: u32;
   /** Next octet for the application. */
   readSeq: u64;
   /** Next in-order octet: the DATA_ACK that we send. */
@@ -176,13 +172,15 @@ export function capableFlags(c: Connection): u32 {
 export const FIRST_RING: u32 = 256 * 1024;
 
 export function initConnection(c: Connection): void {
-  c.sndMax = cfgSndBufMax;
-  c.rcvMax = cfgRcvBufMax;
-  c.sndCap = min(FIRST_RING, c.sndMax);
-  c.rcvCap = min(FIRST_RING, c.rcvMax);
   c.dataTimerAt = Infinity;
   c.closeAt = Infinity;
   c.set(C_MPTCP);
+}
+
+/** The settings are final: the rings' first sizes. */
+export function sizeRings(c: Connection): void {
+  c.sndCap = min(FIRST_RING, c.sndMax);
+  c.rcvCap = min(FIRST_RING, c.rcvMax);
 }
 
 /** Starts both sequence spaces at their initial numbers (0 for plain TCP). */

@@ -89,7 +89,6 @@ import {
   C_DENY_JOIN,
   C_ESTABLISHED,
   C_FIN_QUEUED,
-  C_KEEPALIVE,
   C_MPTCP,
   C_NO_INFINITE,
   C_OPENED,
@@ -250,7 +249,7 @@ function established(c: Connection, sf: Subflow): void {
   sf.backoff = 0;
   leaveHalfOpen(sf);
   sf.clear(SF_SEND_SYN); // one that the full transmit ring held back
-  if (c.is(C_KEEPALIVE)) armKeepalive(c, sf);
+  if (c.keepalive) armKeepalive(c, sf);
   if (!sf.is(SF_SYN_RETRANSMITTED)) rttSample(sf, now - sf.lastSent);
   sf.mss = segmentSize(c, sf);
   sf.rcvMss = min<u32>(sf.mss, 536);

@@ -16,7 +16,8 @@ import { rangesFree } from '../tcp/ranges';
 import { recFreeAll } from '../tcp/records';
 import { RTO_INITIAL } from '../tcp/rtt';
 import { SF_HALF_OPEN, Subflow } from '../tcp/subflow';
-import { Connection, C_ESTABLISHED, C_MPTCP, dropDirty, initConnection } from './connection';
+import { copySettings, defaultSettings, Settings } from '../settings';
+import { Connection, C_ESTABLISHED, C_MPTCP, dropDirty, initConnection, sizeRings } from './connection';
 import { mappingsFree } from './mapping';
 import { receiveFree } from './reassembly';
 import { sendFree } from './send-ring';
@@ -35,8 +36,8 @@ export function halfOpenRoom(): bool {
   return halfOpen < cfgHalfOpenMax;
 }
 
-/** A new connection without subflows, 0 when memory or handles are out. */
-export function newConnection(): usize {
+/** A new connection without subflows, with the settings of `like` (0: the stack's); 0 when memory or handles are out. */
+export function newConnection(like: usize): usize {
   if (!deadlinesReserve(connectionCount + 1 + subflowCount)) return 0;
   const p = allocZero(CONNECTION_SIZE);
   if (p == 0) return 0;
@@ -47,6 +48,9 @@ export function newConnection(): usize {
     return 0;
   }
   initConnection(c);
+  if (like != 0) copySettings(c, changetype<Settings>(like));
+  else defaultSettings(c);
+  sizeRings(c);
   connectionCount++;
   return p;
 }

@@ -65,7 +65,6 @@ import {
   C_FIN_QUEUED,
   C_FIN_SENT,
   C_MPTCP,
-  C_NODELAY,
   C_SEND_INFINITE,
   markDirty,
 } from './connection';
@@ -220,7 +219,7 @@ export function sendSegment(c: Connection, sf: Subflow, unsent: u64, window: u64
   if (n < size && c.dataNxt != c.dataUna) {
     // Nagle, once for the whole connection (RFC 9293 section 3.7.4), and the sender's half of silly window
     // avoidance (3.8.6.2.1).
-    if (last ? !c.is(C_NODELAY) && !c.is(C_FIN_QUEUED) : true) return false;
+    if (last ? !c.nodelay && !c.is(C_FIN_QUEUED) : true) return false;
   }
   const id = newRecord(c, sf, c.dataNxt, n);
   if (id == 0) return false;

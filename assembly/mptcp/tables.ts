@@ -188,6 +188,8 @@ export class Listener {
   low: u64;
   /** Accepts joins only (a port announced in ADD_ADDR). */
   joinsOnly: bool;
+  /** Handle of the connection whose settings accepted ones begin with; 0: the stack's. */
+  like: u32;
 }
 
 const LISTENER_SIZE: u32 = offsetof<Listener>();
@@ -206,7 +208,7 @@ export function findListener(high: u64, low: u64, port: u32): usize {
 }
 
 /** 1 entered, 0 taken, -1 no memory. */
-export function enterListener(high: u64, low: u64, port: u32, joinsOnly: bool): i32 {
+export function enterListener(high: u64, low: u64, port: u32, joinsOnly: bool, like: u32): i32 {
   for (let p = listeners; p != 0; p = changetype<Listener>(p).next) {
     const l = changetype<Listener>(p);
     if (l.port == port && l.high == high && l.low == low) return 0;
@@ -219,6 +221,7 @@ export function enterListener(high: u64, low: u64, port: u32, joinsOnly: bool): 
   l.high = high;
   l.low = low;
   l.joinsOnly = joinsOnly;
+  l.like = like;
   listeners = p;
   return 1;
 }

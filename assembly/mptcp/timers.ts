@@ -61,7 +61,6 @@ import {
   Connection,
   C_FIN_ACKED,
   C_FIN_SENT,
-  C_KEEPALIVE,
   C_MPTCP,
   markDirty,
 } from './connection';
@@ -246,7 +245,7 @@ function unmappedDue(c: Connection, sf: Subflow): bool {
 
 /** Starts, restarts or stops the keepalive of a subflow (RFC 9293 section 3.8.4). */
 export function armKeepalive(c: Connection, sf: Subflow): void {
-  if (!c.is(C_KEEPALIVE) || !sf.synchronized) {
+  if (!c.keepalive || !sf.synchronized) {
     sf.keepaliveAt = Infinity;
     return;
   }

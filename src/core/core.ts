@@ -23,6 +23,9 @@ export interface CoreEvent {
   address: Uint8Array;
 }
 
+/** OPT_* of assembly/abi.ts and their values, in the order in which they are applied. */
+export type Settings = readonly (readonly [option: number, value: number])[];
+
 /** The core stopped at an instruction that must not be reached. */
 export const isTrap = (error: unknown): error is Error => error instanceof WebAssembly.RuntimeError;
 
@@ -178,6 +181,21 @@ export class Core {
       handle(event);
     }
     return n;
+  }
+
+  // ---- connections ------------------------------------------------------------------------------------------------------
+
+  /** A connection that is not open yet. Returns its handle, or a negative code. */
+  create(now: number, settings: Settings): number {
+    const handle = this.x.create();
+    if (handle < 0) return handle;
+    for (const [option, value] of settings) {
+      const result = this.x.setOption(now, handle, option, value);
+      if (result >= 0) continue;
+      this.x.release(now, handle);
+      return result;
+    }
+    return handle;
   }
 
   // ---- arguments and results ------------------------------------------------------------------------------------------

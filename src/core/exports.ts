@@ -17,7 +17,8 @@ export interface CoreExports {
   eventsPending(): number;
   eventsClear(): void;
   eventsHandled(): void;
-  connect(now: number, path: number, localPort: number, remotePort: number): number;
+  create(): number;
+  connect(now: number, conn: number, path: number, localPort: number, remotePort: number): number;
   join(
     now: number,
     conn: number,
@@ -28,7 +29,7 @@ export interface CoreExports {
     remoteId: number,
     backup: number,
   ): number;
-  listen(port: number, joinsOnly: number): number;
+  listen(port: number, joinsOnly: number, like: number): number;
   unlisten(port: number): number;
   writeSpace(conn: number): number;
   writePointer(conn: number): number;

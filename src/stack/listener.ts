@@ -1,5 +1,6 @@
 /** A listening port on every path, or on one address. */
 import { addressBytes, addressText } from '../core/address.js';
+import type { Settings } from '../core/core.js';
 import { PlaitError } from '../errors.js';
 import type { Path } from '../io/device.js';
 import type { Connection } from './connection.js';
@@ -14,6 +15,9 @@ export class Listener {
   readonly #stack: Stack;
   readonly #address: string | null;
   readonly #onConnection: (connection: Connection) => void;
+  readonly #settings: Settings;
+  /** The core's record whose settings accepted connections begin with; 0: the stack's. */
+  #model = 0;
   readonly #bound = new Set<number>();
   #open = true;
   /** Called once: the port is bound on every path there was, or it failed. */
@@ -24,11 +28,13 @@ export class Listener {
     port: number,
     address: string | null,
     onConnection: (connection: Connection) => void,
+    settings: Settings = [],
   ) {
     this.#stack = stack;
     this.port = port;
     this.#address = address;
     this.#onConnection = onConnection;
+    this.#settings = settings;
   }
 
   /** @internal Local address (or any) and port. */
@@ -60,9 +66,15 @@ export class Listener {
 
   #listen(paths: readonly Path[], ready: (error: PlaitError | null) => void): void {
     const core = this.#stack.core;
+    const model =
+      this.#settings.length === 0 ? 0 : this.#stack.core.create(this.#stack.now(), this.#settings);
     core.setAddresses(this.#bytes());
-    const result = core.x.listen(this.port, 0);
-    if (result < 0) return ready(commandError(result, `listen on port ${this.port}`));
+    const result = model < 0 ? model : core.x.listen(this.port, 0, model);
+    if (result < 0) {
+      if (model > 0) core.x.release(this.#stack.now(), model);
+      return ready(commandError(result, `listen on port ${this.port}`));
+    }
+    this.#model = model;
     this.#stack.addListener(this);
     let left = paths.length;
     let failed: PlaitError | null = null;
@@ -111,6 +123,11 @@ export class Listener {
     this.#onConnection(connection);
   }
 
+  /** Changes a setting of connections that are accepted from now on; only for a listener that began with some. */
+  setOption(option: number, value: number): void {
+    if (this.#model !== 0) this.#stack.core.x.setOption(this.#stack.now(), this.#model, option, value);
+  }
+
   /** Stops accepting. Connections accepted before live on, and so do their joins' ports until they end. */
   close(): void {
     if (!this.#open) return;
@@ -118,6 +135,8 @@ export class Listener {
     const core = this.#stack.core;
     core.setAddresses(this.#bytes());
     core.x.unlisten(this.port);
+    if (this.#model !== 0) core.x.release(this.#stack.now(), this.#model);
+    this.#model = 0;
     this.#stack.removeListener(this);
     for (const path of this.#bound) this.#stack.deviceOf(path)?.unbind(path, this.port);
     this.#bound.clear();

@@ -4,7 +4,7 @@
  */
 import * as abi from '../../assembly/abi.js';
 import { addressBytes, addressText } from '../core/address.js';
-import { Core, isTrap, type CoreEvent } from '../core/core.js';
+import { Core, isTrap, type CoreEvent, type Settings } from '../core/core.js';
 import { readCounters } from '../core/counters.js';
 import type { CoreModule } from '../core/load.js';
 import type { Random } from '../core/random.js';
@@ -317,13 +317,14 @@ export class Stack implements DeviceHost, ConnectionHost {
 
   // ---- opening and listening ----------------------------------------------------------------------------------------------
 
-  /** Opens a connection over a path. `done` gets the connection, whose handshake has just begun, or an error. */
+  /** Opens a connection over a path. `done` gets it, its handshake just begun, or an error. `settings` hold from the SYN on. */
   connect(
     path: number,
     localPort: number,
     remote: string,
     remotePort: number,
     done: (error: PlaitError | null, connection: Connection | null) => void,
+    settings: Settings = [],
   ): void {
     const entry = this.#paths.get(path);
     if (entry === undefined) {
@@ -332,12 +333,14 @@ export class Stack implements DeviceHost, ConnectionHost {
     }
     entry.device.bind(path, localPort, (error, port) => {
       if (error !== null) return done(error, null);
+      const handle = this.core.create(this.now(), settings);
       this.core.setAddresses(entry.bytes, addressBytes(remote));
       this.core.refillRandom();
-      const handle = this.core.x.connect(this.now(), path, port, remotePort);
-      if (handle < 0) {
+      const result = handle < 0 ? handle : this.core.x.connect(this.now(), handle, path, port, remotePort);
+      if (result < 0) {
+        if (handle >= 0) this.core.x.release(this.now(), handle);
         entry.device.unbind(path, port);
-        return done(commandError(handle, `connect to ${remote}:${remotePort}`), null);
+        return done(commandError(result, `connect to ${remote}:${remotePort}`), null);
       }
       const connection = new Connection(this, handle >>> 0, {
         path,
@@ -389,9 +392,14 @@ export class Stack implements DeviceHost, ConnectionHost {
     });
   }
 
-  /** Accepts connections on a port of every path, or of the one address given. */
-  listen(port: number, address: string | null, onConnection: (connection: Connection) => void): Listener {
-    return new Listener(this, port, address, onConnection);
+  /** Accepts connections on a port of every path, or of one address. `settings` as for `connect`. */
+  listen(
+    port: number,
+    address: string | null,
+    onConnection: (connection: Connection) => void,
+    settings: Settings = [],
+  ): Listener {
+    return new Listener(this, port, address, onConnection, settings);
   }
 
   /** @internal */

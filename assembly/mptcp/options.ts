@@ -1,0 +1,40 @@
+/** Options of one connection (OPT_*), by number. */
+import {
+  E_INVAL,
+  OPT_KEEPALIVE,
+  OPT_MULTIPATH,
+  OPT_NODELAY,
+  OPT_RCVBUF_MAX,
+  OPT_SNDBUF_MAX,
+} from '../abi';
+import { isRingSize } from '../config';
+import { Connection, markDirty } from './connection';
+import { armKeepalive } from './timers';
+import { Subflow } from '../tcp/subflow';
+
+/** 0, or E_INVAL. */
+export function setConnectionOption(c: Connection, option: i32, value: i32): i32 {
+  switch (option) {
+    case OPT_MULTIPATH:
+      if (c.subflows != 0) return E_INVAL;
+      c.multipath = value != 0;
+      return 0;
+    case OPT_NODELAY:
+      c.nodelay = value != 0;
+      if (c.subflows != 0) markDirty(c);
+      return 0;
+    case OPT_KEEPALIVE:
+      c.keepalive = value != 0;
+      for (let p = c.subflows; p != 0; p = changetype<Subflow>(p).nextOfConn) armKeepalive(c, changetype<Subflow>(p));
+      return 0;
+    case OPT_SNDBUF_MAX:
+      if (!isRingSize(value) || <u32>value < c.sndCap) return E_INVAL;
+      c.sndMax = value;
+      return 0;
+    case OPT_RCVBUF_MAX:
+      if (!isRingSize(value) || <u32>value < c.rcvCap) return E_INVAL;
+      c.rcvMax = value;
+      return 0;
+  }
+  return E_INVAL;
+}

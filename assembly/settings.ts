@@ -1,0 +1,30 @@
+/**
+ * What an application may ask of a connection. A connection begins with the stack's own settings, an accepted one
+ * with those of the listening side, as sockets are cloned elsewhere.
+ */
+import { cfgMptcp, cfgRcvBufMax, cfgSndBufMax } from './host';
+
+@unmanaged
+export class Settings {
+  /** Offer and answer MP_CAPABLE. */
+  multipath: bool;
+  /** Small segments do not wait for acknowledgements (RFC 9293 section 3.7.4). */
+  nodelay: bool;
+  keepalive: bool;
+  /** Largest send and receive rings, octets; powers of two. */
+  sndMax: u32;
+  rcvMax: u32;
+}
+
+const SETTINGS_SIZE: u32 = offsetof<Settings>();
+
+export function defaultSettings(s: Settings): void {
+  s.multipath = cfgMptcp;
+  s.sndMax = cfgSndBufMax;
+  s.rcvMax = cfgRcvBufMax;
+}
+
+/** `from` and `to` are records that begin with Settings. */
+export function copySettings(to: Settings, from: Settings): void {
+  memory.copy(changetype<usize>(to), changetype<usize>(from), SETTINGS_SIZE);
+}
