@@ -36,7 +36,7 @@ export function halfOpenRoom(): bool {
   return halfOpen < cfgHalfOpenMax;
 }
 
-/** A new connection without subflows, with the settings of `like` (0: the stack's); 0 when memory or handles are out. */
+/** A new connection without subflows that is set like another (0: like the stack); 0 when memory or handles are out. */
 export function newConnection(like: usize): usize {
   if (!deadlinesReserve(connectionCount + 1 + subflowCount)) return 0;
   const p = allocZero(CONNECTION_SIZE);
