@@ -67,7 +67,7 @@ import {
   sendReset,
   subflowFailed,
 } from './close';
-import { Connection, C_FIN_SENT, C_MPTCP, markDirty } from './connection';
+import { Connection, C_FIN_SENT, C_MPTCP, C_REPORTED, markDirty } from './connection';
 import { handshakeAckArrives, joinConfirmed, openFailed, sendSyn, simultaneousOpen, synAckArrives } from './handshake';
 import { freeSubflow } from './lifecycle';
 import { owesKeys, sendAck, sendBareAck, sendKeys } from './packet';
@@ -270,7 +270,7 @@ function finArrivedAtPeer(c: Connection, sf: Subflow): bool {
   if (state == TCP_FIN_WAIT_1) {
     sf.state = TCP_FIN_WAIT_2;
     // A peer that never closes must not hold the record for ever once the data level is done.
-    if (!plain) startTimer(sf, TIMER_END, cfgTimeWait);
+    if (!plain || c.is(C_REPORTED)) startTimer(sf, TIMER_END, cfgTimeWait);
   } else if (state == TCP_CLOSING) {
     // The peer's FIN may have come in the same batch, and its acknowledgement still be due.
     if (sf.is(SF_ACK_NOW) && !sendAck(c, sf)) sendBareAck(sf);

@@ -1,0 +1,51 @@
+/**
+ * The committed corpus, and packets drawn with fixed seeds. `npm run fuzz` goes on from here; docs/hostile-input.md
+ * tells how.
+ */
+import { readFileSync, readdirSync } from 'node:fs';
+import { expect } from 'chai';
+import fc from 'fast-check';
+import { root } from '../support/root.js';
+import { prepare, runCase } from './run-case.js';
+import { caseArbitrary, formatCase, parseCase } from './steps.js';
+
+const CORPUS = new URL('test/fuzz/corpus/', root);
+/** Cases and steps drawn for each target: about 200,000 packets in all. */
+const DRAWN = 6;
+const STEPS = 600;
+
+describe('hostile input', function () {
+  this.timeout(120_000);
+
+  before(() => Promise.all([prepare('debug'), prepare('release')]));
+
+  for (const name of readdirSync(CORPUS).sort()) {
+    it(`corpus: ${name}`, () => {
+      const one = parseCase(readFileSync(new URL(name, CORPUS), 'utf8'));
+      for (const build of ['debug', 'release'] as const) {
+        expect(runCase(one, build).failure?.message, build).to.equal(undefined);
+      }
+    });
+  }
+
+  for (const target of ['stack', 'handshake', 'data']) {
+    it(`drawn: ${target}`, () => {
+      fc.assert(
+        fc.property(caseArbitrary(target, STEPS), (one) => {
+          const { failure } = runCase(one, 'debug');
+          if (failure !== null) throw failure;
+        }),
+        { seed: 20_260_000, numRuns: DRAWN, endOnFailure: true },
+      );
+    });
+  }
+
+  it('cases survive being written down', () => {
+    fc.assert(
+      fc.property(caseArbitrary('stack', 50), (one) => {
+        expect(parseCase(formatCase(one, 'a note'))).to.deep.equal(one);
+      }),
+      { seed: 1, numRuns: 20 },
+    );
+  });
+});
