@@ -190,6 +190,14 @@ export const CFG_SYN_RETRANS_FALLBACK = 13;
 export const CFG_HALF_OPEN_MAX = 14;
 /** 2 MSL in microseconds. */
 export const CFG_TIME_WAIT = 15;
+/** SYN cookies: 0 never, 1 while half-open handshakes are at their limit, 2 always (net.ipv4.tcp_syncookies). */
+export const CFG_SYN_COOKIES = 20;
+/** Joins of others that one connection lets wait for their third ACK. */
+export const CFG_PENDING_JOINS_MAX = 21;
+/** Resets per second for segments that belong to no subflow, about; 0: any number. */
+export const CFG_RST_RATE = 22;
+/** Least microseconds between two challenge ACKs of one subflow (net.ipv4.tcp_invalid_ratelimit). */
+export const CFG_CHALLENGE_INTERVAL = 23;
 
 // ---- subflow information in the scratch area (subflowInfo) ------------------------------------------------
 export const SI_STATE = 0;
@@ -330,4 +338,12 @@ export const MIB_TCPWinProbe = 92;
 export const MIB_TCPKeepAlive = 93;
 export const MIB_TWRecycled = 94;
 export const MIB_TCPFullUndo = 95;
+// the handshake
+export const MIB_SyncookiesSent = 96;
+export const MIB_SyncookiesRecv = 97;
+export const MIB_SyncookiesFailed = 98;
+export const MIB_TCPReqQFullDoCookies = 99;
+export const MIB_TCPReqQFullDrop = 100;
+/** Resets that their ration did not allow; the kernel has no such limit. */
+export const MIB_OutRstsSkipped = 101;
 export const MIB_COUNT = 192;

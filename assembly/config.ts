@@ -5,15 +5,19 @@
 import {
   CFG_CC_MULTI,
   CFG_CC_SINGLE,
+  CFG_CHALLENGE_INTERVAL,
   CFG_CHECKSUM,
   CFG_CLOSE_TIMEOUT,
   CFG_HALF_OPEN_MAX,
   CFG_MPTCP,
+  CFG_PENDING_JOINS_MAX,
   CFG_RCVBUF_MAX,
+  CFG_RST_RATE,
   CFG_SACK,
   CFG_SCHEDULER,
   CFG_SNDBUF_MAX,
   CFG_SUBFLOWS_MAX,
+  CFG_SYN_COOKIES,
   CFG_SYN_RETRANS_FALLBACK,
   CFG_TIMESTAMPS,
   CFG_TIME_WAIT,
@@ -37,6 +41,10 @@ export let cfgCloseTimeout: f64 = 60e6;
 export let cfgSynRetransFallback: u32 = 2;
 export let cfgHalfOpenMax: u32 = 1024;
 export let cfgTimeWait: f64 = 60e6;
+export let cfgSynCookies: i32 = 1;
+export let cfgPendingJoinsMax: u32 = 8;
+export let cfgRstRate: u32 = 1000;
+export let cfgChallengeInterval: f64 = 500e3;
 
 /** Sets CFG_* for connections made from now on. 0, or E_INVAL. */
 export function configure(key: i32, value: f64): i32 {
@@ -87,6 +95,18 @@ export function configure(key: i32, value: f64): i32 {
       return 0;
     case CFG_SYN_RETRANS_FALLBACK:
       cfgSynRetransFallback = v;
+      return 0;
+    case CFG_SYN_COOKIES:
+      cfgSynCookies = v;
+      return 0;
+    case CFG_PENDING_JOINS_MAX:
+      cfgPendingJoinsMax = max(v, 0);
+      return 0;
+    case CFG_RST_RATE:
+      cfgRstRate = max(v, 0);
+      return 0;
+    case CFG_CHALLENGE_INTERVAL:
+      cfgChallengeInterval = max(value, 0);
       return 0;
   }
   return E_INVAL;

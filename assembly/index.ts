@@ -77,6 +77,7 @@ import { connectionDue, subflowDue } from './mptcp/timers';
 import { setConnectionOption } from './mptcp/options';
 import { MAX_PATHS, pathMtu, setPath as definePath } from './paths';
 import * as rings from './rings';
+import { setSecrets } from './secrets';
 import { RTO_INITIAL } from './tcp/rtt';
 import { SF_ACK_NOW, SF_BACKUP_LOCAL, SF_JOIN, SF_SEND_PRIO, Subflow, TIMER_HANDSHAKE } from './tcp/subflow';
 import { startTimer } from './tcp/timers';
@@ -110,7 +111,7 @@ export function init(): i32 {
 /** The random pool is full for the first time; the stack's secrets come from it. */
 export function start(): void {
   host.randomRefilled();
-  host.setSecrets();
+  setSecrets();
 }
 
 /** The host has filled the random pool again. */

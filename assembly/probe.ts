@@ -23,6 +23,7 @@ export { dsnExpand } from './dsn';
 export { equal, hmac } from './hmac';
 export { addAddrHmac, idsnOf, joinHmac, tokenOf } from './mptcp/keys';
 export { sha256 } from './sha256';
+export { siphash } from './siphash';
 export {
   writeAddAddr,
   writeCapableAck,

@@ -29,6 +29,7 @@ import {
   MIB_MPJoinSynAckHMacFailure,
   MIB_MPJoinSynAckRx,
   MIB_MPJoinSynTx,
+  MIB_PassiveOpens,
   MIB_SimultConnectFallback,
   TCP_ESTABLISHED,
   TCP_SYN_RCVD,
@@ -42,12 +43,11 @@ import {
   cfgSack,
   cfgTimestamps,
   cfgWindowScale,
-  initialSequence,
   now,
   random64,
-  timestampOffset,
 } from '../host';
 import { txRoom } from '../rings';
+import { initialSequence, timestampOffset } from '../secrets';
 import { seqLe } from '../seq';
 import { rttSample, tsNow } from '../tcp/rtt';
 import {
@@ -55,6 +55,7 @@ import {
   SF_BACKUP_LOCAL,
   SF_BACKUP_REMOTE,
   SF_JOIN,
+  SF_PASSIVE,
   SF_PLAIN_SYN,
   SF_PRE_ESTABLISHED,
   SF_SACK,
@@ -105,20 +106,27 @@ import { armKeepalive } from './timers';
 const hmacOut = memory.data(32, 8);
 /** Draws before the stack gives up on a unique token (Linux' number). */
 const TOKEN_TRIES: u32 = 4;
+/** Largest window of a SYN: it is not scaled (RFC 7323 section 2.2). */
+export const SYN_WINDOW: u32 = 65535;
 
 /** Draws a key whose token no other connection has. False: plain TCP it is. */
 export function drawKey(c: Connection): bool {
   for (let i: u32 = 0; i < TOKEN_TRIES; i++) {
     const key = random64();
-    const token = tokenOf(key);
-    if (token == 0 || key == 0 || findToken(token) != 0) continue;
-    c.localKey = key;
-    c.localToken = token;
-    if (enterToken(c)) return true;
-    break;
+    if (key != 0 && adoptLocalKey(c, key)) return true;
   }
-  c.localToken = 0;
   count(MIB_MPFallbackTokenInit);
+  return false;
+}
+
+/** Makes `key` ours. False: another connection has its token, or there is no memory. */
+export function adoptLocalKey(c: Connection, key: u64): bool {
+  const token = tokenOf(key);
+  if (token == 0 || findToken(token) != 0) return false;
+  c.localKey = key;
+  c.localToken = token;
+  if (enterToken(c)) return true;
+  c.localToken = 0;
   return false;
 }
 
@@ -186,7 +194,7 @@ export function sendSyn(c: Connection, sf: Subflow): bool {
     if (sf.is(SF_JOIN)) addJoin(c, sf, answer);
     else addCapable(c, answer);
   }
-  const window = min<u32>(c.rcvCap, 65535);
+  const window = min<u32>(c.rcvCap, SYN_WINDOW);
   finishControl(sf, sf.iss, answer ? sf.rcvNxt : 0, answer ? SYN | ACK : SYN, window);
   sf.rcvEdge = sf.rcvNxt + window;
   sf.lastAck = sf.rcvNxt;
@@ -250,7 +258,9 @@ function established(c: Connection, sf: Subflow): void {
   leaveHalfOpen(sf);
   sf.clear(SF_SEND_SYN); // one that the full transmit ring held back
   if (c.keepalive) armKeepalive(c, sf);
-  if (!sf.is(SF_SYN_RETRANSMITTED)) rttSample(sf, now - sf.lastSent);
+  if (sf.is(SF_PASSIVE)) count(MIB_PassiveOpens);
+  // A handshake answered without state does not know when.
+  if (!sf.is(SF_SYN_RETRANSMITTED) && sf.lastSent != 0) rttSample(sf, now - sf.lastSent);
   sf.mss = segmentSize(c, sf);
   sf.rcvMss = min<u32>(sf.mss, 536);
   sf.usable = true;

@@ -25,7 +25,7 @@ import {
   TCP_TIME_WAIT,
 } from '../abi';
 import { count } from '../counters';
-import { cfgTimeWait, now } from '../host';
+import { cfgChallengeInterval, cfgTimeWait, now } from '../host';
 import { ackAcceptable, ackAdvanced, ackFin, ackReorderWait, takeAck } from '../tcp/ack';
 import { rangesAdd } from '../tcp/ranges';
 import {
@@ -85,7 +85,6 @@ import {
 import { sendRelease } from './send-ring';
 import { fastclosed, takeSignals } from './signal';
 
-const CHALLENGES_PER_SECOND: u32 = 10;
 const TWENTY_FOUR_DAYS: f64 = 24 * 86400e6;
 const SIGNALS: u32 = HAS_ADD_ADDR | HAS_RM_ADDR | HAS_PRIO | HAS_FAIL | HAS_FASTCLOSE;
 
@@ -198,8 +197,8 @@ function answerOld(c: Connection, sf: Subflow): void {
     sf.hasDsack = true;
     count(MIB_TCPDSACKOldSent);
   }
-  // The repeated third ACK of a join wants its fourth packet.
-  if (seg.has(HAS_JOIN) || allowed(sf)) {
+  // The repeated third ACK of a join wants its fourth packet, and data its acknowledgement: no loop comes of those.
+  if (seg.length != 0 || seg.has(HAS_JOIN) || allowed(sf)) {
     sf.set(SF_ACK_NOW);
     markDirty(c);
   }
@@ -207,15 +206,11 @@ function answerOld(c: Connection, sf: Subflow): void {
 
 /** RFC 5961 section 7: challenge ACKs are rationed, so that nobody counts with them. */
 function allowed(sf: Subflow): bool {
-  if (now - sf.challengeAt >= 1e6) {
-    sf.challengeAt = now;
-    sf.challengeLeft = CHALLENGES_PER_SECOND;
-  }
-  if (sf.challengeLeft == 0) {
+  if (now - sf.challengeAt < cfgChallengeInterval) {
     count(MIB_TCPACKSkippedChallenge);
     return false;
   }
-  sf.challengeLeft--;
+  sf.challengeAt = now;
   return true;
 }
 

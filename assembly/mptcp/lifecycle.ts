@@ -48,11 +48,16 @@ export function newConnection(like: usize): usize {
     return 0;
   }
   initConnection(c);
+  setUp(c, like);
+  connectionCount++;
+  return p;
+}
+
+/** Settings of another connection, or (0) the stack's, and the ring sizes that follow from them. */
+export function setUp(c: Connection, like: usize): void {
   if (like != 0) copySettings(c, changetype<Settings>(like));
   else defaultSettings(c);
   sizeRings(c);
-  connectionCount++;
-  return p;
 }
 
 export function freeConnection(c: Connection): void {
@@ -123,6 +128,7 @@ export function newSubflow(
   sf.mss = sf.peerMss;
   sf.rto = RTO_INITIAL;
   sf.resetReason = 255;
+  sf.challengeAt = -Infinity;
   sf.timerAt = sf.rtoAt = sf.delackAt = sf.keepaliveAt = sf.unmappedAt = Infinity;
   sf.quickAcks = QUICK_ACKS;
   sf.rackMult = 1;

@@ -3,7 +3,7 @@
  * when they are as full as they are long.
  */
 import { alloc, allocZero, free } from '../arena';
-import { hashSeed } from '../host';
+import { hashSeed } from '../secrets';
 import { Subflow } from '../tcp/subflow';
 import { Connection } from './connection';
 

@@ -167,8 +167,7 @@ function handshakeDue(c: Connection, sf: Subflow): bool {
       count(MIB_Blackhole);
     }
   } else if (sf.state == TCP_SYN_RCVD && sf.retries >= SYN_ACK_RETRIES) {
-    sendReset(c, sf, NO_REASON, false, false);
-    subflowFailed(c, sf, CLOSE_TIMEOUT, NO_REASON, false);
+    subflowFailed(c, sf, CLOSE_TIMEOUT, NO_REASON, false); // in silence: the SYN may have been forged
     return false;
   }
   sf.retries++;

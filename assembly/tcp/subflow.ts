@@ -205,7 +205,6 @@ export class Subflow extends CcState {
   quickAcks: u32;
   rcvMss: u32;
   challengeAt: f64;
-  challengeLeft: u32;
 
   // out-of-order octets at subflow level: sorted list of ranges, and the blocks to report (RFC 2018)
   oooHead: usize;

@@ -240,7 +240,7 @@ describe('packets: a lost third ACK', () => {
     for (const gap of [1e6, 2e6, 4e6, 8e6, 16e6]) {
       expect(peer.expectAfter(gap, { flags: 'SA' }).capable).to.deep.equal(capable);
     }
-    peer.expectAfter(32e6, { flags: 'RA' }, 2e6);
+    peer.expectNothing(40e6); // nor a reset: the SYN may have been forged
     expect(bench.stack.core.x.connections()).to.equal(0);
   });
 });

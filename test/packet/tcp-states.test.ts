@@ -1,5 +1,6 @@
 /** Plain TCP: FIN and RST in every state, challenge ACKs, PAWS, TIME-WAIT, simultaneous open. */
 import { expect } from 'chai';
+import { CFG_CHALLENGE_INTERVAL } from '../../assembly/abi.js';
 import { Bench } from './bench.js';
 import { Peer, type PeerOptions } from './peer.js';
 
@@ -55,6 +56,8 @@ describe('packets: states of TCP', () => {
       const next = name === 'ESTABLISHED' || name.startsWith('FIN') ? 1 : 2;
       peer.send({ flags: 'R', seq: next + 5 });
       peer.expect({ flags: 'A', ack: next });
+      peer.bench.wait(500_000);
+      peer.drain();
       peer.send({ flags: 'S', seq: next + 100 });
       peer.expect({ flags: 'A', ack: next });
       expect(stateOf(peer)).to.equal(name);
@@ -125,12 +128,29 @@ describe('packets: states of TCP', () => {
     expect(peer.bench.app.text).to.equal('');
   });
 
-  it('challenge ACKs are rationed', async () => {
+  it('challenge ACKs are rationed: one in half a second', async () => {
     const peer = await opened();
     for (let i = 0; i < 100; i++) peer.send({ flags: 'R', seq: 50 });
-    expect(peer.drain()).to.have.lengthOf(10);
-    peer.bench.wait(1e6);
+    expect(peer.drain()).to.have.lengthOf(1);
+    expect(peer.bench.counter('TCPACKSkippedChallenge')).to.equal(99);
+    peer.bench.wait(500_000);
     peer.send({ flags: 'R', seq: 50 }).expect({ flags: 'A' });
+  });
+
+  it('the ration of challenge ACKs can be set', async () => {
+    const bench = await Bench.create({ config: [[CFG_CHALLENGE_INTERVAL, 10_000]] });
+    bench.listen();
+    const peer = new Peer(bench).openPlain();
+    for (let i = 0; i < 5; i++) {
+      peer.send({ flags: 'R', seq: 50 }).expect({ flags: 'A' });
+      bench.wait(10_000);
+    }
+  });
+
+  it('data that was taken before is acknowledged every time', async () => {
+    const peer = await opened();
+    peer.send({ flags: 'PA', data: 'hello' }).expect({ ack: 6 });
+    for (let i = 0; i < 5; i++) peer.send({ flags: 'PA', seq: 1, data: 'hello' }).expect({ ack: 6 });
   });
 });
 

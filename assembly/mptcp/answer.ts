@@ -1,0 +1,193 @@
+/**
+ * SYNs from others: to a listener with MP_CAPABLE or without, or with MP_JOIN to the connection that its token names
+ * (RFC 8684 sections 3.1 and 3.2).
+ */
+import {
+  CONN_ESTABLISHED,
+  CONN_FIN_WAIT_2,
+  FALLBACK_OFF,
+  FALLBACK_SYN,
+  MIB_ListenDrops,
+  MIB_MPCapableSYNRX,
+  MIB_MPJoinNoTokenFound,
+  MIB_MPJoinRejected,
+  MIB_MPJoinSynBackupRx,
+  MIB_MPJoinSynRx,
+  MIB_TCPReqQFullDrop,
+  TCP_SYN_RCVD,
+} from '../abi';
+import { count } from '../counters';
+import { handleGet, KIND_CONNECTION } from '../handles';
+import {
+  cfgChecksum,
+  cfgPendingJoinsMax,
+  cfgSubflowsMax,
+  cfgSynCookies,
+  random64,
+  randomLeft,
+} from '../host';
+import { pathAddressId, pathMtu } from '../paths';
+import { RTO_INITIAL } from '../tcp/rtt';
+import { SF_BACKUP_REMOTE, SF_JOIN, SF_PASSIVE, Subflow, TIMER_HANDSHAKE } from '../tcp/subflow';
+import { startTimer } from '../tcp/timers';
+import { CAPABLE_CHECKSUM, HAS_CAPABLE, HAS_JOIN, seg } from '../wire/segment';
+import { NO_REASON, RST_MPTCP, RST_PROHIBITED, RST_RESOURCES } from './close';
+import { Connection, C_CHECKSUM, C_ESTABLISHED, C_MPTCP } from './connection';
+import { drawKey, prepareSubflow, sendSyn, takeSynOptions } from './handshake';
+import { enterHalfOpen, freeConnection, halfOpenRoom, newConnection, newSubflow } from './lifecycle';
+import { refuse } from './refuse';
+import { answerStateless, joinStateless } from './stateless';
+import { findListener, findToken, Listener } from './tables';
+
+/** A SYN without ACK that belongs to no subflow. */
+export function synArrives(path: u32): void {
+  if (pathMtu(path) == 0) return;
+  if (seg.has(HAS_JOIN) && !seg.has(HAS_CAPABLE)) {
+    joinArrives(path);
+    return;
+  }
+  const l = findListener(seg.dstHigh, seg.dstLow, seg.dstPort);
+  if (l == 0 || changetype<Listener>(l).joinsOnly) {
+    refuse(path, NO_REASON);
+    return;
+  }
+  // MP_CAPABLE together with MP_JOIN is neither (Linux answers so, too).
+  const capable = seg.has(HAS_CAPABLE) && !seg.has(HAS_JOIN);
+  if (capable) count(MIB_MPCapableSYNRX);
+  if (cfgSynCookies == 2 || !halfOpenRoom()) {
+    if (cfgSynCookies != 0) {
+      answerStateless(path, likeOf(l), capable);
+    } else {
+      count(MIB_TCPReqQFullDrop);
+      count(MIB_ListenDrops);
+    }
+    return;
+  }
+  if (!openFor(path, likeOf(l), capable)) count(MIB_ListenDrops);
+}
+
+/** The connection whose settings those of a listener begin with, 0 for the stack's. */
+export function likeOf(listener: usize): usize {
+  return handleGet(changetype<Listener>(listener).like, KIND_CONNECTION);
+}
+
+/** A connection in SYN-RECEIVED for the SYN in hand. False: no memory, or no random octets. */
+function openFor(path: u32, like: usize, capable: bool): bool {
+  if (!randomLeft(64)) return false;
+  const p = newConnection(like);
+  if (p == 0) return false;
+  const c = changetype<Connection>(p);
+  const sfp = answer(c, path);
+  if (sfp == 0) {
+    freeConnection(c);
+    return false;
+  }
+  c.localPort = seg.dstPort;
+  c.firstPath = path;
+  if (!capable || !c.multipath || !drawKey(c)) {
+    c.clear(C_MPTCP);
+    c.fallback = c.multipath ? FALLBACK_SYN : FALLBACK_OFF;
+  } else if (cfgChecksum || (seg.capFlags & CAPABLE_CHECKSUM) != 0) {
+    c.set(C_CHECKSUM);
+  }
+  sendAnswer(c, changetype<Subflow>(sfp));
+  return true;
+}
+
+/** MP_JOIN goes by its token; the port has to be the connection's or an announced one (RFC 8684 section 3.2). */
+function joinArrives(path: u32): void {
+  count(MIB_MPJoinSynRx);
+  if (seg.joinBackup) count(MIB_MPJoinSynBackupRx);
+  const p = findToken(seg.joinToken);
+  if (p == 0) {
+    count(MIB_MPJoinNoTokenFound);
+    refuse(path, RST_MPTCP);
+    return;
+  }
+  const c = changetype<Connection>(p);
+  const l = findListener(seg.dstHigh, seg.dstLow, seg.dstPort);
+  const rightPort = seg.dstPort == c.localPort || (l != 0 && changetype<Listener>(l).joinsOnly);
+  if (!rightPort || !takesJoins(c)) {
+    count(MIB_MPJoinRejected);
+    refuse(path, RST_PROHIBITED);
+    return;
+  }
+  if (c.subflowCount >= cfgSubflowsMax || pendingJoins(c) >= cfgPendingJoinsMax) {
+    count(MIB_MPJoinRejected);
+    refuse(path, RST_RESOURCES);
+    return;
+  }
+  if (cfgSynCookies != 0 && (cfgSynCookies == 2 || !halfOpenRoom())) {
+    joinStateless(c, path);
+    return;
+  }
+  const sfp = halfOpenRoom() && randomLeft(64) ? answer(c, path) : 0;
+  if (sfp == 0) {
+    count(MIB_MPJoinRejected);
+    refuse(path, RST_RESOURCES);
+    return;
+  }
+  const sf = changetype<Subflow>(sfp);
+  sf.set(SF_JOIN | (seg.joinBackup ? SF_BACKUP_REMOTE : 0));
+  sf.remoteId = <u8>seg.joinId;
+  sf.remoteNonce = seg.joinNonce;
+  do sf.localNonce = <u32>random64();
+  while (sf.localNonce == 0 && randomLeft(8));
+  sf.localId = localIdOn(c, path);
+  sendAnswer(c, sf);
+}
+
+/** Whether further subflows are welcome (RFC 8684 section 3.2: not before both sides have both keys). */
+export function takesJoins(c: Connection): bool {
+  return c.is(C_MPTCP) && c.is(C_ESTABLISHED) && c.state >= CONN_ESTABLISHED && c.state <= CONN_FIN_WAIT_2 + 1;
+}
+
+/** Address ID of this side on a path. */
+export function localIdOn(c: Connection, path: u32): u8 {
+  return path == c.firstPath ? 0 : <u8>pathAddressId(path);
+}
+
+/** Joins of others that have not proved anything yet. */
+function pendingJoins(c: Connection): u32 {
+  let n: u32 = 0;
+  for (let p = c.subflows; p != 0; p = changetype<Subflow>(p).nextOfConn) {
+    if (changetype<Subflow>(p).state == TCP_SYN_RCVD) n++;
+  }
+  return n;
+}
+
+/** A subflow in SYN-RECEIVED for the SYN in hand, 0 when memory is out. */
+function answer(c: Connection, path: u32): usize {
+  const p = newSubflowFor(c, path);
+  if (p == 0) return 0;
+  const sf = changetype<Subflow>(p);
+  enterHalfOpen(sf);
+  prepareSubflow(c, sf);
+  takeSynOptions(sf);
+  return p;
+}
+
+/** A subflow between the addresses of the segment in hand, 0 when memory is out. */
+export function newSubflowFor(c: Connection, path: u32): usize {
+  const p = newSubflow(
+    c,
+    path,
+    seg.family,
+    seg.dstHigh,
+    seg.dstLow,
+    seg.dstPort,
+    seg.srcHigh,
+    seg.srcLow,
+    seg.srcPort,
+  );
+  if (p == 0) return 0;
+  const sf = changetype<Subflow>(p);
+  sf.set(SF_PASSIVE);
+  sf.state = TCP_SYN_RCVD;
+  return p;
+}
+
+function sendAnswer(c: Connection, sf: Subflow): void {
+  sendSyn(c, sf);
+  startTimer(sf, TIMER_HANDSHAKE, RTO_INITIAL);
+}
