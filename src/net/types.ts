@@ -6,13 +6,15 @@ import type { ConnectionEvent } from '../stack/connection.js';
 import type { Device, Path } from '../io/device.js';
 import type { Timers } from '../io/timers.js';
 
-export type DeviceName = 'auto' | 'raw' | 'udp';
+export type DeviceName = 'auto' | HostDevice;
+/** Devices of a host; see docs/cli.md. */
+export type HostDevice = 'packet' | 'raw' | 'udp';
 export type PathManagerName = 'laminar' | 'fullmesh' | 'none';
 export type CongestionName = 'cubic' | 'reno' | 'lia' | 'olia' | 'balia' | 'wvegas';
 export type SchedulerName = 'minrtt';
 
 export interface HostOptions {
-  /** `auto` (default): raw with the privilege, else udp. */
+  /** `auto` (default): packet with the privilege, else raw, else udp. */
   readonly device?: DeviceName;
   /** Local addresses to use as paths; default every usable one. */
   readonly paths?: readonly string[];
@@ -33,7 +35,7 @@ export interface HostOptions {
 
 export interface Host {
   /** The device in use, after `auto` was decided. */
-  readonly device: 'raw' | 'udp';
+  readonly device: HostDevice;
   connect(options: ConnectOptions): Socket;
   createServer(onConnection?: (socket: Socket) => void): Server;
   paths(): readonly Path[];
