@@ -93,6 +93,12 @@ export const FALLBACK_INFINITE = 8;
 export const FALLBACK_MP_FAIL = 9;
 /** Both sides opened at once. */
 export const FALLBACK_SIMULTANEOUS = 10;
+/** The peer acknowledges without DSS, although its DSS got through before. */
+export const FALLBACK_DSS_GONE = 30;
+/** Data came without any mapping, although mappings got through before. */
+export const FALLBACK_NO_MAPPING = 31;
+/** A mapping has a DSS checksum that was not agreed on, or lacks the one that was. */
+export const FALLBACK_CHECKSUM_FORM = 32;
 
 // ---- TCP states (RFC 9293 section 3.3.2) ------------------------------------------------------------------
 export const TCP_CLOSED = 0;

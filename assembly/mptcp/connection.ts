@@ -50,6 +50,10 @@ export const C_CHECKSUM_SEEN: u32 = 1 << 19;
 export const C_DIRTY: u32 = 1 << 20;
 /** An infinite mapping must go out with the next data (answer to MP_FAIL). */
 export const C_SEND_INFINITE: u32 = 1 << 21;
+/** Plain TCP by our own decision, of which the peer may not know: its mappings are still looked at. */
+export const C_WATCH: u32 = 1 << 26;
+/** The peer goes on with mappings and gets DATA_ACKs until it stops. */
+export const C_TOLD: u32 = 1 << 27;
 /** The peer has sent a DATA_ACK: DSS gets through in its direction. */
 export const C_DACK_SEEN: u32 = 1 << 23;
 /** The application has let go of the handle: free the record when the last subflow is gone. */
@@ -120,8 +124,13 @@ export class Connection extends Settings {
   // infinite mapping (RFC 8684 section 3.7): anchors of both directions
   rcvAnchorSeq: u32;
   rcvAnchorDsn: u64;
-  /** First octet that was not DATA_ACKed when MP_FAIL came: where our infinite mapping begins. */
+  /** First octet that was not DATA_ACKed when the stream became plain: where our infinite mapping begins. */
   infiniteDsn: u64;
+  /** On a plain connection that is watched: end of the peer's last mapping, and what of it is acknowledged. */
+  mapEnd: u64;
+  mapAck: u64;
+  /** Distance from the peer's subflow to its data sequence numbers, for data that it has not sent before; low half. */
+  mapDelta: u32;
 
   // data ranges to send again on another subflow
   reinjectHead: usize;

@@ -4,18 +4,32 @@
  */
 import {
   EVENT_FALLBACK,
+  FALLBACK_CHECKSUM,
   FALLBACK_INFINITE,
   FALLBACK_MP_FAIL,
+  FALLBACK_NO_DSS,
   MIB_DssFallback,
   MIB_FallbackFailed,
   MIB_InfiniteMapRx,
   MIB_MPCurrEstab,
 } from '../abi';
 import { count, uncount } from '../counters';
+import { dsnGt } from '../dsn';
 import { emit } from '../events';
 import { seqDiff } from '../seq';
 import { recAt } from '../tcp/records';
-import { SF_PRE_ESTABLISHED, SF_SEND_FAIL, SF_SEND_PRIO, Subflow } from '../tcp/subflow';
+import {
+  SF_ACK_NOW,
+  SF_ASKED,
+  SF_BARE,
+  SF_FAILING,
+  SF_PRE_ESTABLISHED,
+  SF_SEND_FAIL,
+  SF_SEND_PRIO,
+  Subflow,
+} from '../tcp/subflow';
+import { seg } from '../wire/segment';
+import { peerDone } from './close';
 import {
   Connection,
   C_ESTABLISHED,
@@ -25,57 +39,103 @@ import {
   C_NO_INFINITE,
   C_OPENED,
   C_PEER_DONE,
+  C_PEER_FIN,
+  C_SEND_INFINITE,
+  C_TOLD,
+  C_WATCH,
   markDirty,
 } from './connection';
-import { heldStart, mappingsFree, placeHeldPlain } from './mapping';
+import { heldStart, mappedEnd, mappingsFree, placeHeldPlain } from './mapping';
+import { receiveEdge } from './reassembly';
 import { removeToken } from './tables';
+import { watchPeer } from './unaware';
 
-/** Whether the two sequence spaces still run in step, so that an infinite mapping is safe. */
+/** Whether an infinite mapping is safe: one subflow, never a second one, and both sequence spaces in step. */
 export function canFallBack(c: Connection): bool {
-  return c.is(C_MPTCP) && !c.is(C_NO_INFINITE) && c.subflowCount == 1 && c.oooCount == 0;
+  return isAlone(c) && isInStep(c, c.firstSubflow);
+}
+
+function isAlone(c: Connection): bool {
+  return c.is(C_MPTCP) && !c.is(C_NO_INFINITE) && c.subflowCount == 1;
+}
+
+/** Every octet of the subflow was the next one of the data: nothing was repeated, nothing is missing. */
+function isInStep(c: Connection, sf: Subflow): bool {
+  return <u32>(plainStart(c) - c.remoteIdsn) == heldStart(sf) - sf.irs - sf.ssnShift;
+}
+
+/** Octets up to `end` will find room in the receive ring even if the connection becomes plain: none can be dropped. */
+export function fitsPlain(c: Connection, sf: Subflow, end: u32): bool {
+  return !isAlone(c) || <u64>seqDiff(end, heldStart(sf)) <= receiveEdge(c) - plainStart(c);
+}
+
+/** Next data sequence number in order, the peer's DATA_FIN not counted. */
+function plainStart(c: Connection): u64 {
+  return c.rcvNxt - (c.is(C_PEER_DONE) ? 1 : 0);
 }
 
 /** Plain TCP from now on. The caller has checked `canFallBack` unless the handshake is still going on. */
 export function fallBack(c: Connection, sf: Subflow, reason: i32): void {
+  becomePlain(c, sf, reason, plainStart(c));
+}
+
+/** `dsn`: data sequence number of the first octet of the subflow that has not gone to the receive ring. */
+function becomePlain(c: Connection, sf: Subflow, reason: i32, dsn: u64): void {
   if (!c.is(C_MPTCP)) return;
   const wasUp = c.is(C_ESTABLISHED);
-  c.clear(C_MPTCP);
+  c.clear(C_MPTCP | C_ESTABLISHED);
   c.fallback = reason;
-  if (reason != FALLBACK_INFINITE && reason != FALLBACK_MP_FAIL && wasUp) count(MIB_DssFallback);
+  if (reason != FALLBACK_NO_DSS && reason != FALLBACK_MP_FAIL && wasUp) count(MIB_DssFallback);
   if (wasUp) uncount(MIB_MPCurrEstab);
-  c.clear(C_ESTABLISHED);
   removeToken(c);
-  sf.clear(SF_PRE_ESTABLISHED | SF_SEND_FAIL | SF_SEND_PRIO);
-  // The next octet in order of the subflow is the next one of the data.
-  anchor(c, sf);
+  sf.waitAt = Infinity;
+  sf.clear(SF_PRE_ESTABLISHED | SF_SEND_FAIL | SF_SEND_PRIO | SF_FAILING | SF_BARE | SF_ASKED);
+  // Octets that wait for a mapping come first; they start the plain stream.
+  const start = heldStart(sf);
+  const end = mappedEnd(c, sf);
+  c.rcvAnchorSeq = start;
+  c.rcvAnchorDsn = dsn;
+  placeHeldPlain(c, sf, start, dsn);
+  mappingsFree(c, sf);
+  if (reason != FALLBACK_INFINITE) watchPeer(c, sf, dsn, end);
   // A DATA_FIN on its way means nothing any more; FIN takes its place.
   if (c.is(C_FIN_SENT) && !c.is(C_FIN_ACKED)) {
     c.clear(C_FIN_SENT);
     c.dataNxt = c.writeSeq;
   }
+  c.infiniteDsn = c.dataUna;
   if (c.is(C_OPENED)) emit(EVENT_FALLBACK, c.handle, sf.handle, reason, 0, 0);
   markDirty(c);
+  if (c.is(C_PEER_FIN) && !c.is(C_PEER_DONE) && c.rcvNxt == c.peerFin) {
+    c.mapAck = c.peerFin + 1;
+    peerDone(c);
+  }
 }
 
-/** Octets that wait for a mapping come first; they start the plain stream. */
-function anchor(c: Connection, sf: Subflow): void {
-  const start = heldStart(sf);
-  const dsn = c.rcvNxt - (c.is(C_PEER_DONE) ? 1 : 0);
-  c.rcvAnchorSeq = start;
-  c.rcvAnchorDsn = dsn;
-  placeHeldPlain(c, sf, start, dsn);
-  mappingsFree(c, sf);
-}
-
-/** An infinite mapping arrived (RFC 8684 section 3.7): it says itself where the stream goes on. */
-export function infiniteMapping(c: Connection, sf: Subflow): bool {
+/**
+ * An infinite mapping arrived: it says itself where the stream goes on (RFC 8684 section 3.7). What it covers may have
+ * been delivered; only what is new is taken.
+ */
+export function infiniteMapping(c: Connection, sf: Subflow, dsn: u64): bool {
   count(MIB_InfiniteMapRx);
-  if (!canFallBack(c)) {
+  if (!isAlone(c)) {
     count(MIB_FallbackFailed);
     return false;
   }
-  fallBack(c, sf, FALLBACK_INFINITE);
+  const ahead = seqDiff(sf.irs + sf.ssnShift + seg.dssSsn, heldStart(sf));
+  const start = dsn - <u64>(<i64>ahead);
+  const next = plainStart(c);
+  // A gap can never be filled any more: the stream goes on with what there is, as on Linux.
+  becomePlain(c, sf, sf.is(SF_FAILING) ? FALLBACK_CHECKSUM : FALLBACK_INFINITE, dsnGt(start, next) ? next : start);
   return true;
+}
+
+/** The peer's answer to our MP_FAIL: both directions become plain, and the octets count as they came. */
+export function failAnswered(c: Connection, sf: Subflow): void {
+  fallBack(c, sf, FALLBACK_CHECKSUM);
+  // The peer goes on with mappings until it has new data for its infinite one.
+  c.set(C_WATCH | C_TOLD | C_SEND_INFINITE);
+  sf.set(SF_ACK_NOW);
 }
 
 /** Data sequence number of subflow sequence number `seq` on a plain connection. */

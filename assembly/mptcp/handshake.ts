@@ -36,6 +36,7 @@ import {
 } from '../abi';
 import { put16, put32 } from '../bytes';
 import { count } from '../counters';
+import { deadlineArm } from '../deadlines';
 import { emit } from '../events';
 import { equal } from '../hmac';
 import {
@@ -54,6 +55,7 @@ import {
   SF_ACK_NOW,
   SF_BACKUP_LOCAL,
   SF_BACKUP_REMOTE,
+  SF_FAILING,
   SF_JOIN,
   SF_PASSIVE,
   SF_PLAIN_SYN,
@@ -366,6 +368,13 @@ export function joinConfirmed(c: Connection, sf: Subflow): void {
 function joined(c: Connection, sf: Subflow): void {
   c.closeAt = Infinity;
   c.set(C_NO_INFINITE);
+  // Where a checksum failed, the data now has another way.
+  for (let p = c.subflows; p != 0; p = changetype<Subflow>(p).nextOfConn) {
+    const other = changetype<Subflow>(p);
+    if (!other.is(SF_FAILING)) continue;
+    other.waitAt = now;
+    deadlineArm(p, other.heapField, now);
+  }
   emit(EVENT_SUBFLOW_UP, c.handle, sf.handle, sf.localId, sf.remoteId, 0);
   markDirty(c);
 }

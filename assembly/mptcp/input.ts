@@ -5,6 +5,8 @@
 import {
   CLOSE_REFUSED,
   CLOSE_RESET,
+  FALLBACK_CHECKSUM,
+  MIB_MPFailRx,
   MIB_MPRstRx,
   MIB_PAWSEstab,
   MIB_SubflowRecover,
@@ -30,6 +32,7 @@ import { ackAcceptable, ackAdvanced, ackFin, ackReorderWait, takeAck } from '../
 import { rangesAdd } from '../tcp/ranges';
 import {
   SF_ACK_NOW,
+  SF_FAILING,
   SF_FIN_KNOWN,
   SF_FIN_QUEUED,
   SF_FIN_RECEIVED,
@@ -67,7 +70,8 @@ import {
   sendReset,
   subflowFailed,
 } from './close';
-import { Connection, C_FIN_SENT, C_MPTCP, C_REPORTED, markDirty } from './connection';
+import { Connection, C_FIN_SENT, C_MPTCP, C_REPORTED, C_WATCH, markDirty } from './connection';
+import { fallBack } from './fallback';
 import { handshakeAckArrives, joinConfirmed, openFailed, sendSyn, simultaneousOpen, synAckArrives } from './handshake';
 import { freeSubflow } from './lifecycle';
 import { owesKeys, sendAck, sendBareAck, sendKeys } from './packet';
@@ -84,6 +88,7 @@ import {
 } from './receive';
 import { sendRelease } from './send-ring';
 import { fastclosed, takeSignals } from './signal';
+import { lookAtMapping, settleWatched } from './unaware';
 
 const TWENTY_FOUR_DAYS: f64 = 24 * 86400e6;
 const SIGNALS: u32 = HAS_ADD_ADDR | HAS_RM_ADDR | HAS_PRIO | HAS_FAIL | HAS_FASTCLOSE;
@@ -228,6 +233,7 @@ function resetArrives(c: Connection, sf: Subflow): void {
     return;
   }
   if (seg.has(HAS_TCPRST)) count(MIB_MPRstRx);
+  if (seg.has(HAS_FAIL)) count(MIB_MPFailRx);
   if (c.is(C_MPTCP) && seg.has(HAS_FASTCLOSE) && seg.fastcloseKey == c.localKey) {
     fastclosed(c);
     return;
@@ -280,8 +286,11 @@ function finArrivedAtPeer(c: Connection, sf: Subflow): bool {
 
 function payload(c: Connection, sf: Subflow): void {
   const multipath = c.is(C_MPTCP);
-  if (multipath && (seg.options & HAS_MPTCP) != 0) {
-    if (takeMapping(c, sf) == GONE) return;
+  let repeated: i32 = 0;
+  if (multipath) {
+    if ((seg.options & HAS_MPTCP) != 0 && takeMapping(c, sf) == GONE) return;
+  } else if (c.is(C_WATCH)) {
+    repeated = lookAtMapping(c, sf);
   }
   const receiving = sf.state == TCP_ESTABLISHED || sf.state == TCP_FIN_WAIT_1 || sf.state == TCP_FIN_WAIT_2;
   if (seg.length != 0) {
@@ -292,7 +301,7 @@ function payload(c: Connection, sf: Subflow): void {
     }
     const before = sf.rcvNxt;
     const holes = sf.oooCount;
-    const result = takeData(c, sf);
+    const result = repeated < 0 ? DROPPED : takeData(c, sf, repeated);
     if (result == GONE) return;
     acknowledge(c, sf, before, holes, result == DROPPED);
     if (result == DROPPED && !seqLe(seg.end, sf.rcvNxt)) return; // not taken: its FIN does not count either
@@ -300,6 +309,7 @@ function payload(c: Connection, sf: Subflow): void {
     // A mapping may come after the octets that it is for.
     if (settle(c, sf) == GONE) return;
   }
+  if (c.is(C_WATCH)) settleWatched(c, sf);
   if ((seg.flags & FIN) != 0 && !sf.is(SF_FIN_KNOWN)) {
     sf.set(SF_FIN_KNOWN);
     sf.finAt = seg.seq + seg.length;
@@ -346,6 +356,8 @@ function finArrives(c: Connection, sf: Subflow): void {
   sf.set(SF_FIN_RECEIVED | SF_ACK_NOW);
   if (sf.rcvNxt == sf.finAt) sf.rcvNxt++;
   markDirty(c);
+  // After MP_FAIL a FIN without DSS says that the peer has become plain.
+  if (sf.is(SF_FAILING) && !seg.has(HAS_DSS)) fallBack(c, sf, FALLBACK_CHECKSUM);
   plainFin(c);
   switch (sf.state) {
     case TCP_ESTABLISHED:

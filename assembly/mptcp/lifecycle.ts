@@ -129,7 +129,7 @@ export function newSubflow(
   sf.rto = RTO_INITIAL;
   sf.resetReason = 255;
   sf.challengeAt = -Infinity;
-  sf.timerAt = sf.rtoAt = sf.delackAt = sf.keepaliveAt = sf.unmappedAt = Infinity;
+  sf.timerAt = sf.rtoAt = sf.delackAt = sf.keepaliveAt = sf.waitAt = Infinity;
   sf.quickAcks = QUICK_ACKS;
   sf.rackMult = 1;
   link(c, sf);

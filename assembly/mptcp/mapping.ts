@@ -7,9 +7,11 @@ import { alloc, free } from '../arena';
 import { MIB_DataCsumErr, MIB_DSSNotMatching } from '../abi';
 import { dssChecksum, sum16, swap16 } from '../checksum';
 import { count } from '../counters';
-import { seqDiff, seqGe, seqGt, seqLe, seqLt, seqMin } from '../seq';
+import { dsnGt, dsnLe, dsnMax } from '../dsn';
+import { seqDiff, seqGe, seqGt, seqLe, seqLt, seqMax, seqMin } from '../seq';
 import { Subflow } from '../tcp/subflow';
 import { Connection, C_CHECKSUM, C_CHECKSUM_SEEN } from './connection';
+import { fitsPlain } from './fallback';
 import { placeData } from './reassembly';
 
 /** Mappings that one subflow may hold. */
@@ -28,8 +30,10 @@ class Mapping {
   checksum: i32;
   /** Data-level length on the wire: with DATA_FIN one more than the payload. */
   dataLength: u32;
-  /** Checksum found right and payload placed. */
+  /** Checksum found right and payload placed, or given up for a repetition. */
   done: bool;
+  /** Checksum found wrong: its octets wait for what the peer answers to MP_FAIL. */
+  bad: bool;
 
   @inline
   get end(): u32 {
@@ -113,6 +117,7 @@ export function mappingAdd(
   m.dataLength = dataLength;
   m.checksum = checksum;
   m.done = false;
+  m.bad = false;
   if (before != 0) {
     m.next = mappingAt(before).next;
     mappingAt(before).next = fresh;
@@ -135,6 +140,17 @@ function find(sf: Subflow, seq: u32): usize {
 /** Whether the octet at `seq` has a mapping. */
 export function isMapped(sf: Subflow, seq: u32): bool {
   return find(sf, seq) != 0;
+}
+
+/** Data sequence number after the last mapping in step with the subflow; rcvNxt when there is none. */
+export function mappedEnd(c: Connection, sf: Subflow): u64 {
+  let end = c.rcvNxt;
+  for (let p = sf.mapHead; p != 0; p = mappingAt(p).next) {
+    const m = mappingAt(p);
+    const inStep = <u32>(m.dsn - c.remoteIdsn) == m.seq - sf.irs - sf.ssnShift;
+    if (inStep) end = dsnMax(end, m.dsn + m.length);
+  }
+  return end;
 }
 
 /** Forgets mappings whose octets have all been taken in order. */
@@ -239,22 +255,10 @@ function hold(c: Connection, sf: Subflow, seq: u32, from: usize, length: u32): b
       continue;
     }
     const n = p != 0 ? min(length, <u32>seqDiff(seqMin(heldAt(p).seq, seq + length), seq)) : length;
-    if (c.heldBytes + n > MAX_HELD) return false;
-    const node = alloc(HELD_SIZE);
-    const data = alloc(n);
-    if (node == 0 || data == 0) {
-      free(node, HELD_SIZE);
-      free(data, n);
-      return false;
-    }
-    memory.copy(data, from, n);
-    const h = heldAt(node);
-    h.seq = seq;
-    h.length = n;
-    h.data = data;
-    h.size = n;
-    h.next = p;
-    c.heldBytes += n;
+    if (c.heldBytes + n > MAX_HELD || !fitsPlain(c, sf, seq + n)) return false;
+    const node = heldNew(c, seq, from, n);
+    if (node == 0) return false;
+    heldAt(node).next = p;
     if (before != 0) heldAt(before).next = node;
     else sf.heldHead = node;
     before = node;
@@ -263,6 +267,26 @@ function hold(c: Connection, sf: Subflow, seq: u32, from: usize, length: u32): b
     length -= n;
   }
   return true;
+}
+
+/** A copy of `length` octets, 0 without memory. */
+function heldNew(c: Connection, seq: u32, from: usize, length: u32): usize {
+  const node = alloc(HELD_SIZE);
+  const data = alloc(length);
+  if (node == 0 || data == 0) {
+    free(node, HELD_SIZE);
+    free(data, length);
+    return 0;
+  }
+  memory.copy(data, from, length);
+  const h = heldAt(node);
+  h.seq = seq;
+  h.length = length;
+  h.data = data;
+  h.size = length;
+  h.next = 0;
+  c.heldBytes += length;
+  return node;
 }
 
 function heldFree(c: Connection, p: usize): void {
@@ -291,20 +315,48 @@ export function placeHeld(c: Connection, sf: Subflow): i32 {
     }
     return MAP_OK;
   }
+  let failing = false;
   for (let p = sf.mapHead; p != 0; p = mappingAt(p).next) {
     const m = mappingAt(p);
     if (m.done) continue;
+    if (m.bad) {
+      failing = true;
+      continue;
+    }
     if (seqGt(m.end, sf.rcvNxt)) break;
+    // Behind a bad mapping the stream goes on with a repetition only: the peer may have missed MP_FAIL.
+    if (failing && !(dsnLe(m.dsn, c.rcvNxt) && dsnGt(m.dsn + m.length, c.rcvNxt))) continue;
     if (!verify(sf, m)) {
       count(MIB_DataCsumErr);
+      m.bad = true;
       failedDsn = m.dsn;
       return MAP_BAD_CHECKSUM;
     }
     c.set(C_CHECKSUM_SEEN);
+    if (failing) {
+      giveUpBad(c, sf);
+      return placeHeld(c, sf);
+    }
+    if (!takeOut(c, sf, m, true)) break;
     m.done = true;
-    deliver(c, sf, m);
   }
   return MAP_OK;
+}
+
+/** A repetition took the place of bad mappings: their octets are forgotten. */
+function giveUpBad(c: Connection, sf: Subflow): void {
+  for (let p = sf.mapHead; p != 0; p = mappingAt(p).next) {
+    const m = mappingAt(p);
+    if (!m.bad || !takeOut(c, sf, m, false)) continue;
+    m.bad = false;
+    m.done = true;
+  }
+}
+
+/** Whether the subflow waits for the peer's answer about a bad mapping. */
+export function isFailing(sf: Subflow): bool {
+  for (let p = sf.mapHead; p != 0; p = mappingAt(p).next) if (mappingAt(p).bad) return true;
+  return false;
 }
 
 /** All octets of the mapping are held and sum up right. */
@@ -324,26 +376,45 @@ function verify(sf: Subflow, m: Mapping): bool {
   return at == m.end && dssChecksum(m.dsn, m.seq - sf.irs - sf.ssnShift, <u16>m.dataLength, sum) == <u16>m.checksum;
 }
 
-function deliver(c: Connection, sf: Subflow, m: Mapping): void {
+/** Takes the octets of a mapping out of those held: into the receive ring, or away. False: no memory, try again. */
+function takeOut(c: Connection, sf: Subflow, m: Mapping, place: bool): bool {
+  let before: usize = 0;
   let p = sf.heldHead;
   while (p != 0 && seqLt(heldAt(p).seq, m.end)) {
     const h = heldAt(p);
     const next = h.next;
-    const from = seqGt(m.seq, h.seq) ? <u32>seqDiff(m.seq, h.seq) : 0;
-    const n = <u32>max<i32>(0, seqDiff(seqMin(h.end, m.end), h.seq + from));
-    if (n != 0) placeData(c, m.dsn + <u64>seqDiff(h.seq + from, m.seq), h.data + from, n);
-    if (seqGt(h.end, m.end)) {
-      // The rest belongs to the next mapping.
-      const cut = <u32>seqDiff(m.end, h.seq);
-      memory.copy(h.data, h.data + cut, h.length - cut);
-      h.seq += cut;
-      h.length -= cut;
-      break;
+    if (seqGt(h.end, m.seq)) {
+      const from = seqMax(h.seq, m.seq);
+      const to = seqMin(h.end, m.end);
+      // What follows the mapping in the same piece becomes a piece of its own.
+      if (to != h.end && !heldSplit(c, p, to)) return false;
+      const offset = <u32>seqDiff(from, h.seq);
+      if (place) placeData(c, m.dsn + <u64>seqDiff(from, m.seq), h.data + offset, <u32>seqDiff(to, from));
+      h.length = offset;
     }
-    heldFree(c, p);
-    p = next;
+    const rest = h.next;
+    if (h.length != 0) {
+      before = p;
+    } else {
+      if (before != 0) heldAt(before).next = rest;
+      else sf.heldHead = rest;
+      heldFree(c, p);
+    }
+    p = next == rest ? next : 0; // a piece behind the mapping was split off: nothing follows within it
   }
-  sf.heldHead = p;
+  return true;
+}
+
+/** Cuts a held piece in two at `seq`. */
+function heldSplit(c: Connection, p: usize, seq: u32): bool {
+  const h = heldAt(p);
+  const offset = <u32>seqDiff(seq, h.seq);
+  const tail = heldNew(c, seq, h.data + offset, h.length - offset);
+  if (tail == 0) return false;
+  heldAt(tail).next = h.next;
+  h.next = tail;
+  h.length = offset;
+  return true;
 }
 
 /** Octets wait, in order, for a mapping that has not come. */
@@ -366,7 +437,7 @@ export function placeHeldPlain(c: Connection, sf: Subflow, seq: u32, dsn: u64): 
   }
 }
 
-/** Sequence number of the first octet that waits; rcvNxt when none does. */
+/** Sequence number of the first octet that has not gone to the receive ring: one that waits, or the next to come. */
 export function heldStart(sf: Subflow): u32 {
-  return sf.heldHead != 0 ? heldAt(sf.heldHead).seq : sf.rcvNxt;
+  return sf.heldHead != 0 ? seqMin(heldAt(sf.heldHead).seq, sf.rcvNxt) : sf.rcvNxt;
 }

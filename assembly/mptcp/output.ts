@@ -4,6 +4,7 @@
  */
 import {
   CONN_CLOSED,
+  FALLBACK_MP_FAIL,
   MIB_RetransSegs,
   MIB_TCPFastRetrans,
   MIB_TCPSlowStartRetrans,
@@ -68,6 +69,7 @@ import {
   C_SEND_INFINITE,
   markDirty,
 } from './connection';
+import { canFallBack, fallBack } from './fallback';
 import { sendSyn } from './handshake';
 import { owesKeys, segmentSize, sendAck, sendKeys, sendRecord } from './packet';
 import { Reinjection, reinjected, reinjectionFirst } from './reinject';
@@ -224,6 +226,11 @@ export function sendSegment(c: Connection, sf: Subflow, unsent: u64, window: u64
   const id = newRecord(c, sf, c.dataNxt, n);
   if (id == 0) return false;
   const r = recAt(sf, id);
+  // New data after MP_FAIL: the stream goes on without mappings, unless there is more than one subflow meanwhile.
+  if (c.is(C_SEND_INFINITE) && c.is(C_MPTCP)) {
+    if (canFallBack(c)) fallBack(c, sf, FALLBACK_MP_FAIL);
+    else c.clear(C_SEND_INFINITE);
+  }
   if (c.is(C_MPTCP) && c.is(C_CLIENT) && !c.is(C_ESTABLISHED) && sf.sndNxt == sf.iss + 1) r.flags |= REC_CAPABLE;
   if (c.is(C_SEND_INFINITE)) {
     r.flags |= REC_INFINITE;

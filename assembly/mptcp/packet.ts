@@ -47,6 +47,7 @@ import {
   C_FIN_SENT,
   C_MPTCP,
   C_SEND_INFINITE,
+  C_TOLD,
 } from './connection';
 import { joinHmac } from './keys';
 import { receiveEdge } from './reassembly';
@@ -233,6 +234,7 @@ function sendPiece(c: Connection, sf: Subflow, r: Rec, offset: u32, length: u32)
     addMapping(c, sf, r, sum);
   } else {
     if (r.is(REC_INFINITE)) addInfiniteMapping(c, sf, r);
+    else if (c.is(C_TOLD) && r.length == 0) addWatchedDss(c, true);
     addSack(sf, length);
   }
   const last = offset + length == r.length;
@@ -309,13 +311,25 @@ export function sendAck(c: Connection, sf: Subflow): bool {
     } else {
       addAckDss(c, sf);
     }
-  } else if (sf.is(SF_SEND_FAIL)) {
-    addFail(sf);
+  } else {
+    if (c.is(C_TOLD)) addWatchedDss(c, false);
+    if (sf.is(SF_SEND_FAIL)) addFail(sf);
   }
   addSack(sf, 0);
   finish(sf, optAt, sf.sndNxt, sf.rcvNxt, ACK, windowField(c, sf), 0, 0);
   ackSent(sf);
   return true;
+}
+
+/** For a peer that does not know yet that the connection is plain: DATA_ACK, and DATA_FIN beside our FIN. */
+function addWatchedDss(c: Connection, fin: bool): void {
+  const flags = ackFlagsOf(c);
+  if (fin) {
+    const sum = c.is(C_CHECKSUM) ? <i32>dssChecksum(c.finDsn, 0, 1, 0) : -1;
+    added(writeDss(optAt, flags | DSS_MAP | DSS_DSN8 | DSS_FIN, c.mapAck, c.finDsn, 0, 1, sum));
+  } else {
+    added(writeDss(optAt, flags, c.mapAck, 0, 0, 0, -1));
+  }
 }
 
 function addFail(sf: Subflow): void {
@@ -325,7 +339,8 @@ function addFail(sf: Subflow): void {
 }
 
 function addAckDss(c: Connection, sf: Subflow): void {
-  if (c.is(C_FIN_SENT) && !c.is(C_FIN_ACKED)) {
+  // MP_FAIL has no room beside a mapping and timestamps, and DATA_FIN is repeated anyway.
+  if (c.is(C_FIN_SENT) && !c.is(C_FIN_ACKED) && !sf.is(SF_SEND_FAIL)) {
     // A DATA_FIN of its own has no subflow sequence number (RFC 8684 section 3.3.3).
     const sum = c.is(C_CHECKSUM) ? <i32>dssChecksum(c.finDsn, 0, 1, 0) : -1;
     added(writeDss(optAt, ackFlagsOf(c) | DSS_MAP | DSS_DSN8 | DSS_FIN, c.rcvNxt, c.finDsn, 0, 1, sum));

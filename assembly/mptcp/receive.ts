@@ -5,9 +5,12 @@
 import {
   CLOSE_PROTOCOL,
   FALLBACK_CHECKSUM,
+  FALLBACK_CHECKSUM_FORM,
+  FALLBACK_DSS_GONE,
+  FALLBACK_INFINITE,
   FALLBACK_MAPPING,
   FALLBACK_NO_DSS,
-  MIB_DSSCorruptionFallback,
+  FALLBACK_NO_MAPPING,
   MIB_DSSCorruptionReset,
   MIB_DSSNoMatchTCP,
   MIB_MPCapableDataFallback,
@@ -16,9 +19,9 @@ import { count } from '../counters';
 import { deadlineArm } from '../deadlines';
 import { dsnExpand, dsnGt } from '../dsn';
 import { now } from '../host';
-import { seqDiff, seqGe, seqGt, seqLt, seqMax } from '../seq';
-import { currentRto } from '../tcp/rtt';
-import { SF_ACK_NOW, SF_DSS_SEEN, SF_SEND_FAIL, Subflow } from '../tcp/subflow';
+import { seqDiff, seqGt, seqLt, seqMax } from '../seq';
+import { currentRto, RTO_MAX } from '../tcp/rtt';
+import { SF_ACK_NOW, SF_ASKED, SF_BARE, SF_FAILING, SF_SEND_FAIL, Subflow } from '../tcp/subflow';
 import {
   DSS_ACK,
   DSS_ACK8,
@@ -51,6 +54,7 @@ import { fullyEstablished } from './handshake';
 import {
   failedDsn,
   headUnmapped,
+  isFailing,
   isMapped,
   MAP_CONFLICT,
   MAP_FULL,
@@ -81,6 +85,7 @@ export function takeDataAck(c: Connection, sf: Subflow): void {
     if (!seg.has(HAS_DSS) || (seg.dssFlags & DSS_ACK) == 0) return;
     fullyEstablished(c);
     c.set(C_DACK_SEEN);
+    if ((sf.flags & (SF_BARE | SF_ASKED)) != 0) sf.clear(SF_BARE | SF_ASKED);
     ack = (seg.dssFlags & DSS_ACK8) != 0 ? seg.dssAck : dsnExpand(c.dataUna, <u32>seg.dssAck);
     if (dsnGt(ack, c.dataNxt)) return; // of nothing that was sent: ignore
     edge = ack + (seg.window << sf.sndScale);
@@ -108,11 +113,18 @@ function advance(c: Connection, ack: u64): void {
 
 /**
  * As long as no DATA_ACK has come, the path may be stripping options. Data acknowledged, or data arriving, by a
- * segment without any Multipath option settles it: plain TCP (RFC 8684 section 3.7). True when it fell back.
+ * segment without any Multipath option settles it: plain TCP (RFC 8684 section 3.7). Later it may be a proxy that
+ * acknowledges by itself; then the data level's timer asks (`connectionDue`). True when it fell back.
  */
 export function optionsLost(c: Connection, sf: Subflow, acked: bool): bool {
-  if (!c.is(C_MPTCP) || c.is(C_DACK_SEEN) || (seg.options & HAS_MPTCP) != 0 || !canFallBack(c)) return false;
-  if (!acked && (seg.length == 0 || !c.is(C_CLIENT))) return false;
+  if ((seg.options & HAS_MPTCP) != 0 || !c.is(C_MPTCP)) return false;
+  if (c.is(C_DACK_SEEN)) {
+    if (acked) sf.set(SF_BARE);
+    if (!sf.is(SF_ASKED) || !canFallBack(c)) return false;
+    fallBack(c, sf, FALLBACK_DSS_GONE);
+    return true;
+  }
+  if ((!acked && (seg.length == 0 || !c.is(C_CLIENT))) || !canFallBack(c)) return false;
   count(MIB_MPCapableDataFallback);
   fallBack(c, sf, FALLBACK_NO_DSS);
   return true;
@@ -144,7 +156,7 @@ export function takeMapping(c: Connection, sf: Subflow): i32 {
   if (wide) c.set(C_DACK8);
   else c.clear(C_DACK8);
 
-  if (seg.dssLength == 0) return infiniteMapping(c, sf) ? TAKEN : mappingFailed(c, sf, RST_MPTCP);
+  if (seg.dssLength == 0) return infiniteMapping(c, sf, dsn) ? TAKEN : mappingFailed(c, sf, FALLBACK_INFINITE);
   const fin = (seg.dssFlags & DSS_FIN) != 0;
   if (fin) notePeerFin(c, dsn + seg.dssLength - 1);
   // F with length 1 is the signal alone, whatever payload the segment has (RFC 8684 section 3.3.3).
@@ -168,7 +180,7 @@ function enterMapping(
   sum: i32,
 ): i32 {
   // Checksums are there exactly when they were agreed on (RFC 8684 section 3.3).
-  if (c.is(C_CHECKSUM) != sum >= 0) return mappingFailed(c, sf, RST_MPTCP);
+  if (c.is(C_CHECKSUM) != sum >= 0) return mappingFailed(c, sf, FALLBACK_CHECKSUM_FORM);
   const end = seq + length;
   if (!seqGt(end, sf.rcvNxt)) return TAKEN; // of octets taken already: a retransmission
   if (seqDiff(seq, subflowEdge(c, sf)) > 65535) {
@@ -176,22 +188,21 @@ function enterMapping(
     return TAKEN; // far beyond the window: as good as absent
   }
   c.set(C_DSS_SEEN);
-  sf.set(SF_DSS_SEEN);
+  sf.mapDsn = dsn;
   const result = mappingAdd(sf, seq, length, dsn, dataLength, sum);
-  if (result == MAP_CONFLICT) return mappingFailed(c, sf, RST_MPTCP);
+  if (result == MAP_CONFLICT) return mappingFailed(c, sf, FALLBACK_MAPPING);
   if (result == MAP_FULL) return DROPPED;
   return TAKEN;
 }
 
 /** A mapping is broken: plain TCP while that is safe, else the subflow has to go. */
-export function mappingFailed(c: Connection, sf: Subflow, reason: u32): i32 {
+function mappingFailed(c: Connection, sf: Subflow, reason: i32): i32 {
   if (canFallBack(c)) {
-    count(MIB_DSSCorruptionFallback);
-    fallBack(c, sf, FALLBACK_MAPPING);
+    fallBack(c, sf, reason);
     return TAKEN;
   }
   count(MIB_DSSCorruptionReset);
-  sendReset(c, sf, reason, false, false);
+  sendReset(c, sf, RST_MPTCP, false, false);
   subflowFailed(c, sf, CLOSE_PROTOCOL, NO_REASON, false);
   return GONE;
 }
@@ -210,8 +221,11 @@ function peerFinReached(c: Connection): void {
 
 // ---- payload ----------------------------------------------------------------------------------------------
 
-/** Takes the payload of the segment in hand. The segment's octets before rcvNxt are skipped. */
-export function takeData(c: Connection, sf: Subflow): i32 {
+/**
+ * Takes the payload of the segment in hand. Its octets before rcvNxt are skipped; so are the `repeated` ones after
+ * them, which a plain connection has had already.
+ */
+export function takeData(c: Connection, sf: Subflow, repeated: u32): i32 {
   let seq = seg.seq;
   let from = seg.payload;
   let length = seg.length;
@@ -225,13 +239,19 @@ export function takeData(c: Connection, sf: Subflow): i32 {
   if (rangesCover(sf, seq, seq + length)) return DROPPED;
   if (!rangesRoom(sf, seq) || !receivePrepare(c)) return DROPPED;
 
-  if (c.is(C_MPTCP) && !c.is(C_DSS_SEEN) && !isMapped(sf, seq) && canFallBack(c)) {
-    // Not one mapping so far, and none here: the options do not get through (RFC 8684 section 3.7).
-    count(MIB_DSSCorruptionFallback);
-    fallBack(c, sf, FALLBACK_MAPPING);
-  }
-  if (c.is(C_MPTCP)) return takeMapped(c, sf, seq, from, length);
+  return c.is(C_MPTCP) ? takeMapped(c, sf, seq, from, length) : takePlain(c, sf, seq, from, length, repeated);
+}
 
+function takePlain(c: Connection, sf: Subflow, seq: u32, from: usize, length: u32, repeated: u32): i32 {
+  if (repeated != 0) {
+    const n = min(repeated, length);
+    rangesAdd(sf, seq, seq + n);
+    c.rcvAnchorSeq += n; // they take no room in the stream
+    if (n == length) return TAKEN;
+    seq += n;
+    from += n;
+    length -= n;
+  }
   const dsn = plainDsn(c, seq);
   const room = receiveEdge(c) - dsn;
   if (<i64>room <= 0) return DROPPED;
@@ -244,6 +264,11 @@ export function takeData(c: Connection, sf: Subflow): i32 {
 }
 
 function takeMapped(c: Connection, sf: Subflow, seq: u32, from: usize, length: u32): i32 {
+  // After MP_FAIL, data without a mapping says that the peer has become plain.
+  if (sf.is(SF_FAILING) && !seg.has(HAS_DSS) && seq == sf.rcvNxt && !isMapped(sf, seq)) {
+    fallBack(c, sf, FALLBACK_CHECKSUM);
+    return takePlain(c, sf, seq, from, length, 0);
+  }
   if (!takePayload(c, sf, seq, from, length)) return DROPPED;
   if (!rangesAdd(sf, seq, seq + length)) return DROPPED;
   sf.bytesReceived += length;
@@ -258,29 +283,45 @@ export function settle(c: Connection, sf: Subflow): i32 {
   if (sf.mapHead != 0) mappingsPrune(sf);
   peerFinReached(c);
   if (!headUnmapped(c, sf)) {
-    sf.unmappedAt = Infinity;
-  } else if (sf.unmappedAt == Infinity) {
+    if (!sf.is(SF_FAILING)) sf.waitAt = Infinity;
+    else if (!isFailing(sf)) {
+      // The peer repeated what had failed, and it was right.
+      sf.clear(SF_FAILING | SF_SEND_FAIL);
+      sf.waitAt = Infinity;
+    }
+  } else if (canFallBack(c)) {
+    // Linux does not wait either: on the only subflow the octets can be nothing but the next ones of the stream.
+    const mapped = seg.has(HAS_DSS) && (seg.dssFlags & DSS_MAP) != 0;
+    if (mapped) count(MIB_DSSNoMatchTCP);
+    fallBack(c, sf, mapped ? FALLBACK_MAPPING : FALLBACK_NO_MAPPING);
+  } else if (sf.waitAt == Infinity) {
     // A middlebox may have joined segments; their second mapping comes with a data-level retransmission.
-    sf.unmappedAt = now + currentRto(sf);
-    deadlineArm(changetype<usize>(sf), sf.heapField, sf.unmappedAt);
+    waitFor(sf, currentRto(sf));
   }
   return TAKEN;
 }
 
-/** RFC 8684 section 3.7: MP_FAIL, and the subflow goes unless it is the only one and still in step. */
+function waitFor(sf: Subflow, delay: f64): void {
+  sf.waitAt = now + delay;
+  deadlineArm(changetype<usize>(sf), sf.heapField, sf.waitAt);
+}
+
+/**
+ * RFC 8684 section 3.7: MP_FAIL, and the subflow goes unless it is the only one and still in step. There nothing of the
+ * mapping is delivered before the peer answers, with MP_FAIL or with an infinite mapping, or repeats the data.
+ */
 function checksumFailed(c: Connection, sf: Subflow): i32 {
+  sf.failDsn = failedDsn;
   if (canFallBack(c)) {
-    // Nothing of the mapping was delivered: the stream goes on at its first octet.
-    if (c.is(C_CHECKSUM_SEEN)) {
-      sf.failDsn = failedDsn;
-      sf.set(SF_SEND_FAIL | SF_ACK_NOW);
+    // Not one checksum was ever right: the middlebox has always been there.
+    if (!c.is(C_CHECKSUM_SEEN)) {
+      fallBack(c, sf, FALLBACK_CHECKSUM);
+      return TAKEN;
     }
-    const fail = sf.is(SF_SEND_FAIL);
-    fallBack(c, sf, FALLBACK_CHECKSUM);
-    if (fail) sf.set(SF_SEND_FAIL | SF_ACK_NOW);
+    sf.set(SF_FAILING | SF_SEND_FAIL | SF_ACK_NOW);
+    waitFor(sf, RTO_MAX);
     return TAKEN;
   }
-  sf.failDsn = failedDsn;
   sf.set(SF_SEND_FAIL);
   sendReset(c, sf, RST_MIDDLEBOX, false, false);
   subflowFailed(c, sf, CLOSE_PROTOCOL, NO_REASON, false);
@@ -290,9 +331,4 @@ function checksumFailed(c: Connection, sf: Subflow): i32 {
 /** The peer's FIN has been reached on a plain connection: the stream ends. */
 export function plainFin(c: Connection): void {
   if (!c.is(C_MPTCP)) peerDone(c);
-}
-
-/** Whether the segment's data begins where the subflow stands. */
-export function inOrder(sf: Subflow): bool {
-  return seqGe(sf.rcvNxt, seg.seq);
 }

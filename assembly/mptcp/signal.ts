@@ -9,7 +9,6 @@ import {
   EVENT_ADD_ADDR_ECHO,
   EVENT_PRIO,
   EVENT_RM_ADDR,
-  FALLBACK_MP_FAIL,
   MIB_AddAddr,
   MIB_AddAddrDrop,
   MIB_AddAddrTx,
@@ -26,13 +25,20 @@ import {
 import { get32, get64, put64 } from '../bytes';
 import { count } from '../counters';
 import { emit, emitAddress } from '../events';
-import { SF_ACK_NOW, SF_BACKUP_REMOTE, SF_PRE_ESTABLISHED, SF_SEND_FAIL, Subflow } from '../tcp/subflow';
+import {
+  SF_ACK_NOW,
+  SF_BACKUP_REMOTE,
+  SF_FAILING,
+  SF_PRE_ESTABLISHED,
+  SF_SEND_FAIL,
+  Subflow,
+} from '../tcp/subflow';
 import { mappedLow } from '../wire/ip';
 import { HAS_ADD_ADDR, HAS_FAIL, HAS_FASTCLOSE, HAS_PRIO, HAS_RM_ADDR, seg } from '../wire/segment';
 import { writeAddAddr, writeRmAddr } from '../wire/mptcp';
 import { dropSubflow, failConnection, NO_REASON, RST_UNSPECIFIED, afterLastSubflow, sendReset } from './close';
 import { Connection, C_MPTCP, C_SEND_INFINITE, markDirty } from './connection';
-import { canFallBack, fallBack } from './fallback';
+import { canFallBack, failAnswered } from './fallback';
 import { fullyEstablished } from './handshake';
 import { addAddrHmac } from './keys';
 import { freeNode, newNode } from './lifecycle';
@@ -157,13 +163,14 @@ export function takeSignals(c: Connection, sf: Subflow): bool {
   if (seg.has(HAS_FAIL)) {
     count(MIB_MPFailRx);
     // RFC 8684 section 3.7: the peer found a checksum wrong. It waits for MP_FAIL in return, and for an infinite
-    // mapping with the next data.
-    if (canFallBack(c)) {
-      c.infiniteDsn = c.dataUna;
-      fallBack(c, sf, FALLBACK_MP_FAIL);
+    // mapping with the next data; until then DSS goes on, as on Linux, for a peer that has nothing more to get.
+    if (sf.is(SF_FAILING)) {
+      failAnswered(c, sf);
+    } else if (canFallBack(c)) {
       c.set(C_SEND_INFINITE);
-      sf.failDsn = c.rcvNxt;
+      sf.failDsn = sf.mapDsn;
       sf.set(SF_SEND_FAIL | SF_ACK_NOW);
+      markDirty(c);
     }
   }
   if (seg.has(HAS_RM_ADDR)) return takeRmAddr(c, sf);

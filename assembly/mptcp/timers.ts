@@ -6,7 +6,6 @@ import {
   CLOSE_NORMAL,
   CLOSE_PROTOCOL,
   CLOSE_TIMEOUT,
-  FALLBACK_MAPPING,
   MIB_Blackhole,
   MIB_DelayedACKs,
   MIB_DSSCorruptionReset,
@@ -33,9 +32,13 @@ import { reorderTimeout, retransmissionTimeout } from '../tcp/recovery';
 import { currentRto, RTO_INITIAL, RTO_MAX } from '../tcp/rtt';
 import {
   SF_ACK_NOW,
+  SF_ASKED,
+  SF_BARE,
+  SF_FAILING,
   SF_JOIN,
   SF_PLAIN_SYN,
   SF_PRE_ESTABLISHED,
+  SF_SEND_FAIL,
   SF_STALE,
   SF_SYN_RETRANSMITTED,
   Subflow,
@@ -53,6 +56,7 @@ import {
   freeIfDone,
   NO_REASON,
   reportClosed,
+  RST_MIDDLEBOX,
   RST_MPTCP,
   sendReset,
   subflowFailed,
@@ -62,14 +66,17 @@ import {
   C_FIN_ACKED,
   C_FIN_SENT,
   C_MPTCP,
+  C_SEND_INFINITE,
+  C_WATCH,
   markDirty,
 } from './connection';
-import { canFallBack, fallBack } from './fallback';
+import { canFallBack } from './fallback';
 import { openFailed, sendSyn } from './handshake';
 import { freeSubflow } from './lifecycle';
 import { retransmit, sendSegment, signalFin } from './output';
 import { sendProbe } from './packet';
 import { reinjectStalled, reinjectSubflow } from './reinject';
+import { tellPeer } from './unaware';
 
 /** SYN and SYN/ACK are given up after so many retransmissions (Linux' defaults). */
 const SYN_RETRIES: u32 = 6;
@@ -99,7 +106,7 @@ export function subflowDue(sf: Subflow): void {
     count(MIB_DelayedACKs);
     markDirty(c);
   }
-  if (now >= sf.unmappedAt && !unmappedDue(c, sf)) return;
+  if (now >= sf.waitAt && !waitDue(c, sf)) return;
   if (now >= sf.keepaliveAt && !keepaliveDue(c, sf)) return;
   if (now >= sf.timerAt && !timerDue(c, sf)) return;
   registerDeadline(sf);
@@ -228,16 +235,20 @@ function resend(c: Connection, sf: Subflow, id: u32): bool {
   return retransmit(c, sf, id);
 }
 
-/** Octets waited for a mapping in vain. Returns false when the subflow is gone. */
-function unmappedDue(c: Connection, sf: Subflow): bool {
-  sf.unmappedAt = Infinity;
-  if (!c.is(C_MPTCP)) return true;
-  if (canFallBack(c)) {
-    fallBack(c, sf, FALLBACK_MAPPING);
+/**
+ * The peer has not done what was waited for: sent the mapping of octets that are held, answered MP_FAIL, or noticed
+ * that the connection is plain. Returns false when the subflow is gone.
+ */
+function waitDue(c: Connection, sf: Subflow): bool {
+  sf.waitAt = Infinity;
+  if (!c.is(C_MPTCP)) {
+    if (c.is(C_WATCH)) tellPeer(c, sf);
     return true;
   }
-  count(MIB_DSSCorruptionReset);
-  sendReset(c, sf, RST_MPTCP, false, false);
+  if (!sf.is(SF_FAILING)) count(MIB_DSSCorruptionReset);
+  else if (c.subflowCount > 1) sf.set(SF_SEND_FAIL);
+  // A middlebox took the mapping away, or changes what it maps.
+  sendReset(c, sf, RST_MIDDLEBOX, false, false);
   subflowFailed(c, sf, CLOSE_PROTOCOL, NO_REASON, false);
   return false;
 }
@@ -292,7 +303,7 @@ export function connectionDue(c: Connection): void {
         failConnection(c, CLOSE_TIMEOUT, NO_REASON, false);
         return;
       }
-    } else {
+    } else if (!askPeer(c)) {
       reinjectStalled(c);
     }
     markDirty(c);
@@ -300,4 +311,22 @@ export function connectionDue(c: Connection): void {
   const due = min(c.dataTimerAt, c.closeAt);
   if (due < Infinity) deadlineArm(changetype<usize>(c) | 1, c.heapField, due);
   else freeIfDone(c);
+}
+
+/**
+ * Data was not DATA_ACKed in time, and a repetition of it might be new data for the peer: one that sent MP_FAIL, or
+ * one whose DSS has ceased, because it became plain or because a middlebox strips options now. Asks again. False: it
+ * is safe to repeat the data.
+ */
+function askPeer(c: Connection): bool {
+  if (!canFallBack(c)) return false;
+  const sf = c.firstSubflow;
+  if (c.is(C_SEND_INFINITE)) {
+    sf.set(SF_SEND_FAIL | SF_ACK_NOW);
+    return true;
+  }
+  if (!sf.is(SF_BARE)) return false;
+  sf.set(SF_ASKED);
+  sendProbe(c, sf);
+  return true;
 }

@@ -58,8 +58,6 @@ export const SF_SYN_RETRANSMITTED: u32 = 1 << 14;
 export const SF_SEND_PRIO: u32 = 1 << 15;
 /** Peer's FIN is acknowledged. */
 export const SF_FIN_RECEIVED: u32 = 1 << 16;
-/** A data segment with a valid DSS arrived here. */
-export const SF_DSS_SEEN: u32 = 1 << 17;
 /** MP_FAIL is to be sent with the next ACK. */
 export const SF_SEND_FAIL: u32 = 1 << 18;
 /** The window advertised last was zero or nearly so. */
@@ -68,6 +66,12 @@ export const SF_WINDOW_CLOSED: u32 = 1 << 19;
 export const SF_HALF_OPEN: u32 = 1 << 20;
 /** The peer's FIN has arrived (perhaps beyond a hole) and stands at `finAt`. */
 export const SF_FIN_KNOWN: u32 = 1 << 21;
+/** A checksum failed, MP_FAIL went out, and the peer has not answered yet. */
+export const SF_FAILING: u32 = 1 << 26;
+/** Data was acknowledged without any Multipath option since the last DATA_ACK. */
+export const SF_BARE: u32 = 1 << 27;
+/** A probe asks whether the peer still speaks Multipath TCP. */
+export const SF_ASKED: u32 = 1 << 28;
 /** SYN/ACK is to be sent (again), SYN is to be sent (again). */
 export const SF_SEND_SYN: u32 = 1 << 22;
 
@@ -193,8 +197,8 @@ export class Subflow extends CcState {
   rtoAt: f64;
   delackAt: f64;
   keepaliveAt: f64;
-  /** Unmapped octets wait until then for their mapping. */
-  unmappedAt: f64;
+  /** End of the wait for the peer: for a mapping, for its answer to MP_FAIL, for it to see the fallback. */
+  waitAt: f64;
   retries: u32;
   keepaliveProbes: u32;
   lastReceived: f64;
@@ -223,7 +227,8 @@ export class Subflow extends CcState {
   heldHead: usize;
   /** Octets of SYN data, which lie outside the data sequence space. */
   ssnShift: u32;
-  reinjectedUpTo: u64;
+  /** Data sequence number of the mapping that arrived last. */
+  mapDsn: u64;
   failDsn: u64;
 
   // statistics

@@ -22,7 +22,7 @@ export const DELACK: f64 = 40e3;
 
 /** Registers the earliest of the subflow's deadlines. */
 export function registerDeadline(sf: Subflow): void {
-  const due = min(min(sf.timerAt, sf.delackAt), min(sf.keepaliveAt, sf.unmappedAt));
+  const due = min(min(sf.timerAt, sf.delackAt), min(sf.keepaliveAt, sf.waitAt));
   if (due < Infinity) deadlineArm(changetype<usize>(sf), sf.heapField, due);
 }
 

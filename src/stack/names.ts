@@ -34,11 +34,14 @@ const FALLBACKS: Readonly<Record<number, string>> = {
   [abi.FALLBACK_SYN_TIMEOUT]: 'SYN with MP_CAPABLE was not answered',
   [abi.FALLBACK_ACK]: 'third packet of the handshake without MP_CAPABLE',
   [abi.FALLBACK_NO_DSS]: 'no DSS from the peer',
-  [abi.FALLBACK_MAPPING]: 'data without a valid mapping',
+  [abi.FALLBACK_MAPPING]: 'a mapping that does not fit the data',
   [abi.FALLBACK_CHECKSUM]: 'wrong DSS checksum',
   [abi.FALLBACK_INFINITE]: 'infinite mapping from the peer',
   [abi.FALLBACK_MP_FAIL]: 'MP_FAIL from the peer',
   [abi.FALLBACK_SIMULTANEOUS]: 'both sides opened at once',
+  [abi.FALLBACK_DSS_GONE]: 'DSS from the peer ceased',
+  [abi.FALLBACK_NO_MAPPING]: 'data without a mapping',
+  [abi.FALLBACK_CHECKSUM_FORM]: 'DSS checksum missing or not agreed on',
 };
 
 export const fallbackName = (code: number): string | null => FALLBACKS[code] ?? null;
