@@ -3,6 +3,7 @@
  * 7323, and then the TCP part and the Multipath part of what it carries.
  */
 import {
+  CLOSE_FASTCLOSE,
   CLOSE_REFUSED,
   CLOSE_RESET,
   FALLBACK_CHECKSUM,
@@ -64,6 +65,7 @@ import {
 } from '../wire/segment';
 import {
   closedNormally,
+  dropSubflow,
   enterTimeWait,
   finAcked,
   NO_REASON,
@@ -235,6 +237,8 @@ function resetArrives(c: Connection, sf: Subflow): void {
   if (seg.has(HAS_TCPRST)) count(MIB_MPRstRx);
   if (seg.has(HAS_FAIL)) count(MIB_MPFailRx);
   if (c.is(C_MPTCP) && seg.has(HAS_FASTCLOSE) && seg.fastcloseKey == c.localKey) {
+    // This one is gone already; the others get a RST.
+    dropSubflow(c, sf, CLOSE_FASTCLOSE, resetReason(), resetTransient());
     fastclosed(c);
     return;
   }

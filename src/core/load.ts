@@ -18,17 +18,14 @@ export function loadCore(build: CoreBuild = 'release'): Promise<CoreModule> {
 }
 
 async function compile(url: URL): Promise<CoreModule> {
-  return WebAssembly.compile(await readModule(url));
-}
-
-/** The octets of a module that the build puts beside the compiled sources. Errors: ERR_PLAIT_CORE. */
-export async function readModule(url: URL): Promise<BufferSource> {
+  let bytes: BufferSource;
   try {
     if (url.protocol === 'file:') {
       const { readFile } = await import('node:fs/promises');
-      return await readFile(url);
+      bytes = await readFile(url);
+    } else {
+      bytes = await (await fetch(url)).arrayBuffer();
     }
-    return await (await fetch(url)).arrayBuffer();
   } catch (cause) {
     throw new PlaitError(
       'ERR_PLAIT_CORE',
@@ -36,4 +33,5 @@ export async function readModule(url: URL): Promise<BufferSource> {
       'npm run build',
     );
   }
+  return WebAssembly.compile(bytes);
 }

@@ -1,7 +1,8 @@
 /** What a host needs of Node and the operating system: the device, addresses, routes, names, the capture file. */
 import { lookup } from 'node:dns/promises';
 import { PlaitError } from '../errors.js';
-import type { HostDevice, HostOptions } from '../net/types.js';
+import type { HostOptions } from '../net/types.js';
+import { addressBytes, addressText } from '../core/address.js';
 import { realClock, wallTime } from '../core/clock.js';
 import { capture } from './capture.js';
 import { CaptureFile } from './capture-file.js';
@@ -14,7 +15,9 @@ import type { Timers } from './timers.js';
 
 export async function openPlatform(options: HostOptions, timers: Timers) {
   const { kind } = await chooseDevice(options.device ?? 'auto');
-  let device = await loadDevice(kind);
+  let device: Device;
+  if (kind === 'raw') device = await (await import('./raw.js')).RawDevice.load();
+  else device = await (await import('./udp.js')).UdpDevice.load();
   if (options.wrapDevice !== undefined) device = options.wrapDevice(device, timers);
   const file = options.pcap === undefined ? null : openCapture(options.pcap);
   if (file !== null) {
@@ -32,17 +35,6 @@ export async function openPlatform(options: HostOptions, timers: Timers) {
       return Promise.resolve();
     },
   };
-}
-
-async function loadDevice(kind: HostDevice): Promise<Device> {
-  switch (kind) {
-    case 'packet':
-      return (await import('./packet.js')).PacketDevice.load();
-    case 'raw':
-      return (await import('./raw.js')).RawDevice.load();
-    case 'udp':
-      return (await import('./udp.js')).UdpDevice.load();
-  }
 }
 
 /** Linux owns the whole of 127.0.0.0/8, though only one address of it is listed. */
@@ -65,7 +57,9 @@ function openCapture(path: string): CaptureFile {
 
 async function resolve(name: string): Promise<string> {
   try {
-    return (await lookup(name)).address;
+    const { address } = await lookup(name);
+    // The same address as IPv4, in which all of Plait writes it.
+    return address.startsWith('::ffff:') ? addressText(addressBytes(address)) : address;
   } catch {
     throw new PlaitError('ENOTFOUND', `${name} does not resolve; check the name or give an address`);
   }

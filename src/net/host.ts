@@ -15,15 +15,7 @@ import { Stack } from '../stack/stack.js';
 import type { Counters } from '../stack/info.js';
 import { PlaitServer } from './server.js';
 import { PlaitSocket } from './socket.js';
-import type {
-  CongestionName,
-  ConnectOptions,
-  Host,
-  HostDevice,
-  HostOptions,
-  Server,
-  Socket,
-} from './types.js';
+import type { CongestionName, ConnectOptions, Host, HostOptions, Server, Socket } from './types.js';
 
 const CONGESTION: Readonly<Record<CongestionName, number>> = {
   reno: CC_RENO,
@@ -43,7 +35,10 @@ const SETTLE_TRIES = 20;
 const SETTLE_STEP = 50e3;
 
 export async function createHost(options: HostOptions = {}): Promise<Host> {
-  const config: [number, number][] = [[abi.CFG_CHECKSUM, options.checksum === true ? 1 : 0]];
+  const config: [number, number][] = [
+    [abi.CFG_MPTCP, options.multipath === false ? 0 : 1],
+    [abi.CFG_CHECKSUM, options.checksum === true ? 1 : 0],
+  ];
   if (options.congestion !== undefined) {
     const id = CONGESTION[options.congestion];
     if (id === undefined) {
@@ -78,7 +73,7 @@ export async function createHost(options: HostOptions = {}): Promise<Host> {
 }
 
 interface Platform {
-  readonly kind: HostDevice;
+  readonly kind: 'raw' | 'udp';
   readonly device: Device;
   addresses(): readonly LocalAddress[];
   sourceFor(remote: string): Promise<string>;
@@ -88,7 +83,7 @@ interface Platform {
 }
 
 class RealHost implements Host {
-  readonly device: HostDevice;
+  readonly device: 'raw' | 'udp';
   readonly #stack: Stack;
   readonly #driver: Driver;
   readonly #platform: Platform;

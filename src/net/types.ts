@@ -6,15 +6,13 @@ import type { ConnectionEvent } from '../stack/connection.js';
 import type { Device, Path } from '../io/device.js';
 import type { Timers } from '../io/timers.js';
 
-export type DeviceName = 'auto' | HostDevice;
-/** Devices of a host; see docs/cli.md. */
-export type HostDevice = 'packet' | 'raw' | 'udp';
+export type DeviceName = 'auto' | 'raw' | 'udp';
 export type PathManagerName = 'laminar' | 'fullmesh' | 'none';
 export type CongestionName = 'cubic' | 'reno' | 'lia' | 'olia' | 'balia' | 'wvegas';
 export type SchedulerName = 'minrtt';
 
 export interface HostOptions {
-  /** `auto` (default): packet with the privilege, else raw, else udp. */
+  /** `auto` (default): raw with the privilege, else udp. */
   readonly device?: DeviceName;
   /** Local addresses to use as paths; default every usable one. */
   readonly paths?: readonly string[];
@@ -23,6 +21,8 @@ export interface HostOptions {
   /** Default cubic for a single path, lia as soon as a connection has two subflows. */
   readonly congestion?: CongestionName;
   readonly scheduler?: SchedulerName;
+  /** Speak Multipath TCP; otherwise plain TCP only. Default true. */
+  readonly multipath?: boolean;
   /** Ask for DSS checksums (RFC 8684 section 3.3). Default false. */
   readonly checksum?: boolean;
   /** Write every packet to this pcapng file. */
@@ -35,7 +35,7 @@ export interface HostOptions {
 
 export interface Host {
   /** The device in use, after `auto` was decided. */
-  readonly device: HostDevice;
+  readonly device: 'raw' | 'udp';
   connect(options: ConnectOptions): Socket;
   createServer(onConnection?: (socket: Socket) => void): Server;
   paths(): readonly Path[];

@@ -3,11 +3,16 @@
 
 Sends a seeded pattern and receives at the same time, shuts its sending direction down after the last byte, reads to
 the end, and prints one JSON line per connection. A server prints {"listening": PORT} first.
+
+With --gate it stops after so many bytes until its half of the pattern and the peer's have passed, prints
+{"event": "gate"}, and obeys lines on stdin: "look" prints the present state, "go" sends the rest, "reset" aborts.
 """
 import argparse
+import ctypes
 import errno
 import hashlib
 import json
+import select
 import socket
 import struct
 import sys
@@ -40,6 +45,9 @@ class Connection:
         self.error = None
         self.subflows = 0
         self.fallback = None
+        self.gate = options.gate
+        self.ended = False
+        self.aborted = False
         self.sent_hash = hashlib.sha256()
         self.received_hash = hashlib.sha256()
 
@@ -48,13 +56,15 @@ class Connection:
         sender = threading.Thread(target=self.guard, args=(self.send,))
         sender.start()
         self.guard(self.receive)
+        self.ended = True
         sender.join()
         seconds = time.monotonic() - start
         self.look()
         if self.options.hold:
             time.sleep(self.options.hold)
         local, remote = self.name("getsockname"), self.name("getpeername")
-        self.sock.close()
+        if not self.options.disconnect:
+            self.sock.close()
         return {
             "sent": self.sent,
             "received": self.received,
@@ -76,20 +86,53 @@ class Connection:
 
     def send(self):
         for data in pattern(self.options.seed, self.options.send):
-            self.sent_hash.update(data)
-            self.sock.sendall(data)
-            self.sent += len(data)
+            while self.gate is not None and self.sent + len(data) >= self.gate:
+                data = self.send_some(data, self.gate - self.sent)
+                if not self.wait_at_gate():
+                    return
+            self.send_some(data, len(data))
             if self.options.pace:
                 time.sleep(self.options.pace)
+        if self.gate is not None and not self.wait_at_gate():
+            return
         self.look()
         if not self.options.keep_open:
             self.sock.shutdown(socket.SHUT_WR)
+
+    def send_some(self, data, count):
+        """Returns what is left."""
+        self.sent_hash.update(data[:count])
+        self.sock.sendall(data[:count])
+        self.sent += count
+        return data[count:]
+
+    def wait_at_gate(self):
+        """Whether to go on."""
+        self.gate = None
+        while self.received < self.options.gate_received:
+            if self.ended:
+                return False
+            time.sleep(0.005)
+        report({"event": "gate"})
+        for line in sys.stdin:
+            word = line.strip()
+            if word == "go":
+                return True
+            if word == "reset":
+                # RFC 8684 section 3.5: with a linger time of zero, closing is MP_FASTCLOSE.
+                self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                break
+            report({"event": "look", "subflows": self.look(), "mptcp": self.fallback is False})
+        self.aborted = True
+        return False
 
     def receive(self):
         out = open(self.options.receive, "wb") if self.options.receive else None
         buffer = bytearray(1 << 18)
         view = memoryview(buffer)
         while self.options.expect is None or self.received < self.options.expect:
+            if not self.readable():
+                break
             count = self.sock.recv_into(buffer)
             if count == 0:
                 break
@@ -102,16 +145,27 @@ class Connection:
         if out:
             out.close()
 
+    def readable(self):
+        """Waits until there is something to read; False: the connection was aborted here."""
+        deadline = time.monotonic() + self.options.timeout
+        while not self.aborted:
+            if select.select([self.sock], [], [], 0.1)[0]:
+                return True
+            if time.monotonic() > deadline:
+                raise TimeoutError(errno.ETIMEDOUT, "nothing came")
+        return False
+
     def look(self):
-        """Whether the connection is still MPTCP, and the most subflows ever seen (1 = only the first)."""
+        """Whether the connection is still MPTCP, and the most subflows ever seen; returns how many there are."""
         try:
             info = self.sock.getsockopt(SOL_MPTCP, MPTCP_INFO, 256)
         except OSError:
             self.fallback = True
-            return
+            return 1
         extra, flags = struct.unpack_from("=B7xI", info)
         self.fallback = bool(flags & FLAG_FALLBACK)
         self.subflows = max(self.subflows, extra + 1)
+        return extra + 1
 
     def name(self, which):
         try:
@@ -135,29 +189,34 @@ def main():
     parser.add_argument("--pace", type=float, default=0, metavar="SECONDS", help="rest after every 64 KiB sent")
     parser.add_argument("--receive", metavar="FILE", help="write what arrives to a file")
     parser.add_argument("--expect", type=int, metavar="BYTES", help="stop receiving after so many instead of at the end")
+    parser.add_argument("--gate", type=int, metavar="BYTES", help="wait after sending so many")
+    parser.add_argument("--gate-received", type=int, default=0, metavar="BYTES", help="and receiving so many")
     parser.add_argument("--keep-open", action="store_true", help="no half-close after sending")
     parser.add_argument("--hold", type=float, default=0, metavar="SECONDS", help="stay open so long after all is done")
-    parser.add_argument("--connections", type=int, default=1, help="how many a server takes, one after the other")
+    parser.add_argument("--connections", type=int, default=1, help="how many, one after the other")
+    parser.add_argument("--disconnect", action="store_true", help="use one socket for all of a client's connections")
     parser.add_argument("--timeout", type=float, default=60, metavar="SECONDS", help="of every blocking call")
     parser.add_argument("--tcp", action="store_true", help="plain TCP")
     options = parser.parse_args()
 
-    family = socket.AF_INET6 if ":" in options.address else socket.AF_INET
-    protocol = socket.IPPROTO_TCP if options.tcp else IPPROTO_MPTCP
-    sock = socket.socket(family, socket.SOCK_STREAM, protocol)
-    sock.settimeout(options.timeout)
+    sock = open_socket(options)
     failed = False
     if options.mode == "client":
-        try:
-            if options.bind:
-                sock.bind((options.bind, 0))
-            sock.connect((options.address, options.port))
-        except OSError as error:
-            report({"error": errno.errorcode.get(error.errno, str(error))})
-            sys.exit(1)
-        result = Connection(sock, options).run()
-        report(result)
-        failed = result["error"] is not None
+        for turn in range(options.connections):
+            if turn and options.disconnect:
+                disconnect(sock)
+            elif turn:
+                sock = open_socket(options)
+            try:
+                if options.bind:
+                    sock.bind((options.bind, 0))
+                sock.connect((options.address, options.port))
+            except OSError as error:
+                report({"error": errno.errorcode.get(error.errno, str(error))})
+                sys.exit(1)
+            result = Connection(sock, options).run()
+            report(result)
+            failed = failed or result["error"] is not None
     else:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         sock.bind((options.address, options.port))
@@ -171,6 +230,20 @@ def main():
             report(result)
             failed = failed or result["error"] is not None
     sys.exit(1 if failed else 0)
+
+
+def open_socket(options):
+    family = socket.AF_INET6 if ":" in options.address else socket.AF_INET
+    protocol = socket.IPPROTO_TCP if options.tcp else IPPROTO_MPTCP
+    sock = socket.socket(family, socket.SOCK_STREAM, protocol)
+    sock.settimeout(options.timeout)
+    return sock
+
+
+def disconnect(sock):
+    """connect(2): AF_UNSPEC dissolves the association, and the socket may connect again."""
+    if ctypes.CDLL(None, use_errno=True).connect(sock.fileno(), bytes(16), 16) != 0:
+        raise OSError(ctypes.get_errno(), "disconnect")
 
 
 main()

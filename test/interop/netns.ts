@@ -1,6 +1,7 @@
 /**
  * Two network namespaces joined by veth pairs, for tests and benchmarks that need a real kernel on the other side.
- * Path i has the addresses 10.87.i.1 and fd87:0:0:i::1 in namespace `a`, .2 and ::2 in `b`, on interfaces `p<i>`.
+ * Path i has the addresses 10.0.<i+1>.1 and dead:beef:<i+1>::1 in namespace `a`, .2 and ::2 in `b`, on interfaces
+ * `p<i>`.
  */
 import { execFile, execFileSync, spawn, type ChildProcess } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -35,6 +36,8 @@ export interface BenchOptions {
   readonly paths?: number;
   /** Of every interface, in octets. Default 1500. */
   readonly mtu?: number;
+  /** Every address of a side is reached over each of the other's paths. Default false: its own path only. */
+  readonly crossed?: boolean;
 }
 
 export interface Exit {
@@ -46,20 +49,22 @@ export interface Exit {
 
 /** The two namespaces. `close` them in `after`; what is left over goes with the process. */
 export class Bench {
-  readonly a = new Namespace(uniqueName('a'), 1);
-  readonly b = new Namespace(uniqueName('b'), 2);
+  readonly a: Namespace;
+  readonly b: Namespace;
   readonly paths: number;
   readonly #onExit = (): void => {
     this.#removeNow();
   };
 
-  private constructor(paths: number) {
+  private constructor(paths: number, crossed: boolean) {
     this.paths = paths;
+    this.a = new Namespace(uniqueName('a'), 1, crossed);
+    this.b = new Namespace(uniqueName('b'), 2, crossed);
   }
 
   static async open(options: BenchOptions = {}): Promise<Bench> {
-    const { paths = 2, mtu = 1500 } = options;
-    const bench = new Bench(paths);
+    const { paths = 2, mtu = 1500, crossed = false } = options;
+    const bench = new Bench(paths, crossed);
     process.once('exit', bench.#onExit);
     try {
       await bench.#build(mtu);
@@ -80,29 +85,19 @@ export class Bench {
   async #build(mtu: number): Promise<void> {
     const { a, b } = this;
     await ip([`netns add ${a.name}`, `netns add ${b.name}`]);
-    for (const { name } of [a, b]) {
-      await sysctl(name, 'net.ipv6.conf.all.accept_dad', '0');
-      await sysctl(name, 'net.ipv6.conf.default.accept_dad', '0');
-      await sysctl(name, 'net.mptcp.enabled', '1');
-      // A lost SYN must not turn MPTCP off for the tests behind it.
-      await sysctl(name, 'net.mptcp.blackhole_timeout', '0');
-    }
-    const pairs = Array.from({ length: this.paths }, (_, i) => [
-      `link add p${String(i)} mtu ${String(mtu)} netns ${a.name} type veth peer name p${String(i)} mtu ${String(mtu)} netns ${b.name}`,
-    ]);
-    await ip(pairs.flat());
+    await Promise.all([a, b].map((side) => side.sysctl(...SETTINGS)));
+    await ip(
+      Array.from({ length: this.paths }, (_, i) => {
+        const end = (side: Namespace): string => `p${String(i)} mtu ${String(mtu)} netns ${side.name}`;
+        return `link add ${end(a)} type veth peer name ${end(b)}`;
+      }),
+    );
     for (const side of [a, b]) {
-      await ip(
-        [
-          'link set lo up',
-          ...Array.from({ length: this.paths }, (_, i) => [
-            `address add ${side.address(i)}/24 dev p${String(i)}`,
-            `address add ${side.address(i, 6)}/64 dev p${String(i)} nodad`,
-            `link set p${String(i)} up`,
-          ]).flat(),
-        ],
-        side.name,
-      );
+      const paths = Array.from({ length: this.paths }, (_, i) => [
+        `link set p${String(i)} up`,
+        ...side.numbers(i),
+      ]);
+      await ip(['link set lo up', ...paths.flat()], side.name);
     }
     await this.#linksUp();
   }
@@ -132,21 +127,41 @@ export class Bench {
 
 export class Namespace {
   readonly name: string;
-  readonly #host: number;
+  readonly #host: 1 | 2;
+  readonly #crossed: boolean;
   readonly #running = new Set<Running>();
 
   /** @internal Made by `Bench`. */
-  constructor(name: string, host: number) {
+  constructor(name: string, host: 1 | 2, crossed: boolean) {
     this.name = name;
     this.#host = host;
+    this.#crossed = crossed;
   }
 
   /** This side's address on path `path`. */
   address(path: number, family: 4 | 6 = 4): string {
-    const host = String(this.#host);
-    if (family === 4) return `10.87.${String(path)}.${host}`;
-    // As the system writes it.
-    return path === 0 ? `fd87::${host}` : `fd87:0:0:${path.toString(16)}::${host}`;
+    return addressOf(this.#host, path, family);
+  }
+
+  /** @internal The `ip` commands for the addresses and routes of a path. */
+  numbers(path: number): string[] {
+    const dev = `dev p${String(path)}`;
+    const addresses = [
+      `address replace ${this.address(path)}/24 ${dev}`,
+      `address replace ${this.address(path, 6)}/64 ${dev} nodad`,
+    ];
+    if (!this.#crossed) return addresses;
+    const other = this.#host === 1 ? 2 : 1;
+    const routes = ([4, 6] as const).map(
+      (family) =>
+        `route replace default via ${addressOf(other, path, family)} ${dev} metric ${String(100 + path)}`,
+    );
+    return [...addresses, ...routes];
+  }
+
+  /** Sets kernel parameters ("net.mptcp.checksum_enabled=1"); what this kernel does not know is left out. */
+  async sysctl(...settings: readonly string[]): Promise<void> {
+    await this.run('sysctl', '-eqw', ...settings);
   }
 
   /** Runs a command inside and returns its stdout. Rejects with its stderr when it fails. */
@@ -173,8 +188,8 @@ export class Namespace {
   async setLink(path: number, up: boolean): Promise<void> {
     await ip([`link set p${String(path)} ${up ? 'up' : 'down'}`], this.name);
     if (!up) return;
-    // Linux drops IPv6 addresses with the link.
-    await ip([`address replace ${this.address(path, 6)}/64 dev p${String(path)} nodad`], this.name);
+    // Linux drops IPv6 addresses and routes with the link.
+    await ip(this.numbers(path), this.name);
     for (let tries = 0; tries < 100; tries++) {
       const state = await execute('ip', ['-n', this.name, '-o', 'link', 'show', `p${String(path)}`]);
       if (state.includes(' state UP ')) break;
@@ -322,13 +337,6 @@ export function patternSha256(seed: string, length: number): string {
   return hash.digest('hex');
 }
 
-async function sysctl(namespace: string, name: string, value: string): Promise<void> {
-  // Kernels without MPTCP, or too old for one of these, still carry the rest.
-  await execute('ip', ['netns', 'exec', namespace, 'sysctl', '-qw', `${name}=${value}`]).catch(
-    () => undefined,
-  );
-}
-
 /** Runs `ip` commands, as many as there are in one process. */
 function ip(commands: readonly string[], namespace?: string): Promise<string> {
   const where = namespace === undefined ? [] : ['-n', namespace];
@@ -355,4 +363,18 @@ function uniqueName(side: string): string {
   return `plait-${String(process.pid)}-${String(counter++)}${side}`;
 }
 
+const addressOf = (host: 1 | 2, path: number, family: 4 | 6): string =>
+  family === 4
+    ? `10.0.${String(path + 1)}.${String(host)}`
+    : `dead:beef:${String(path + 1)}::${String(host)}`;
+
+const SETTINGS = [
+  'net.ipv6.conf.all.accept_dad=0',
+  'net.ipv6.conf.default.accept_dad=0',
+  'net.ipv4.conf.all.rp_filter=0',
+  'net.ipv4.conf.default.rp_filter=0',
+  'net.mptcp.enabled=1',
+  // A lost SYN must not turn MPTCP off for the connections behind it.
+  'net.mptcp.blackhole_timeout=0',
+];
 const BLOCK = 65536;

@@ -1,9 +1,10 @@
 /**
- * A program that talks Multipath TCP through Plait: the counterpart of kernel_peer.py, with the same pattern and the
- * same report. Options are those of kernel_peer.py, and `--device`, `--path`, `--pcap`, `--manager`, `--checksum`.
+ * A program that talks Multipath TCP through Plait: the counterpart of kernel_peer.py, with the same pattern, the same
+ * report and the same commands on stdin. Options are those of kernel_peer.py, and those that only Plait has.
  */
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
+import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { createHost } from '../../src/net/host.js';
@@ -14,7 +15,7 @@ import { pattern } from './netns.js';
 const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
-    device: { type: 'string', default: 'packet' },
+    device: { type: 'string', default: 'raw' },
     path: { type: 'string', multiple: true },
     pcap: { type: 'string' },
     manager: { type: 'string', default: 'laminar' },
@@ -24,6 +25,10 @@ const { values, positionals } = parseArgs({
     seed: { type: 'string', default: 'plait' },
     pace: { type: 'string', default: '0' },
     hold: { type: 'string', default: '0' },
+    gate: { type: 'string' },
+    'gate-received': { type: 'string', default: '0' },
+    connections: { type: 'string', default: '1' },
+    tcp: { type: 'boolean', default: false },
     tell: { type: 'boolean', default: false },
   },
 });
@@ -38,6 +43,7 @@ const options: HostOptions = {
   device: values.device as DeviceName,
   pathManager: values.manager as PathManagerName,
   checksum: values.checksum,
+  multipath: !values.tcp,
   ...(values.path === undefined ? {} : { paths: values.path }),
   ...(values.pcap === undefined ? {} : { pcap: values.pcap }),
 };
@@ -47,24 +53,34 @@ const print = (what: object): void => {
 };
 
 const host = await createHost(options);
-let failed: boolean;
+/** What a connection at its gate waits for. */
+let onCommand: ((word: string) => void) | null = null;
+if (values.gate !== undefined) {
+  createInterface({ input: process.stdin }).on('line', (line) => onCommand?.(line.trim()));
+}
+let failed = false;
 if (mode === 'client') {
   const local = values.bind === undefined ? {} : { localAddress: values.bind };
-  failed = await serve(host.connect({ host: address, port: Number(port), ...local }));
+  for (let turn = 0; turn < Number(values.connections); turn++) {
+    if (await serve(host.connect({ host: address, port: Number(port), ...local }))) failed = true;
+  }
 } else {
-  const server = host.createServer();
-  const taken = once(server, 'connection');
+  const waiting: Socket[] = [];
+  const server = host.createServer((socket) => waiting.push(socket));
   server.listen(
     Number(port),
     ...(address === '' || address === '0.0.0.0' || address === '::' ? [] : [address]),
   );
   await once(server, 'listening');
   print({ listening: server.port });
-  const [socket] = (await taken) as [Socket];
-  failed = await serve(socket);
+  for (let turn = 0; turn < Number(values.connections); turn++) {
+    if (waiting.length === 0) await once(server, 'connection');
+    if (await serve(waiting.shift() as Socket)) failed = true;
+  }
   await server.close();
 }
 await host.close();
+process.stdin.destroy();
 process.exitCode = failed ? 1 : 0;
 
 /** Sends and receives; resolves to whether it failed. */
@@ -84,29 +100,61 @@ async function serve(socket: Socket): Promise<boolean> {
   let octets = 0;
   let written = 0;
   let subflows = 0;
-  const look = (): void => {
+  const look = (): number => {
     const live = socket.info().subflows.filter(({ state }) => state === 'ESTABLISHED').length;
     subflows = Math.max(subflows, live);
+    return live;
   };
   socket.on('data', (data: Buffer) => {
     octets += data.length;
     received.update(data);
   });
   const watch = setInterval(look, 50);
+
+  const sendSome = async (data: Buffer): Promise<void> => {
+    if (socket.destroyed || data.length === 0) return;
+    sent.update(data);
+    written += data.length;
+    if (!socket.write(data)) await Promise.race([once(socket, 'drain').catch(() => undefined), closed]);
+  };
+  /** Resolves to whether to go on. */
+  const waitAtGate = async (): Promise<boolean> => {
+    while (octets < Number(values['gate-received']) && !socket.destroyed) await sleep(5);
+    if (socket.destroyed) return false;
+    return new Promise((resolve) => {
+      onCommand = (word): void => {
+        if (word === 'look') print({ event: 'look', subflows: look(), mptcp: socket.info().mptcp });
+        else if (word === 'counters') print({ event: 'counters', counters: host.counters() });
+        else if (word === 'go') resolve(true);
+        else if (word === 'reset') {
+          socket.resetAndDestroy();
+          resolve(false);
+        }
+      };
+      print({ event: 'gate' });
+    });
+  };
   const sending = (async (): Promise<void> => {
-    for (const block of pattern(values.seed, Number(values.send))) {
-      if (socket.destroyed) return;
-      sent.update(block);
-      written += block.length;
-      if (!socket.write(block)) await Promise.race([once(socket, 'drain').catch(() => undefined), closed]);
+    let gate = values.gate === undefined ? null : Number(values.gate);
+    for (let block of pattern(values.seed, Number(values.send))) {
+      if (gate !== null && written + block.length >= gate) {
+        const rest = gate - written;
+        gate = null;
+        await sendSome(block.subarray(0, rest));
+        block = block.subarray(rest);
+        if (!(await waitAtGate())) return;
+      }
+      await sendSome(block);
       if (Number(values.pace) > 0) await sleep(Number(values.pace) * 1000);
     }
+    if (gate !== null && !(await waitAtGate())) return;
     socket.end();
   })();
   await Promise.race([Promise.all([sending, once(socket, 'end').catch(() => undefined)]), closed]);
   const { user, system } = process.cpuUsage(cpu);
   const seconds = Number(process.hrtime.bigint() - start) / 1e9;
   clearInterval(watch);
+  onCommand = null;
   look();
   if (Number(values.hold) > 0) await sleep(Number(values.hold) * 1000);
   const info = socket.info();

@@ -41,6 +41,8 @@ describe('packets: resets', () => {
     second.joinNow();
     first.send({ flags: 'RA', fastclose: first.session.stackKey, reset: { reason: 0 } });
     second.expect({ flags: 'RA', reset: { reason: 0 } });
+    // RFC 9293 section 3.5.2: a RST is not answered.
+    first.expectNothing(1000);
     expect(bench.app.closed).to.equal(true);
   });
 

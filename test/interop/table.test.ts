@@ -1,0 +1,47 @@
+/** A part of the table of `npm run interop` that `npm test` has the time for: one row of each family or so. */
+import { expect } from 'chai';
+import { Bench, skipWithoutNamespaces } from './netns.js';
+import { CASES } from './table/families/index.js';
+import { runCase } from './table/run.js';
+import { rowName, rowsOf } from './table/table.js';
+
+const CHOSEN = [
+  'connect: IPv6, MPTCP -> MPTCP',
+  'connect: IPv4, MPTCP -> TCP',
+  'connect: v4mapped, TCP -> MPTCP',
+  'connect: 8 MiB both ways at once',
+  'checksum: checksum test 0 1',
+  'fastclose: fastclose server test',
+];
+
+describe('the table of cases against the kernel', function () {
+  this.timeout(60_000);
+  // The machine may be too busy for a timer once.
+  this.retries(1);
+  let bench: Bench | null = null;
+
+  before(function () {
+    skipWithoutNamespaces(this);
+  });
+
+  beforeEach(async () => {
+    bench = await Bench.open({ paths: 4, crossed: true });
+  });
+
+  afterEach(async () => {
+    await bench?.close();
+    bench = null;
+  });
+
+  const rows = rowsOf(CASES);
+  for (const name of CHOSEN) {
+    const chosen = rows.filter((row) => rowName(row).startsWith(`${name} (`));
+    if (chosen.length === 0) throw new Error(`no row is called "${name}"`);
+    for (const row of chosen) {
+      it(rowName(row), async () => {
+        const { differs } = await runCase(row.one, row.pair, bench as Bench, null);
+        expect(differs).to.deep.equal([]);
+      });
+    }
+  }
+});

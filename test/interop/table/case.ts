@@ -1,0 +1,139 @@
+/**
+ * One row of the table: how both sides are set up, what happens while data flows, and what both sides' counters must
+ * say. Case families and names are those of the kernel's own tests.
+ *
+ * The server has the addresses 10.0.N.1 and dead:beef:N::1, the client 10.0.N.2 and dead:beef:N::2, N from 1 to 4.
+ */
+import type { Run } from './run.js';
+
+export type Role = 'client' | 'server';
+export type Implementation = 'plait' | 'kernel';
+export const other = (role: Role): Role => (role === 'client' ? 'server' : 'client');
+
+/** Who plays the client, and who the server. */
+export interface Pair {
+  readonly client: Implementation;
+  readonly server: Implementation;
+}
+export const pairName = ({ client, server }: Pair): string => `${client} > ${server}`;
+
+export interface Case {
+  readonly family: string;
+  readonly name: string;
+  readonly client?: Side;
+  readonly server?: Side;
+  /** The pairs that make sense. Default: Plait on either side, the kernel on the other. */
+  readonly pairs?: readonly Pair[];
+  /** Where the client connects to. Default 10.0.1.1. */
+  readonly to?: string;
+  /** Where the server listens. Default: every address of the family of `to`. */
+  readonly listen?: string;
+  /** Connections, one after the other. Default 1. */
+  readonly connections?: number;
+  /** Both peers in one namespace. */
+  readonly loopback?: boolean;
+  /** What happens after the first half of the data has passed and the expected joins are there. */
+  readonly steps?: readonly Step[];
+  readonly expect: Expected;
+  /** Seconds that both halves and all steps may take. Default 20; a stall is a failure. */
+  readonly within?: number;
+}
+
+export interface Side {
+  /** Octets that it sends, half of them before the steps. Default 256 KiB. */
+  readonly send?: number;
+  /** As in `ip mptcp limits set`. Default 2 and 0, as in the kernel. */
+  readonly subflows?: number;
+  readonly addAddrAccepted?: number;
+  /** As in `ip mptcp endpoint add`. */
+  readonly endpoints?: readonly string[];
+  /** The program uses plain TCP. */
+  readonly tcp?: boolean;
+  /** Multipath TCP is turned off in the host. */
+  readonly disabled?: boolean;
+  readonly checksum?: boolean;
+  /** The client's own address of the first subflow. */
+  readonly bind?: string;
+}
+
+/** Exactly so many, or from the first to the second. */
+export type Count = number | readonly [least: number, most: number];
+export type Counts = Readonly<Record<string, Count>>;
+
+export interface Expected {
+  /** Subflows that join: sets MPJoinSynTx and MPJoinSynAckRx at the client, MPJoinSynRx and MPJoinAckRx at the server. */
+  readonly joins?: number;
+  /** The same in the other direction. */
+  readonly reverseJoins?: number;
+  /** Counters; those of `WATCHED` that are not named must be 0. */
+  readonly client?: Counts;
+  readonly server?: Counts;
+  /** How many subflows carried data at Plait. */
+  readonly used?: Count;
+  /** Whether it is Multipath TCP at the end. Default true. */
+  readonly mptcp?: boolean;
+  /** The reason that Plait gives for being plain TCP. */
+  readonly fallback?: Readonly<Partial<Record<Role, string>>>;
+  /** How the programs' transfer ends when not in order; data is not compared then. */
+  readonly error?: Readonly<Partial<Record<Role, RegExp | null>>>;
+}
+
+export interface Step {
+  /** For people: "client: endpoint add 10.0.2.2 subflow". */
+  readonly title: string;
+  readonly act: (run: Run) => Promise<void>;
+}
+
+/** What a row is about, and what tells of a misunderstanding; all others may be any. */
+export const WATCHED: readonly string[] = [
+  'MPCapableFallbackACK',
+  'MPCapableFallbackSYNACK',
+  'MPCapableDataFallback',
+  'MPFallbackTokenInit',
+  'MPJoinNoTokenFound',
+  'MPJoinSynTx',
+  'MPJoinSynRx',
+  'MPJoinSynBackupRx',
+  'MPJoinSynAckRx',
+  'MPJoinSynAckBackupRx',
+  'MPJoinSynAckHMacFailure',
+  'MPJoinAckRx',
+  'MPJoinAckHMacFailure',
+  'MPJoinRejected',
+  'MPJoinPortSynRx',
+  'MPJoinPortSynAckRx',
+  'MPJoinPortAckRx',
+  'MismatchPortSynRx',
+  'MismatchPortAckRx',
+  'DSSNotMatching',
+  'DSSCorruptionFallback',
+  'DSSCorruptionReset',
+  'DSSNoMatchTCP',
+  'DssFallback',
+  'DataCsumErr',
+  'InfiniteMapTx',
+  'InfiniteMapRx',
+  'AddAddr',
+  'AddAddrTx',
+  'AddAddrTxDrop',
+  'EchoAdd',
+  'EchoAddTx',
+  'EchoAddTxDrop',
+  'PortAdd',
+  'AddAddrDrop',
+  'RmAddr',
+  'RmAddrDrop',
+  'RmAddrTx',
+  'RmAddrTxDrop',
+  'RmSubflow',
+  'MPPrioTx',
+  'MPPrioRx',
+  'MPFailTx',
+  'MPFailRx',
+  'MPFastcloseTx',
+  'MPFastcloseRx',
+  'MPRstTx',
+  'MPRstRx',
+  'SimultConnectFallback',
+  'FallbackFailed',
+];

@@ -1,0 +1,192 @@
+/** One side of a case, in the kernel or in Plait, behind the same face. */
+import type { ConnectionInfo, Counters } from '../../../src/stack/info.js';
+import { KernelPeer, type Namespace, type Running } from '../netns.js';
+import { PlaitPeer } from '../plait-peer.js';
+import type { Implementation, Role, Side } from './case.js';
+import { DEFAULT_SEND } from './judge.js';
+import type { Result } from './run.js';
+
+export interface Look {
+  readonly subflows: number;
+  readonly mptcp: boolean;
+}
+
+/** What a party is started with. */
+export interface Start {
+  readonly role: Role;
+  readonly side: Side;
+  /** Octets that the other side sends. */
+  readonly receive: number;
+  /** Where to connect to or listen. */
+  readonly address: string;
+  readonly port: number;
+  readonly connections: number;
+  readonly pcap: string | null;
+}
+
+export abstract class Party {
+  protected readonly where: Namespace;
+  protected readonly start: Start;
+  #process: Running | null = null;
+  /** Lines that came while others were waited for. */
+  readonly #early: Line[] = [];
+
+  constructor(where: Namespace, start: Start) {
+    this.where = where;
+    this.start = start;
+  }
+
+  abstract readonly implementation: Implementation;
+  /** Sets the host up; before `launch`. */
+  abstract prepare(): Promise<void>;
+  protected abstract run(options: readonly string[]): Running;
+  /** Carries out what follows `ip mptcp`. */
+  abstract mptcp(args: string): Promise<void>;
+  abstract counters(): Promise<Counters>;
+
+  /** Starts the program; a server listens when this resolves. */
+  async launch(): Promise<void> {
+    const { role, side, receive, connections } = this.start;
+    const { send = DEFAULT_SEND, bind, tcp = false } = side;
+    this.#process = this.run([
+      ...['--send', String(send), '--seed', role],
+      ...(connections === 1 ? ['--gate', String(send >> 1), '--gate-received', String(receive >> 1)] : []),
+      ...(connections === 1 ? [] : ['--connections', String(connections)]),
+      ...(bind === undefined ? [] : ['--bind', bind]),
+      ...(tcp ? ['--tcp'] : []),
+    ]);
+    if (role === 'server') await this.#next(({ listening }) => listening !== undefined);
+  }
+
+  /** Waits until the first half of the data has passed both ways; false when the program ended before. */
+  async atGate(): Promise<boolean> {
+    const line = await this.#next(({ event }) => event === 'gate' || event === undefined);
+    if (line.event !== undefined) return true;
+    this.#early.unshift(line);
+    return false;
+  }
+
+  tell(word: string): void {
+    this.#process?.write(`${word}\n`);
+  }
+
+  async look(): Promise<Look> {
+    this.tell('look');
+    return (await this.#next(({ event }) => event === 'look')) as unknown as Look;
+  }
+
+  /** The result of the next connection. */
+  async result(): Promise<Result> {
+    return (await this.#next(({ event }) => event === undefined)) as unknown as Result;
+  }
+
+  async ended(): Promise<void> {
+    await this.#process?.exit;
+  }
+
+  async kill(): Promise<void> {
+    await this.#process?.kill();
+  }
+
+  get errorText(): string {
+    return this.#process?.errorText ?? '';
+  }
+
+  protected async answer(event: string): Promise<Line> {
+    return this.#next((line) => line.event === event);
+  }
+
+  async #next(wanted: (line: Line) => boolean): Promise<Line> {
+    const early = this.#early.findIndex(wanted);
+    if (early >= 0) return this.#early.splice(early, 1)[0] as Line;
+    for (;;) {
+      const line = JSON.parse(await (this.#process as Running).line()) as Line;
+      if (wanted(line)) return line;
+      this.#early.push(line);
+    }
+  }
+}
+
+/** A line of a program: an event, or without `event` a result. */
+interface Line {
+  readonly event?: string;
+  readonly listening?: number;
+  readonly counters?: Counters;
+  readonly error?: string | null;
+  readonly info?: ConnectionInfo;
+}
+
+class KernelParty extends Party {
+  readonly implementation = 'kernel';
+
+  async prepare(): Promise<void> {
+    const { side } = this.start;
+    const { subflows = 2, addAddrAccepted = 0, endpoints = [], checksum = false, disabled = false } = side;
+    const settings = [
+      ...(checksum ? ['net.mptcp.checksum_enabled=1'] : []),
+      ...(disabled ? ['net.mptcp.enabled=0'] : []),
+    ];
+    if (settings.length > 0) await this.where.sysctl(...settings);
+    await this.mptcp(`limits set subflows ${String(subflows)} add_addr_accepted ${String(addAddrAccepted)}`);
+    for (const endpoint of endpoints) await this.mptcp(`endpoint add ${endpoint}`);
+  }
+
+  protected run(options: readonly string[]): Running {
+    const { role, address, port, side } = this.start;
+    const more = side.disabled === true ? ['--tcp'] : [];
+    return new KernelPeer(this.where, role, address, port, ...options, ...more).process;
+  }
+
+  async mptcp(args: string): Promise<void> {
+    await this.where.mptcp(args);
+  }
+
+  counters(): Promise<Counters> {
+    return this.where.mptcpCounters();
+  }
+}
+
+class PlaitParty extends Party {
+  readonly implementation = 'plait';
+
+  async prepare(): Promise<void> {
+    // Everything is an option of the agent.
+    await Promise.resolve();
+  }
+
+  protected run(options: readonly string[]): Running {
+    const { role, address, port, side, pcap } = this.start;
+    const { checksum = false, disabled = false } = side;
+    // A loopback address is a path only when it is asked for.
+    const loopback = address === '::1' || address.startsWith('127.');
+    return new PlaitPeer(
+      this.where,
+      role,
+      address,
+      port,
+      ...options,
+      ...[
+        ...['--manager', 'none'],
+        ...(loopback ? ['--path', address] : []),
+        ...(checksum ? ['--checksum'] : []),
+        ...(disabled ? ['--tcp'] : []),
+        ...(pcap === null ? [] : ['--pcap', pcap]),
+      ],
+    ).process;
+  }
+
+  async mptcp(args: string): Promise<void> {
+    this.tell(`mptcp ${args}`);
+    const { error } = await this.answer('mptcp');
+    if (typeof error === 'string') throw new Error(`${args}: ${error}`);
+  }
+
+  async counters(): Promise<Counters> {
+    this.tell('counters');
+    return (await this.answer('counters')).counters ?? {};
+  }
+}
+
+export function createParty(implementation: Implementation, where: Namespace, start: Start): Party {
+  return implementation === 'kernel' ? new KernelParty(where, start) : new PlaitParty(where, start);
+}
