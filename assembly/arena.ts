@@ -18,6 +18,11 @@ function shiftOf(size: u32): u32 {
   return size <= 64 ? MIN_SHIFT : 32 - clz<u32>(size - 1);
 }
 
+/** Octets that a block of `size` really takes. */
+export function blockSize(size: u32): u32 {
+  return 1 << shiftOf(size);
+}
+
 /** A block of at least `size` octets, aligned to 16, contents undefined. 0 when memory is exhausted. */
 export function alloc(size: u32): usize {
   const shift = shiftOf(size);
@@ -26,7 +31,9 @@ export function alloc(size: u32): usize {
   const head = load<usize>(list);
   const bytes: u32 = 1 << shift;
   if (head != 0) {
+    if (!ASC_NO_ASSERT) assert(isPoisoned(head, bytes), 'written after it was freed');
     store<usize>(list, load<usize>(head));
+    if (!ASC_NO_ASSERT) memory.fill(head, FRESH, bytes);
     used += bytes;
     return head;
   }
@@ -58,9 +65,31 @@ export function free(block: usize, size: u32): void {
   if (block == 0) return;
   const shift = shiftOf(size);
   const list = freeLists + (<usize>shift << 2);
+  if (!ASC_NO_ASSERT) {
+    assert(!isPoisoned(block, 1 << shift), 'freed twice');
+    memory.fill(block, POISON, 1 << shift);
+  }
   store<usize>(block, load<usize>(list));
   store<usize>(list, block);
   used -= 1 << shift;
+}
+
+/**
+ * The debug build fills what is freed and looks at it when it is handed out again, so that whoever goes on using a
+ * freed record is found out. Of large blocks the ends are looked at.
+ */
+const POISON: u8 = 0xdd;
+const FRESH: u8 = 0xcd;
+const LOOK: u32 = 256;
+
+function isPoisoned(block: usize, size: u32): bool {
+  // The first word links the free list.
+  return filled(block + 8, min(size, LOOK) - 8) && (size <= LOOK || filled(block + size - LOOK, LOOK));
+}
+
+function filled(from: usize, octets: u32): bool {
+  for (let i: u32 = 0; i < octets; i += 8) if (load<u64>(from + i) != 0xdddddddddddddddd) return false;
+  return true;
 }
 
 /** Octets in use. */

@@ -21,6 +21,15 @@ export { wvegasQueued } from './cc/wvegas';
 export { checksum, dssChecksum, fold, pseudo4, pseudo6, sum16, swap16 } from './checksum';
 export { dsnExpand } from './dsn';
 export { equal, hmac } from './hmac';
+export {
+  endOf,
+  intervalsAdd,
+  intervalsBytes,
+  intervalsCover,
+  intervalsFree,
+  intervalsReach,
+  startOf,
+} from './intervals';
 export { addAddrHmac, idsnOf, joinHmac, tokenOf } from './mptcp/keys';
 export { sha256 } from './sha256';
 export { siphash } from './siphash';
@@ -40,6 +49,12 @@ export {
   writeRmAddr,
   writeTcpRst,
 } from './wire/mptcp';
+
+/** The one vector of intervals that the tests use. */
+export function intervals(): usize {
+  return intervalsRecord;
+}
+const intervalsRecord = memory.data(16, 8);
 
 /** Memory for the tests' inputs and outputs: everything above the static data. */
 export function scratch(): usize {

@@ -71,6 +71,7 @@ export class Connection extends Settings {
   subflows: usize;
   subflowCount: u32;
   dirtyNext: usize;
+  dirtyPrev: usize;
   tokenNext: usize;
   heapAt: u32;
   localPort: u32;
@@ -108,8 +109,10 @@ export class Connection extends Settings {
   rcvNxt: u64;
   /** Largest DATA_ACK + window advertised on any subflow. */
   advEdge: u64;
-  oooHead: usize;
-  oooTail: usize;
+  /** Octets beyond a hole: `Intervals` of four fields. */
+  oooAt: usize;
+  oooCapacity: u32;
+  oooFirst: u32;
   oooCount: u32;
   /** Octets that wait for a mapping or for the rest of a checksummed one. */
   heldBytes: u32;
@@ -236,6 +239,7 @@ export function markDirty(c: Connection): void {
   if (c.is(C_DIRTY)) return;
   c.set(C_DIRTY);
   c.dirtyNext = 0;
+  c.dirtyPrev = dirtyTail;
   if (dirtyTail != 0) changetype<Connection>(dirtyTail).dirtyNext = changetype<usize>(c);
   else dirtyHead = changetype<usize>(c);
   dirtyTail = changetype<usize>(c);
@@ -249,6 +253,7 @@ export function takeDirty(): usize {
   const c = changetype<Connection>(p);
   dirtyHead = c.dirtyNext;
   if (dirtyHead == 0) dirtyTail = 0;
+  else changetype<Connection>(dirtyHead).dirtyPrev = 0;
   c.clear(C_DIRTY);
   dirtyCount--;
   return p;
@@ -257,16 +262,10 @@ export function takeDirty(): usize {
 /** Takes a connection out that is about to be freed. */
 export function dropDirty(c: Connection): void {
   if (!c.is(C_DIRTY)) return;
-  let before: usize = 0;
-  let p = dirtyHead;
-  while (p != 0 && p != changetype<usize>(c)) {
-    before = p;
-    p = changetype<Connection>(p).dirtyNext;
-  }
-  if (p == 0) return;
-  if (before != 0) changetype<Connection>(before).dirtyNext = c.dirtyNext;
+  if (c.dirtyPrev != 0) changetype<Connection>(c.dirtyPrev).dirtyNext = c.dirtyNext;
   else dirtyHead = c.dirtyNext;
-  if (dirtyTail == p) dirtyTail = before;
+  if (c.dirtyNext != 0) changetype<Connection>(c.dirtyNext).dirtyPrev = c.dirtyPrev;
+  else dirtyTail = c.dirtyPrev;
   c.clear(C_DIRTY);
   dirtyCount--;
 }

@@ -11,26 +11,29 @@ import {
   MIB_OFOQueueTail,
 } from '../abi';
 import { count } from '../counters';
-import { dsnDiff, dsnGt, dsnLe, dsnLt, dsnMax, dsnMin } from '../dsn';
+import { dsnDiff, dsnGt, dsnLe, dsnLt, dsnMin } from '../dsn';
 import { now } from '../host';
+import {
+  ADDED_ALONE,
+  endOf,
+  Intervals,
+  intervalsAdd,
+  intervalsFind,
+  intervalsFree,
+  intervalsReach,
+  intervalsSpan,
+  NOT_ADDED,
+  startOf,
+} from '../intervals';
 import { Subflow } from '../tcp/subflow';
 import { Connection, C_MPTCP, C_PEER_FIN, tellReadable } from './connection';
 
 /** Ranges that one connection may hold; octets that would need more are dropped at data level. */
 const MAX_RANGES: u32 = 8192;
 
-@unmanaged
-class Range {
-  start: u64;
-  end: u64;
-  next: usize;
-}
-
-const RANGE_SIZE: u32 = offsetof<Range>();
-
 @inline
-function rangeAt(p: usize): Range {
-  return changetype<Range>(p);
+function rangesOf(c: Connection): Intervals {
+  return changetype<Intervals>(changetype<usize>(c) + offsetof<Connection>('oooAt'));
 }
 
 /** Right edge of what the ring can take. */
@@ -70,13 +73,13 @@ export function placeData(c: Connection, dsn: u64, from: usize, length: u32): bo
     if (!dsnLt(start, edge)) return false;
     end = edge;
   }
-  copyIn(c, start, from, <u32>(end - start));
+  if (c.oooCount == 0) copyIn(c, start, from, <u32>(end - start));
+  else copyGaps(c, start, from, end);
   if (start != c.rcvNxt) {
     if (!rangeAdd(c, start, end)) count(MIB_NoDSSInWindow);
     return false;
   }
-  c.rcvNxt = end;
-  absorb(c);
+  c.rcvNxt = c.oooCount == 0 ? end : intervalsReach(rangesOf(c), end);
   tellReadable(c);
   return true;
 }
@@ -88,67 +91,26 @@ function copyIn(c: Connection, dsn: u64, from: usize, length: u32): void {
   if (first != length) memory.copy(c.rcv, from + first, length - first);
 }
 
-function rangeAdd(c: Connection, start: u64, end: u64): bool {
-  const tail = c.oooTail;
-  if (tail != 0 && dsnLe(rangeAt(tail).start, start) && dsnLe(start, rangeAt(tail).end)) {
-    count(MIB_OFOQueueTail);
-    rangeAt(tail).end = dsnMax(rangeAt(tail).end, end);
-    return true;
+/** What has arrived before stays as it came: a peer may not change octets afterwards (RFC 8684 section 3.3.1). */
+function copyGaps(c: Connection, start: u64, from: usize, end: u64): void {
+  const v = rangesOf(c);
+  let i = intervalsFind(v, start);
+  let dsn = start;
+  while (dsnLt(dsn, end)) {
+    const gapEnd = i < v.count ? dsnMin(end, startOf(v, i)) : end;
+    if (dsnLt(dsn, gapEnd)) copyIn(c, dsn, from + <usize>(dsn - start), <u32>(gapEnd - dsn));
+    if (i == v.count) return;
+    dsn = endOf(v, i++);
   }
-  let before: usize = 0;
-  let p = c.oooHead;
-  if (tail != 0 && dsnGt(start, rangeAt(tail).end)) {
-    before = tail;
-    p = 0;
-  } else {
-    while (p != 0 && dsnLt(rangeAt(p).end, start)) {
-      before = p;
-      p = rangeAt(p).next;
-    }
-  }
-  if (p != 0 && dsnLe(rangeAt(p).start, end)) {
-    count(MIB_OFOMerge);
-    const r = rangeAt(p);
-    r.start = dsnMin(r.start, start);
-    r.end = dsnMax(r.end, end);
-    let n = r.next;
-    while (n != 0 && dsnLe(rangeAt(n).start, r.end)) {
-      r.end = dsnMax(r.end, rangeAt(n).end);
-      r.next = rangeAt(n).next;
-      free(n, RANGE_SIZE);
-      c.oooCount--;
-      n = r.next;
-    }
-    if (r.next == 0) c.oooTail = p;
-    return true;
-  }
-  if (c.oooCount >= MAX_RANGES) return false;
-  const fresh = alloc(RANGE_SIZE);
-  if (fresh == 0) return false;
-  count(MIB_OFOQueue);
-  const r = rangeAt(fresh);
-  r.start = start;
-  r.end = end;
-  r.next = p;
-  if (before != 0) rangeAt(before).next = fresh;
-  else c.oooHead = fresh;
-  if (p == 0) c.oooTail = fresh;
-  c.oooCount++;
-  return true;
 }
 
-function absorb(c: Connection): void {
-  let p = c.oooHead;
-  while (p != 0 && dsnLe(rangeAt(p).start, c.rcvNxt)) {
-    const r = rangeAt(p);
-    c.rcvNxt = dsnMax(c.rcvNxt, r.end);
-    const next = r.next;
-    free(p, RANGE_SIZE);
-    c.oooCount--;
-    p = next;
-  }
-  c.oooHead = p;
-  if (p == 0) c.oooTail = 0;
+function rangeAdd(c: Connection, start: u64, end: u64): bool {
+  const v = rangesOf(c);
+  const atTail = v.count != 0 && dsnLe(startOf(v, v.count - 1), start);
+  const result = intervalsAdd(v, start, end, MAX_RANGES);
+  if (result == NOT_ADDED) return false;
+  count(result == ADDED_ALONE ? MIB_OFOQueue : atTail ? MIB_OFOQueueTail : MIB_OFOMerge);
+  return true;
 }
 
 // ---- the application's side -------------------------------------------------------------------------------
@@ -176,8 +138,8 @@ export function consume(c: Connection, n: u32): void {
   if (c.rcvCap >= c.rcvMax) return;
   const rtt = slowestRtt(c);
   if (rtt == 0 || now - c.tuneAt < rtt) return;
-  const waiting = c.oooTail != 0 ? dsnDiff(rangeAt(c.oooTail).end, c.rcvNxt) : 0;
-  if (<u64>dsnDiff(c.readSeq, c.tuneSeq) * 2 > c.rcvCap || <u64>waiting * 2 > c.rcvCap) grow(c);
+  const waiting = intervalsSpan(rangesOf(c), c.rcvNxt);
+  if (<u64>dsnDiff(c.readSeq, c.tuneSeq) * 2 > c.rcvCap || waiting * 2 > c.rcvCap) grow(c);
   c.tuneAt = now;
   c.tuneSeq = c.readSeq;
 }
@@ -194,7 +156,7 @@ function grow(c: Connection): void {
   const capacity = c.rcvCap * 2;
   const fresh = alloc(capacity);
   if (fresh == 0) return;
-  const end = c.oooTail != 0 ? rangeAt(c.oooTail).end : c.rcvNxt;
+  const end = c.rcvNxt + intervalsSpan(rangesOf(c), c.rcvNxt);
   let dsn = c.readSeq;
   while (dsnLt(dsn, end)) {
     const from = <u32>dsn & (c.rcvCap - 1);
@@ -209,14 +171,7 @@ function grow(c: Connection): void {
 }
 
 export function receiveFree(c: Connection): void {
-  let p = c.oooHead;
-  while (p != 0) {
-    const next = rangeAt(p).next;
-    free(p, RANGE_SIZE);
-    p = next;
-  }
-  c.oooHead = c.oooTail = 0;
-  c.oooCount = 0;
+  intervalsFree(rangesOf(c));
   if (c.rcv != 0) free(c.rcv, c.rcvCap);
   c.rcv = 0;
 }

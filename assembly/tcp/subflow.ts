@@ -210,9 +210,10 @@ export class Subflow extends CcState {
   rcvMss: u32;
   challengeAt: f64;
 
-  // out-of-order octets at subflow level: sorted list of ranges, and the blocks to report (RFC 2018)
-  oooHead: usize;
-  oooTail: usize;
+  // out-of-order octets at subflow level: `Intervals` of four fields, and the blocks to report (RFC 2018)
+  oooAt: usize;
+  oooCapacity: u32;
+  oooFirst: u32;
   oooCount: u32;
   sackCount: u32;
   dsackStart: u32;

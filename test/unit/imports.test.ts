@@ -10,7 +10,8 @@ const sources = new Map<string, string>();
 for (const folder of ['assembly', 'src']) {
   for (const name of readdirSync(new URL(folder, root), { recursive: true, encoding: 'utf8' })) {
     const path = `${folder}/${name.replaceAll('\\', '/')}`;
-    if (path.endsWith('.ts')) sources.set(path, readFileSync(new URL(path, root), 'utf8'));
+    if (path.endsWith('.ts') && !path.includes('/node_modules/'))
+      sources.set(path, readFileSync(new URL(path, root), 'utf8'));
   }
 }
 

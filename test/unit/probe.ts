@@ -27,6 +27,15 @@ export interface ProbeExports {
     port: number,
   ): bigint;
   dsnExpand(reference: bigint, low: number): bigint;
+  // intervals beyond a hole; `intervals` is the one vector, whose last word counts them
+  intervals(): number;
+  intervalsAdd(v: number, start: bigint, end: bigint, most: number): number;
+  intervalsCover(v: number, start: bigint, end: bigint): number;
+  intervalsReach(v: number, number: bigint): bigint;
+  intervalsFree(v: number): void;
+  intervalsBytes(v: number): number;
+  startOf(v: number, i: number): bigint;
+  endOf(v: number, i: number): bigint;
   // options, written
   writeCapableSyn(at: number, flags: number): number;
   writeCapableSynAck(at: number, flags: number, key: bigint): number;
