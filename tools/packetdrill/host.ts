@@ -1,0 +1,134 @@
+/** The host under test: one stack in virtual time behind a device `tun0`, whose other end the script holds. */
+import type { CoreModule } from '../../src/core/load.js';
+import { SeededRandom } from '../../src/core/random.js';
+import type { PlaitError } from '../../src/errors.js';
+import { Checksum, type Device, type DeviceHost, type OutPacket, type Path } from '../../src/io/device.js';
+import { World } from '../../src/sim/world.js';
+import { Stack } from '../../src/stack/stack.js';
+import type { Config } from './config.js';
+import { modeDefaults } from './modes.js';
+import type { Addressing, Mode } from './socket-layer.js';
+import { readPacket, type Packet } from './wire.js';
+
+/** First port for connections of the stack, and for those of the script's peer. */
+const LOCAL_PORTS = 40000;
+const REMOTE_PORTS = 50000;
+
+/** Records what the stack sends. */
+class TunDevice implements Device {
+  readonly kind = 'memory';
+  readonly overhead = 0;
+  readonly needsChecksum = false;
+  readonly sent: Packet[] = [];
+  host: DeviceHost | null = null;
+  #port = LOCAL_PORTS;
+
+  constructor(readonly now: () => number) {}
+  open(host: DeviceHost): void {
+    this.host = host;
+  }
+  attach(_path: Path, done: (error: PlaitError | null) => void): void {
+    done(null);
+  }
+  detach(): void {}
+  bind(_path: number, port: number, done: (error: PlaitError | null, port: number) => void): void {
+    done(null, port === 0 ? this.#port++ : port);
+  }
+  unbind(): void {}
+  send(_path: number, packet: OutPacket): boolean {
+    const bytes = Buffer.alloc(packet.length);
+    packet.copyTo(bytes, 0);
+    const read = readPacket(bytes, this.now());
+    if (read !== null) this.sent.push(read);
+    return true;
+  }
+  flush(): void {}
+  close(): void {}
+}
+
+export class Host {
+  readonly world = new World(1e6);
+  readonly stack: Stack;
+  readonly addressing: Addressing;
+  readonly #device: TunDevice;
+  readonly #mtu: number;
+  readonly #paths = new Map<string, Path>();
+  #remotePort = REMOTE_PORTS;
+
+  constructor(module: CoreModule, mode: Mode, config: Config) {
+    const defaults = modeDefaults(mode);
+    this.addressing = {
+      mode,
+      local: config.localIp ?? defaults.local,
+      remote: config.remoteIp ?? defaults.remote,
+      bindPort: config.bindPort,
+      connectPort: config.connectPort,
+    };
+    this.#mtu = config.mtu ?? defaults.mtu;
+    const stack: Stack = new Stack({
+      name: 'stack',
+      module,
+      random: new SeededRandom(1),
+      timers: this.world,
+      wake: () => this.world.wake(stack),
+    });
+    this.stack = stack;
+    this.world.addHost(stack);
+    this.#device = new TunDevice(() => this.world.now());
+    stack.addDevice(this.#device);
+    this.addAddress(this.addressing.local);
+  }
+
+  get now(): number {
+    return this.world.now();
+  }
+
+  /** Packets of the stack that nobody took yet, in order. */
+  get sent(): Packet[] {
+    return this.#device.sent;
+  }
+
+  addAddress(address: string): void {
+    if (this.#paths.has(address)) return;
+    this.#paths.set(address, this.stack.addPath(this.#device, { name: 'tun0', address, mtu: this.#mtu }));
+    this.settle();
+  }
+
+  removeAddress(address: string): void {
+    const path = this.#paths.get(address);
+    if (path === undefined) return;
+    this.#paths.delete(address);
+    this.stack.removePath(path.id);
+    this.settle();
+  }
+
+  /** A port of the peer that no flow has had. */
+  nextRemotePort(): number {
+    return this.#remotePort++;
+  }
+
+  inject(bytes: Buffer, destination: string): void {
+    const path = this.#paths.get(destination);
+    if (path === undefined) return; // nobody has this address
+    this.#device.host?.receive(path.id, bytes, Checksum.Good);
+    this.settle();
+  }
+
+  /** Everything that is due at this instant. */
+  settle(): void {
+    this.world.runUntil(this.now);
+  }
+
+  /** Time passes until then; a time in the past changes nothing. */
+  sleepUntil(time: number): void {
+    this.world.runUntil(Math.max(time, this.now));
+  }
+
+  /** Time passes until the condition is true, at the latest until then. Returns whether it is true. */
+  waitFor(condition: () => boolean, latest: number): boolean {
+    const cancel = this.world.at(latest, () => undefined);
+    this.world.runUntil(() => condition() || this.now >= latest, { maxTime: Infinity });
+    cancel();
+    return condition();
+  }
+}

@@ -1,0 +1,321 @@
+/** One script in one mode: walks through its events in virtual time, as packetdrill does in real time. */
+import type { CoreModule } from '../../src/core/load.js';
+import type { SocketCall } from './ast.js';
+import { CodeRunner } from './code.js';
+import type { Config } from './config.js';
+import { Host } from './host.js';
+import { ScriptPeer } from './peer.js';
+import type { PacketSpec, Script, ScriptEvent } from './script.js';
+import { Shell } from './shell.js';
+import {
+  ScriptError,
+  type CallOutcome,
+  type CreateSocketLayer,
+  type Mode,
+  type RunningCall,
+  type SocketLayer,
+} from './socket-layer.js';
+
+export interface Failure {
+  readonly line: number | null;
+  /** One or more lines of text. */
+  readonly message: string;
+}
+
+export interface RunResult {
+  readonly failure: Failure | null;
+  /** What the script asked for and does not have, and its failures that are not fatal. */
+  readonly warnings: readonly Failure[];
+  /** Packets and calls, when verbose. */
+  readonly log: readonly string[];
+}
+
+export interface Environment {
+  readonly module: CoreModule;
+  readonly createLayer: CreateSocketLayer;
+}
+
+export function runScript(script: Script, mode: Mode, config: Config, environment: Environment): RunResult {
+  const run = new Run(script, mode, config, environment);
+  let failure: Failure | null = null;
+  try {
+    run.all();
+  } catch (error) {
+    if (!(error instanceof ScriptError)) throw error;
+    failure = { line: error.line, message: error.message };
+  }
+  failure = run.close(failure);
+  return { failure, warnings: run.warnings, log: run.log };
+}
+
+/** A packet may be late by this much before its absence is an error; packetdrill's own constant. */
+const PATIENCE = 2e6;
+/** A call waits this long for an earlier one that blocks; packetdrill's own constant. */
+const CALL_PATIENCE = 1e6;
+/** The longest that anything without a time of its own may take. */
+const FOREVER = 600e6;
+
+/** An event with its times on the clock of the script. */
+interface Timed {
+  readonly event: ScriptEvent;
+  /** The time that relative ones count from. */
+  readonly offset: number;
+  readonly at: number;
+  readonly end: number | null;
+}
+
+/** A call that blocks. */
+interface Pending {
+  readonly call: SocketCall;
+  readonly running: RunningCall;
+  readonly begun: number;
+  readonly end: number;
+}
+
+class Run {
+  readonly warnings: Failure[] = [];
+  readonly log: string[] = [];
+  readonly #script: Script;
+  readonly #config: Config;
+  readonly #host: Host;
+  readonly #layer: SocketLayer;
+  readonly #peer: ScriptPeer;
+  readonly #shell: Shell;
+  readonly #code: CodeRunner;
+  #start = 0;
+  #last: Timed | null = null;
+  #pending: Pending | null = null;
+
+  constructor(script: Script, mode: Mode, config: Config, environment: Environment) {
+    this.#script = script;
+    this.#config = config;
+    this.#host = new Host(environment.module, mode, config);
+    const { world, stack, addressing } = this.#host;
+    this.#layer = environment.createLayer({ world, stack, addressing, changed: () => undefined });
+    this.#peer = new ScriptPeer(this.#host, config, (fd) => this.#layer.endpoints(fd));
+    this.#shell = new Shell(this.#host, script.path, (line, message) =>
+      this.warnings.push({ line, message }),
+    );
+    this.#code = new CodeRunner(config.codeCommand);
+  }
+
+  all(): void {
+    const { init, events } = this.#script;
+    for (const file of this.#config.initScripts) this.#shell.runFile(file);
+    if (init !== null) this.#shell.run(init.text, init.line);
+    this.#start = this.#host.now;
+    const first = events[0]!;
+    if ('at' in first.time && first.time.at !== 0) {
+      throw new ScriptError('the first event has to be at time 0', first.line);
+    }
+    for (const event of events) this.#event(event);
+    this.#awaitCall(null);
+  }
+
+  /** Cleans up in any case, and runs the code when nothing failed before. */
+  close(failure: Failure | null): Failure | null {
+    const { cleanup } = this.#script;
+    if (cleanup !== null) this.#shell.run(cleanup.text, cleanup.line);
+    this.#layer.close();
+    this.#host.stack.close();
+    return failure ?? this.#code.execute();
+  }
+
+  get #now(): number {
+    return this.#host.now - this.#start;
+  }
+
+  #event(event: ScriptEvent): void {
+    const timed = this.#timed(event);
+    const { action, line } = event;
+    switch (action.kind) {
+      case 'packet':
+        if (action.packet.direction === 'in') this.#inbound(timed, action.packet);
+        else this.#outbound(timed, action.packet);
+        break;
+      case 'call':
+        this.#call(timed, action.call, action.end);
+        break;
+      case 'command':
+        this.#waitFor(timed, 'the command');
+        this.#shell.run(action.text, line);
+        break;
+      case 'code':
+        this.#waitFor(timed, 'the code');
+        this.#code.add(action.text, line, this.#snapshot());
+        break;
+    }
+    this.#checkCall();
+    this.#last = timed;
+  }
+
+  // ---- time ---------------------------------------------------------------------------------------------------
+
+  /** Packets to the stack count from the packet before, everything else from the present. */
+  #timed(event: ScriptEvent): Timed {
+    const { time, line } = event;
+    const last = this.#last;
+    if (time.kind === 'absolute' || time.kind === 'absolute-range') {
+      if (last !== null && last.event.time.kind.startsWith('absolute') && time.at < last.at) {
+        throw new ScriptError('time goes backwards', line);
+      }
+      return { event, offset: 0, at: time.at, end: 'end' in time ? time.end : null };
+    }
+    const offset = last !== null && isInbound(last.event) && isInbound(event) ? last.at : this.#now;
+    if (time.kind === 'any') return { event, offset, at: offset, end: null };
+    return { event, offset, at: offset + time.at, end: 'end' in time ? offset + time.end : null };
+  }
+
+  #waitFor(timed: Timed, what: string): void {
+    this.#sleepUntil(this.#start + timed.at);
+    if (this.#last === null) return;
+    const error = this.#timeError(timed, this.#now, what);
+    if (error !== null) throw new ScriptError(error, timed.event.line);
+  }
+
+  /** Lets time pass. A call that returns meanwhile is looked at when it does. */
+  #sleepUntil(time: number): void {
+    while (this.#pending !== null && this.#host.now < time) {
+      const { running } = this.#pending;
+      this.#host.waitFor(() => running.outcome !== null, time);
+      this.#checkCall();
+    }
+    this.#host.sleepUntil(time);
+  }
+
+  /** null: the time is right. */
+  #timeError(timed: Timed, actual: number, what: string): string | null {
+    const { at, end, event, offset } = timed;
+    if (event.time.kind === 'any') return null;
+    const sinceLast = at - (this.#last?.at ?? at);
+    const tolerance = Math.max(
+      this.#config.toleranceUsecs,
+      (this.#config.tolerancePercent / 100) * sinceLast,
+    );
+    if (actual >= at - tolerance && actual <= (end ?? at) + tolerance) return null;
+    const relative = event.time.kind.startsWith('relative');
+    const show = (time: number): string =>
+      relative ? `+${seconds(time - offset)} (${seconds(time)})` : seconds(time);
+    const expected = end === null ? show(at) : `${show(at)}~${show(end)}`;
+    return `${what}: expected at ${expected} s, happened at ${show(actual)} s; tolerance ${seconds(tolerance)} s`;
+  }
+
+  // ---- packets ------------------------------------------------------------------------------------------------
+
+  #inbound(timed: Timed, packet: PacketSpec): void {
+    this.#waitFor(timed, 'inbound packet');
+    const text = this.#peer.send(packet);
+    this.#note(`< ${text}`);
+  }
+
+  #outbound(timed: Timed, packet: PacketSpec): void {
+    const { event, at, end } = timed;
+    const lastAt = this.#last?.at ?? 0;
+    const patience = Math.floor(Math.max(at - lastAt, (end ?? at) - lastAt) / 1e6) * 1e6 + PATIENCE;
+    const latest = this.#host.now + (event.time.kind === 'any' ? FOREVER : patience);
+    const { packet: live, mismatch, actual } = this.#peer.receive(packet, latest, at);
+    if (live === null) {
+      throw new ScriptError(`no packet came\n  expected: ${seconds(at)} ${packet.text}`, packet.line);
+    }
+    const when = live.time - this.#start;
+    this.#note(`> ${actual}`, when);
+    const error = mismatch ?? this.#timeError(timed, when, 'outbound packet');
+    if (error === null) return;
+    const message = `${error}\n  expected: ${seconds(at)} ${packet.text}\n  actual:   ${seconds(when)} > ${actual}`;
+    if (!this.#config.nonFatalPacket) throw new ScriptError(message, packet.line);
+    this.warnings.push({ line: packet.line, message });
+  }
+
+  // ---- calls --------------------------------------------------------------------------------------------------
+
+  #call(timed: Timed, call: SocketCall, end: number | null): void {
+    this.#awaitCall(call.line);
+    this.#waitFor(timed, 'system call');
+    const running = this.#begin(call);
+    this.#host.settle();
+    if (end !== null) {
+      const relative = timed.event.time.kind === 'relative';
+      this.#pending = { call, running, begun: timed.at, end: end + (relative ? timed.offset : 0) };
+      return;
+    }
+    const { now } = this.#host;
+    if (!this.#host.waitFor(() => running.outcome !== null, now + FOREVER)) {
+      throw new ScriptError(`${call.name} does not return`, call.line);
+    }
+    this.#compare(call, running.outcome!);
+  }
+
+  #begin(call: SocketCall): RunningCall {
+    this.#note(`${call.name}(...)`);
+    try {
+      return this.#layer.begin(call);
+    } catch (error) {
+      if (error instanceof ScriptError) throw new ScriptError(error.message, error.line ?? call.line);
+      throw error;
+    }
+  }
+
+  /** A call can begin, or the script end, when the one before has returned. */
+  #awaitCall(line: number | null): void {
+    if (this.#pending === null) return;
+    const { call, running } = this.#pending;
+    this.#host.waitFor(() => running.outcome !== null, this.#host.now + CALL_PATIENCE);
+    this.#checkCall();
+    if (this.#pending !== null)
+      throw new ScriptError(`${call.name} of line ${call.line} still blocks`, line ?? call.line);
+  }
+
+  #checkCall(): void {
+    const pending = this.#pending;
+    const outcome = pending?.running.outcome ?? null;
+    if (pending === null || outcome === null) return;
+    this.#pending = null;
+    const { call, begun, end } = pending;
+    this.#compare(call, outcome);
+    const actual = outcome.time - this.#start;
+    const tolerance = Math.max(
+      this.#config.toleranceUsecs,
+      (this.#config.tolerancePercent / 100) * (end - begun),
+    );
+    if (Math.abs(actual - end) <= tolerance) return;
+    const message = `${call.name} returned at ${seconds(actual)} s, expected at ${seconds(end)} s; tolerance ${seconds(tolerance)} s`;
+    throw new ScriptError(message, call.line);
+  }
+
+  #compare(call: SocketCall, outcome: CallOutcome): void {
+    const error = wrongResult(call, outcome) ?? outcome.mismatch;
+    if (error === null) return;
+    const message = `${call.name}: ${error}`;
+    if (!this.#config.nonFatalSyscall) throw new ScriptError(message, call.line);
+    this.warnings.push({ line: call.line, message });
+  }
+
+  // ---- the rest -------------------------------------------------------------------------------------------------
+
+  /** What code may ask for: TCP_INFO and MPTCP_INFO of the socket used last. */
+  #snapshot(): Map<string, bigint> {
+    const fd = this.#layer.lastUsed;
+    if (fd === null) return new Map();
+    return new Map([...(this.#layer.tcpInfo(fd) ?? []), ...(this.#layer.mptcpInfo(fd) ?? [])]);
+  }
+
+  #note(text: string, time = this.#now): void {
+    if (this.#config.verbose) this.log.push(`${seconds(time)} ${text}`);
+  }
+}
+
+const isInbound = ({ action }: ScriptEvent): boolean =>
+  action.kind === 'packet' && action.packet.direction === 'in';
+
+const seconds = (usecs: number): string => (usecs / 1e6).toFixed(6);
+
+/** A result that is no number is any result. */
+function wrongResult(call: SocketCall, outcome: CallOutcome): string | null {
+  const got = outcome.errno === null ? String(outcome.result) : `${outcome.result} ${outcome.errno}`;
+  if (call.result.kind === 'integer' && call.result.value !== outcome.result) {
+    return `expected ${call.result.value}${call.errno === null ? '' : ` ${call.errno.name}`}, got ${got}`;
+  }
+  if (call.errno !== null && call.errno.name !== outcome.errno)
+    return `expected ${call.errno.name}, got ${got}`;
+  return null;
+}
