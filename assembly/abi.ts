@@ -175,6 +175,10 @@ export const OPT_SNDBUF_MAX = 3;
 export const OPT_RCVBUF_MAX = 4;
 /** Offer and answer MP_CAPABLE; before the connection opens. */
 export const OPT_MULTIPATH = 50;
+/** Small segments wait until this is cleared (or 200 ms). */
+export const OPT_CORK = 51;
+/** Report EVENT_WRITABLE whenever octets were acknowledged or sent. */
+export const OPT_WATCH = 52;
 
 // ---- configuration of the stack (configure) ---------------------------------------------------------------
 export const CFG_MPTCP = 1;
@@ -241,6 +245,10 @@ export const CI_BYTES_ACKED = 40;
 export const CI_BYTES_REINJECTED = 48;
 export const CI_RCVBUF = 56;
 export const CI_SNDBUF = 60;
+/** Octets to be read; written and not acknowledged; written and not sent. */
+export const CI_UNREAD = 128;
+export const CI_UNACKED = 132;
+export const CI_UNSENT = 136;
 export const CIF_MPTCP = 1;
 export const CIF_ESTABLISHED = 2;
 export const CIF_CHECKSUM = 4;

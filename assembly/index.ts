@@ -46,7 +46,7 @@ import { clearEvents, eventRing, EVENT_SLOTS, eventsRoom, pendingEvents } from '
 import { handleGet, KIND_CONNECTION, KIND_SUBFLOW } from './handles';
 import * as host from './host';
 import { connectionInfo as writeConnectionInfo, subflowInfo as writeSubflowInfo } from './info';
-import { release as letGo, shutdown as endStream } from './mptcp/close';
+import { leave, release as letGo, shutdown as endStream } from './mptcp/close';
 import { abort as abortConnection } from './mptcp/close';
 import {
   Connection,
@@ -55,7 +55,6 @@ import {
   C_FIN_QUEUED,
   C_MPTCP,
   C_OPENED,
-  C_PEER_DONE,
   C_READABLE,
   C_WANT_WRITE,
   dirtyCount,
@@ -69,7 +68,7 @@ import { resetSubflow } from './mptcp/input';
 import { bury, connectionCount, newConnection, newSubflow } from './mptcp/lifecycle';
 import { output } from './mptcp/output';
 import { windowGain } from './mptcp/packet';
-import { consume, readable as readableOctets, readContiguous, readPointer } from './mptcp/reassembly';
+import { consume, readContiguous, readPointer } from './mptcp/reassembly';
 import { sendContiguous, sendPointer, sendPrepare, sendRoom } from './mptcp/send-ring';
 import { announce as announceAddress, withdraw } from './mptcp/signal';
 import { enterListener, findSubflow, removeListener, subflowCount } from './mptcp/tables';
@@ -339,35 +338,39 @@ export function writePointer(conn: u32): usize {
   return c ? sendPointer(c) : 0;
 }
 
-/** `n` octets were written there. */
-export function writeCommit(conn: u32, n: u32): i32 {
+/** `n` octets were written there. `more`: others follow soon, so a small segment may wait for them (MSG_MORE). */
+export function writeCommit(conn: u32, n: u32, more: u32): i32 {
   const c = connectionOf(conn);
   if (!c) return E_HANDLE;
   if (n > sendContiguous(c)) return E_INVAL;
   c.writeSeq += n;
+  c.more = more != 0;
   markDirty(c);
   return 0;
 }
 
-/** Octets that can be read in one piece from `readPointer`; 0: none, and EVENT_READABLE will tell. */
-export function readSpace(conn: u32): i32 {
+/**
+ * Octets that can be read in one piece from `readAt` with the same `skip`, which is how many to pass over (a look
+ * ahead); 0: none, and EVENT_READABLE will tell.
+ */
+export function readSpace(conn: u32, skip: u32): i32 {
   const c = connectionOf(conn);
   if (!c) return E_HANDLE;
-  const ready = readableOctets(c, c.is(C_PEER_DONE));
+  const ready = c.unread;
   if (ready == 0) c.clear(C_READABLE);
-  return <i32>readContiguous(c, ready);
+  return skip > ready ? 0 : <i32>readContiguous(c, skip, ready - skip);
 }
 
-export function readAt(conn: u32): usize {
+export function readAt(conn: u32, skip: u32): usize {
   const c = connectionOf(conn);
-  return c ? readPointer(c) : 0;
+  return c ? readPointer(c, skip) : 0;
 }
 
 /** `n` octets were taken. The window is announced again when that is worth a packet. */
 export function readCommit(conn: u32, n: u32): i32 {
   const c = connectionOf(conn);
   if (!c) return E_HANDLE;
-  if (n > readableOctets(c, c.is(C_PEER_DONE))) return E_INVAL;
+  if (n > c.unread) return E_INVAL;
   consume(c, n);
   const gain = windowGain(c);
   const open: u64 = c.advEdge - c.rcvNxt;
@@ -387,6 +390,18 @@ export function shutdown(conn: u32): i32 {
   const c = connectionOf(conn);
   if (!c) return E_HANDLE;
   endStream(c);
+  return 0;
+}
+
+/**
+ * The application leaves: the stream ends in order, or with a reset when octets were not read. The handle stays until
+ * `release`, which is due after EVENT_CLOSED.
+ */
+export function close(now: f64, conn: u32): i32 {
+  host.setNow(now);
+  const c = connectionOf(conn);
+  if (!c) return E_HANDLE;
+  leave(c);
   return 0;
 }
 

@@ -12,6 +12,9 @@ import {
   CI_SNDBUF,
   CI_STATE,
   CI_SUBFLOWS,
+  CI_UNACKED,
+  CI_UNREAD,
+  CI_UNSENT,
   CIF_CHECKSUM,
   CIF_CLIENT,
   CIF_DENY_JOIN,
@@ -69,6 +72,9 @@ export function connectionInfo(c: Connection, at: usize): void {
   store<f64>(at + CI_BYTES_REINJECTED, <f64>c.bytesReinjected);
   store<u32>(at + CI_RCVBUF, c.rcvCap);
   store<u32>(at + CI_SNDBUF, c.sndCap);
+  store<u32>(at + CI_UNREAD, c.unread);
+  store<u32>(at + CI_UNACKED, <u32>(c.writeSeq - dsnMin(c.dataUna, c.writeSeq)));
+  store<u32>(at + CI_UNSENT, <u32>(c.writeSeq - dsnMin(c.dataNxt, c.writeSeq)));
 }
 
 export function subflowInfo(sf: Subflow, at: usize): void {

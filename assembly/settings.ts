@@ -10,6 +10,8 @@ export class Settings {
   multipath: bool;
   /** Small segments do not wait for acknowledgements (RFC 9293 section 3.7.4). */
   nodelay: bool;
+  /** Small segments wait until the cork is drawn (Linux' TCP_CORK). */
+  cork: bool;
   keepalive: bool;
   /** Largest send and receive rings, octets; powers of two. */
   sndMax: u32;

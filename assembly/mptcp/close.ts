@@ -17,6 +17,7 @@ import {
   CONN_FIN_WAIT_1,
   CONN_FIN_WAIT_2,
   CONN_LAST_ACK,
+  CONN_OPENING,
   CONN_TIME_WAIT,
   EVENT_CLOSED,
   EVENT_END,
@@ -48,6 +49,7 @@ import {
   C_FIN_QUEUED,
   C_MPTCP,
   C_OPENED,
+  C_ORPHAN,
   C_PEER_DONE,
   C_RELEASED,
   C_REPORTED,
@@ -77,6 +79,13 @@ export function shutdown(c: Connection): void {
   if (c.state == CONN_ESTABLISHED) c.state = CONN_FIN_WAIT_1;
   else if (c.state == CONN_CLOSE_WAIT) c.state = CONN_LAST_ACK;
   markDirty(c);
+}
+
+/** The application leaves. What it did not read is lost, and the peer has to hear of that (RFC 2525 section 2.17). */
+export function leave(c: Connection): void {
+  c.set(C_ORPHAN);
+  if (c.state == CONN_OPENING || c.unread != 0) abort(c);
+  else shutdown(c);
 }
 
 /** Our DATA_FIN (or FIN after a fallback) is acknowledged. */

@@ -58,6 +58,8 @@ export const C_TOLD: u32 = 1 << 27;
 export const C_DACK_SEEN: u32 = 1 << 23;
 /** The application has let go of the handle: free the record when the last subflow is gone. */
 export const C_RELEASED: u32 = 1 << 22;
+/** The application has left: nobody reads any more. */
+export const C_ORPHAN: u32 = 1 << 29;
 
 @unmanaged
 export class Connection extends Settings {
@@ -97,6 +99,10 @@ export class Connection extends Settings {
   dataNxt: u64;
   /** End of what the application wrote. */
   writeSeq: u64;
+  /** The application wants to hear of every change of the send queue. */
+  watch: bool;
+  /** The last write said that more will follow soon. */
+  more: bool;
   /** Largest DATA_ACK + window seen on any subflow. */
   wndEdge: u64;
 
@@ -164,6 +170,11 @@ export class Connection extends Settings {
   get heapField(): usize {
     return changetype<usize>(this) + offsetof<Connection>('heapAt');
   }
+  /** Octets for the application: the peer's DATA_FIN takes a number but is none. */
+  @inline
+  get unread(): u32 {
+    return <u32>(this.rcvNxt - this.readSeq) - (this.is(C_PEER_DONE) ? 1 : 0);
+  }
   /** Data sequence number of our DATA_FIN. */
   @inline
   get finDsn(): u64 {
@@ -221,7 +232,7 @@ export function tellReadable(c: Connection): void {
 }
 
 export function tellWritable(c: Connection): void {
-  if (c.is(C_WANT_WRITE)) {
+  if (c.is(C_WANT_WRITE) || c.watch) {
     c.clear(C_WANT_WRITE);
     emit(EVENT_WRITABLE, c.handle, 0, 0, 0, 0);
   }

@@ -1,11 +1,13 @@
 /** Options of one connection (OPT_*), by number. */
 import {
   E_INVAL,
+  OPT_CORK,
   OPT_KEEPALIVE,
   OPT_MULTIPATH,
   OPT_NODELAY,
   OPT_RCVBUF_MAX,
   OPT_SNDBUF_MAX,
+  OPT_WATCH,
 } from '../abi';
 import { isRingSize } from '../config';
 import { Connection, markDirty } from './connection';
@@ -22,6 +24,13 @@ export function setConnectionOption(c: Connection, option: i32, value: i32): i32
     case OPT_NODELAY:
       c.nodelay = value != 0;
       if (c.subflows != 0) markDirty(c);
+      return 0;
+    case OPT_CORK:
+      c.cork = value != 0;
+      if (c.subflows != 0) markDirty(c);
+      return 0;
+    case OPT_WATCH:
+      c.watch = value != 0;
       return 0;
     case OPT_KEEPALIVE:
       c.keepalive = value != 0;

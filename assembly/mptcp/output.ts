@@ -68,6 +68,7 @@ import {
   C_MPTCP,
   C_SEND_INFINITE,
   markDirty,
+  tellWritable,
 } from './connection';
 import { canFallBack, fallBack } from './fallback';
 import { sendSyn } from './handshake';
@@ -84,7 +85,9 @@ export function output(c: Connection): void {
   retransmitLost(c);
   if (c.state < CONN_CLOSED && c.state > 0) {
     if (c.is(C_MPTCP)) sendReinjections(c); // on plain TCP the same octets twice would be new ones
+    const next = c.dataNxt;
     sendNew(c);
+    if (c.watch && next != c.dataNxt) tellWritable(c);
     sendFins(c);
     if (c.is(C_MPTCP) && c.signalHead != 0) sendSignals(c);
   }

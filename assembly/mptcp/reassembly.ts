@@ -115,17 +115,12 @@ function rangeAdd(c: Connection, start: u64, end: u64): bool {
 
 // ---- the application's side -------------------------------------------------------------------------------
 
-/** Octets ready to be read: the peer's DATA_FIN takes a number but is no octet. */
-export function readable(c: Connection, finDone: bool): u32 {
-  return <u32>(c.rcvNxt - c.readSeq) - (finDone ? 1 : 0);
+export function readPointer(c: Connection, skip: u32): usize {
+  return c.rcv + (<u32>(c.readSeq + skip) & (c.rcvCap - 1));
 }
 
-export function readPointer(c: Connection): usize {
-  return c.rcv + (<u32>c.readSeq & (c.rcvCap - 1));
-}
-
-export function readContiguous(c: Connection, ready: u32): u32 {
-  return min<u32>(ready, c.rcvCap - (<u32>c.readSeq & (c.rcvCap - 1)));
+export function readContiguous(c: Connection, skip: u32, ready: u32): u32 {
+  return min<u32>(ready, c.rcvCap - (<u32>(c.readSeq + skip) & (c.rcvCap - 1)));
 }
 
 /**

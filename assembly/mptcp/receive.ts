@@ -48,6 +48,7 @@ import {
   C_PEER_DONE,
   C_PEER_FIN,
   markDirty,
+  tellWritable,
 } from './connection';
 import { canFallBack, fallBack, infiniteMapping, moveAnchor, plainDataUna, plainDsn } from './fallback';
 import { fullyEstablished } from './handshake';
@@ -108,6 +109,7 @@ function advance(c: Connection, ack: u64): void {
   c.dataTimerAt = Infinity;
   if (c.is(C_MPTCP) && c.is(C_FIN_SENT) && ack == c.finDsn + 1) finAcked(c);
   sendRelease(c);
+  if (c.watch) tellWritable(c);
   markDirty(c);
 }
 

@@ -33,11 +33,12 @@ export interface CoreExports {
   unlisten(port: number): number;
   writeSpace(conn: number): number;
   writePointer(conn: number): number;
-  writeCommit(conn: number, n: number): number;
-  readSpace(conn: number): number;
-  readAt(conn: number): number;
+  writeCommit(conn: number, n: number, more: number): number;
+  readSpace(conn: number, skip: number): number;
+  readAt(conn: number, skip: number): number;
   readCommit(conn: number, n: number): number;
   shutdown(conn: number): number;
+  close(now: number, conn: number): number;
   abort(now: number, conn: number): number;
   release(now: number, conn: number): number;
   setOption(now: number, conn: number, option: number, value: number): number;

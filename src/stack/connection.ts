@@ -96,8 +96,11 @@ export class Connection {
     return this.#handle;
   }
 
-  /** Writes as much as there is room for; the rest waits for `writable`. Returns octets taken; throws EPIPE. */
-  write(data: Uint8Array): number {
+  /**
+   * Writes as much as there is room for; the rest waits for `writable`. `more`: others follow soon, so that a small
+   * segment may wait for them. Returns octets taken; throws EPIPE.
+   */
+  write(data: Uint8Array, more = false): number {
     const core = this.#host.core;
     let done = 0;
     while (done < data.length) {
@@ -107,7 +110,7 @@ export class Connection {
       const n = Math.min(room, data.length - done);
       const at = core.x.writePointer(this.#handle);
       core.u8.set(data.subarray(done, done + n), at);
-      core.x.writeCommit(this.#handle, n);
+      core.x.writeCommit(this.#handle, n, more ? 1 : 0);
       done += n;
     }
     if (done > 0) this.#host.kick();
@@ -116,7 +119,7 @@ export class Connection {
 
   /** Octets that `readInto` can take at once; 0 when there are none. */
   available(): number {
-    return Math.max(0, this.#host.core.x.readSpace(this.#handle));
+    return Math.max(0, this.#host.core.x.readSpace(this.#handle, 0));
   }
 
   /** Copies up to `target.length` octets; returns how many. 0: none, wait for `readable`. */
@@ -124,10 +127,10 @@ export class Connection {
     const core = this.#host.core;
     let done = 0;
     while (done < target.length) {
-      const ready = core.x.readSpace(this.#handle);
+      const ready = core.x.readSpace(this.#handle, 0);
       if (ready <= 0) break;
       const n = Math.min(ready, target.length - done);
-      const at = core.x.readAt(this.#handle);
+      const at = core.x.readAt(this.#handle, 0);
       target.set(core.u8.subarray(at, at + n), done);
       core.x.readCommit(this.#handle, n);
       done += n;
@@ -136,10 +139,48 @@ export class Connection {
     return done;
   }
 
+  /** Copies what `readInto` would, and leaves it there. `skip` octets are passed over. */
+  peekInto(target: Uint8Array, skip = 0): number {
+    const core = this.#host.core;
+    let done = 0;
+    while (done < target.length) {
+      const ready = core.x.readSpace(this.#handle, skip + done);
+      if (ready <= 0) break;
+      const n = Math.min(ready, target.length - done);
+      const at = core.x.readAt(this.#handle, skip + done);
+      target.set(core.u8.subarray(at, at + n), done);
+      done += n;
+    }
+    return done;
+  }
+
+  /** Octets in the queues: to be read, written and not acknowledged, written and not sent. */
+  queues(): { unread: number; unacked: number; unsent: number } {
+    const core = this.#host.core;
+    if (core.x.connectionInfo(this.#handle) < 0) return { unread: 0, unacked: 0, unsent: 0 };
+    return {
+      unread: core.scratchU32(abi.CI_UNREAD),
+      unacked: core.scratchU32(abi.CI_UNACKED),
+      unsent: core.scratchU32(abi.CI_UNSENT),
+    };
+  }
+
   /** Ends our direction after everything written. */
   shutdown(): void {
     this.#host.core.x.shutdown(this.#handle);
     this.#host.kick();
+  }
+
+  /** The application leaves: an orderly end, or `abort` when octets are unread. `release` is due after `onClosed`. */
+  close(): void {
+    this.#host.core.x.close(this.#host.now(), this.#handle);
+    this.#host.kick();
+  }
+
+  setOption(option: number, value: number): number {
+    const result = this.#host.core.x.setOption(this.#host.now(), this.#handle, option, value);
+    this.#host.kick();
+    return result;
   }
 
   /** MP_FASTCLOSE, or RST on a plain connection. */
@@ -160,13 +201,11 @@ export class Connection {
   }
 
   setNoDelay(on: boolean): void {
-    this.#host.core.x.setOption(this.#host.now(), this.#handle, abi.OPT_NODELAY, on ? 1 : 0);
-    this.#host.kick();
+    this.setOption(abi.OPT_NODELAY, on ? 1 : 0);
   }
 
   setKeepAlive(on: boolean): void {
-    this.#host.core.x.setOption(this.#host.now(), this.#handle, abi.OPT_KEEPALIVE, on ? 1 : 0);
-    this.#host.kick();
+    this.setOption(abi.OPT_KEEPALIVE, on ? 1 : 0);
   }
 
   info(): ConnectionInfo {

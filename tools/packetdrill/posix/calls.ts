@@ -1,0 +1,477 @@
+/** Every socket call of the script language: its arguments taken apart, its result or the wait for it. */
+import type { Expr, SocketCall } from '../ast.js';
+import { ScriptError, type Addressing, type LayerContext, type RunningCall } from '../socket-layer.js';
+import { constant } from './constants.js';
+import { Epoll } from './epoll.js';
+import {
+  field,
+  integer,
+  isEllipsis,
+  items,
+  Mismatches,
+  number,
+  socketAddress,
+  type SocketAddress,
+} from './evaluate.js';
+import { fail, Files, O_NONBLOCK, ok, type Attempt, type OpenFile } from './files.js';
+import { ioctl, fcntl } from './control.js';
+import { timeoutOf } from './option-values.js';
+import { getOption, setOption } from './options.js';
+import { Pipe, PipeEnd, PlainFile } from './pipe.js';
+import { poll } from './polling.js';
+import { recvmsg, sendFlags, sendmsg } from './messages.js';
+import { AF_INET, AF_INET6, IPPROTO_MPTCP, IPPROTO_TCP, Socket, STATE } from './socket.js';
+import {
+  compareBuffer,
+  octets,
+  readPipe,
+  receive,
+  send,
+  sendFile,
+  splice,
+  totalOf,
+  vector,
+  waits,
+  writePipe,
+  type Repeatable,
+} from './transfer.js';
+
+const SOCK_NONBLOCK = constant('SOCK_NONBLOCK');
+const SOCK_CLOEXEC = constant('SOCK_CLOEXEC');
+const SOCK_STREAM = constant('SOCK_STREAM');
+
+export class Calls {
+  /** Script's number of the socket used last. */
+  lastUsed: number | null = null;
+
+  constructor(
+    private readonly context: LayerContext,
+    private readonly files: Files,
+  ) {}
+
+  begin(call: SocketCall): RunningCall {
+    const { args } = call;
+    if (call.name === 'poll') return poll(this, call, milliseconds(number(args[2])));
+    if (call.name === 'ppoll') return poll(this, call, timespec(args[2]));
+    const made = MAKERS[call.name];
+    if (made !== undefined) return this.#at(made.call(this, call));
+    const fd = number(args[0]);
+    const file = this.files.get(fd);
+    if (file === undefined) return this.#at(fail('EBADF'));
+    if (file instanceof Socket) this.lastUsed = fd;
+    const onFile = FILE_CALLS[call.name];
+    if (onFile !== undefined) return onFile.call(this, file, call);
+    const onSocket = SOCKET_CALLS[call.name];
+    if (onSocket === undefined) throw new ScriptError(`unknown call ${call.name}()`, call.line);
+    if (!(file instanceof Socket)) return this.#at(fail('ENOTSOCK'));
+    return onSocket.call(this, file, call);
+  }
+
+  get addressing(): Addressing {
+    return this.context.addressing;
+  }
+
+  /** A result at once. */
+  #at(attempt: Attempt): RunningCall {
+    return this.files.run(() => attempt, 0);
+  }
+
+  now(attempt: Attempt): RunningCall {
+    return this.#at(attempt);
+  }
+
+  /** An attempt until it succeeds or the time is over. */
+  run(attempt: Repeatable, timeout: number): RunningCall {
+    return this.files.run(attempt, timeout);
+  }
+
+  /** An attempt that waits unless the descriptor or a flag says otherwise. */
+  wait(file: OpenFile, attempt: Repeatable, timeout: number, flags = 0): RunningCall {
+    return this.files.run(attempt, waits(file, flags) ? timeout : 0);
+  }
+
+  receiveTimeout(s: OpenFile): number {
+    return s instanceof Socket ? timeoutOf(s.options.receiveTimeout) : Infinity;
+  }
+
+  sendTimeout(s: OpenFile): number {
+    return s instanceof Socket ? timeoutOf(s.options.sendTimeout) : Infinity;
+  }
+
+  file(fd: number): OpenFile | undefined {
+    return this.files.get(fd);
+  }
+
+  /** A new descriptor, under the number that the script gives it. */
+  open(file: OpenFile, expected: Expr): Attempt {
+    const wanted = expected.kind === 'integer' && expected.value >= 0n ? Number(expected.value) : null;
+    const fd = this.files.enter(file, wanted);
+    if (file instanceof Socket) this.lastUsed = fd;
+    return ok(fd);
+  }
+
+  close(fd: number): boolean {
+    return this.files.close(fd);
+  }
+
+  /** Whether another socket has this local address and port. */
+  portTaken(s: Socket, address: string | null, port: number): boolean {
+    if (port === 0) return false;
+    for (const [, other] of this.files.entries()) {
+      if (!(other instanceof Socket) || other === s || other.bound?.port !== port) continue;
+      const overlap = address === null || other.bound.address === null || other.bound.address === address;
+      const shared = s.sharesPort && other.sharesPort && !other.listening;
+      if (overlap && !shared) return true;
+    }
+    return false;
+  }
+
+  socket(call: SocketCall): Attempt {
+    const [domain, kind, protocol] = call.args;
+    const mapped = this.addressing.mode === 'ipv4' ? AF_INET : AF_INET6;
+    const family = isEllipsis(domain) ? mapped : number(domain);
+    const type = number(kind);
+    if (family !== AF_INET && family !== AF_INET6) return fail('EAFNOSUPPORT');
+    const flags = type & (SOCK_NONBLOCK | SOCK_CLOEXEC);
+    if ((type & ~0xf & ~flags) !== 0) return fail('EINVAL');
+    if ((type & 0xf) !== SOCK_STREAM) throw new ScriptError('only SOCK_STREAM sockets are known', call.line);
+    let wanted = isEllipsis(protocol) ? 0 : number(protocol);
+    if (wanted === 0) wanted = IPPROTO_TCP;
+    if (wanted !== IPPROTO_TCP && wanted !== IPPROTO_MPTCP) return fail('EPROTONOSUPPORT');
+    const s = new Socket(this.context.stack, this.addressing, family, wanted);
+    s.nonBlocking = (flags & SOCK_NONBLOCK) !== 0;
+    return this.open(s, call.result);
+  }
+
+  /** An address argument; `...` means the one given. */
+  target(e: Expr | undefined, other: SocketAddress): SocketAddress {
+    if (isEllipsis(e) || e === undefined) return other;
+    return socketAddress(e);
+  }
+}
+
+const milliseconds = (timeout: number): number => (timeout < 0 ? Infinity : timeout * 1000);
+
+/** struct timespec; a null pointer waits for ever. */
+function timespec(e: Expr | undefined): number {
+  const seconds = field(e, 'tv_sec');
+  const nano = field(e, 'tv_nsec');
+  if (seconds === undefined && nano === undefined) return Infinity;
+  return (seconds === undefined ? 0 : number(seconds)) * 1e6 + (nano === undefined ? 0 : number(nano)) / 1e3;
+}
+
+type Maker = (this: Calls, call: SocketCall) => Attempt;
+type FileCall = (this: Calls, file: OpenFile, call: SocketCall) => RunningCall;
+type SocketOnly = (this: Calls, s: Socket, call: SocketCall) => RunningCall;
+
+/** Calls whose first argument is no open descriptor. */
+const MAKERS: Readonly<Record<string, Maker>> = {
+  socket(call) {
+    return this.socket(call);
+  },
+  open(call) {
+    return this.open(new PlainFile(), call.result);
+  },
+  epoll_create(call) {
+    if (number(call.args[0]) <= 0) return fail('EINVAL');
+    return this.open(new Epoll(), call.result);
+  },
+  epoll_create1(call) {
+    return this.open(new Epoll(), call.result);
+  },
+  pipe(call) {
+    return makePipe.call(this, call, 0);
+  },
+  pipe2(call) {
+    return makePipe.call(this, call, number(call.args[1]));
+  },
+  close(call) {
+    const fd = number(call.args[0]);
+    return this.close(fd) ? ok() : fail('EBADF');
+  },
+  cap_set() {
+    return ok();
+  },
+};
+
+function makePipe(this: Calls, call: SocketCall, flags: number): Attempt {
+  const pipe = new Pipe();
+  const [first, second] = items(call.args[0]);
+  const any: Expr = { kind: 'ellipsis' };
+  for (const end of [pipe.reader, pipe.writer]) end.nonBlocking = (flags & O_NONBLOCK) !== 0;
+  this.open(pipe.reader, first ?? any);
+  this.open(pipe.writer, second ?? any);
+  return ok();
+}
+
+/** Calls on any descriptor. */
+const FILE_CALLS: Readonly<Record<string, FileCall>> = {
+  dup(file, call) {
+    return this.now(this.open(file, call.result));
+  },
+  dup2(file, call) {
+    return this.now(this.open(file, { kind: 'integer', value: integer(call.args[1]) }));
+  },
+  fcntl(file, call) {
+    return this.now(fcntl(this, file, call));
+  },
+  ioctl(file, call) {
+    return this.now(ioctl(file, call));
+  },
+  read(file, call) {
+    const length = number(call.args[2]);
+    if (file instanceof PipeEnd) return this.wait(file, readPipe(file, length), Infinity);
+    if (!(file instanceof Socket)) return this.now(file instanceof PlainFile ? ok(length) : fail('EINVAL'));
+    return receiveInto.call(this, file, call.args[1], length, 0);
+  },
+  readv(file, call) {
+    const parts = vector(call.args[1]);
+    if (!(file instanceof Socket)) return this.now(fail('EINVAL'));
+    return this.wait(
+      file,
+      receive(file, totalOf(parts), 0, ({ data }) => {
+        const wrong = new Mismatches();
+        let at = 0;
+        parts.forEach(({ buffer, length }, i) => {
+          compareBuffer(wrong, `iov ${i}`, buffer, data.subarray(at, at + length));
+          at += length;
+        });
+        return ok(data.length, wrong.text);
+      }),
+      this.receiveTimeout(file),
+    );
+  },
+  write(file, call) {
+    const length = number(call.args[2]);
+    if (file instanceof PipeEnd) return this.wait(file, writePipe(file, length), Infinity);
+    if (!(file instanceof Socket)) return this.now(file instanceof PlainFile ? ok(length) : fail('EINVAL'));
+    return this.wait(file, send(file, octets(call.args[1], length), 0), this.sendTimeout(file));
+  },
+  writev(file, call) {
+    const parts = vector(call.args[1]);
+    if (!(file instanceof Socket)) return this.now(fail('EINVAL'));
+    const data = Buffer.concat(parts.map(({ buffer, length }) => octets(buffer, length)));
+    return this.wait(file, send(file, data, 0), this.sendTimeout(file));
+  },
+  sendfile(file, call) {
+    const source = this.file(number(call.args[1]));
+    if (source === undefined) return this.now(fail('EBADF'));
+    return this.wait(file, sendFile(file, source, number(call.args[3])), this.sendTimeout(file));
+  },
+  splice(file, call) {
+    const to = this.file(number(call.args[2]));
+    if (to === undefined) return this.now(fail('EBADF'));
+    const flags = number(call.args[5]);
+    const now = (flags & constant('SPLICE_F_NONBLOCK')) !== 0 ? constant('MSG_DONTWAIT') : 0;
+    const sink = to instanceof Socket ? to : file;
+    return this.wait(sink, splice(file, to, number(call.args[4]), flags), this.receiveTimeout(file), now);
+  },
+  epoll_ctl(file, call) {
+    return this.now(epollControl.call(this, file, call));
+  },
+  epoll_wait(file, call) {
+    return epollWait.call(this, file, call);
+  },
+  epoll_pwait(file, call) {
+    return epollWait.call(this, file, call);
+  },
+};
+
+function receiveInto(
+  this: Calls,
+  s: Socket,
+  buffer: Expr | undefined,
+  length: number,
+  flags: number,
+): RunningCall {
+  const done = ({ data }: { data: Buffer }): Attempt => {
+    const wrong = new Mismatches();
+    compareBuffer(wrong, 'buffer', buffer, data);
+    return ok(data.length, wrong.text);
+  };
+  return this.wait(s, receive(s, length, flags, done), this.receiveTimeout(s), flags);
+}
+
+function epollControl(this: Calls, file: OpenFile, call: SocketCall): Attempt {
+  if (!(file instanceof Epoll)) return fail('EINVAL');
+  const operation = number(call.args[1]);
+  const fd = number(call.args[2]);
+  const target = this.file(fd);
+  if (target === undefined) return fail('EBADF');
+  const event = call.args[3];
+  const events = field(event, 'events');
+  const data = field(event, 'fd', 'ptr', 'u32', 'u64', 'data');
+  const mask = events === undefined ? 0 : number(events) >>> 0;
+  const value = data === undefined ? BigInt(fd) : integer(data);
+  let errno: string | null = 'EINVAL';
+  if (operation === constant('EPOLL_CTL_ADD')) errno = file.add(fd, target, mask, value);
+  if (operation === constant('EPOLL_CTL_MOD')) errno = file.modify(fd, target, mask, value);
+  if (operation === constant('EPOLL_CTL_DEL')) errno = file.delete(fd, target);
+  return errno === null ? ok() : fail(errno);
+}
+
+function epollWait(this: Calls, file: OpenFile, call: SocketCall): RunningCall {
+  if (!(file instanceof Epoll)) return this.now(fail('EINVAL'));
+  const expected = call.args[1];
+  const most = number(call.args[2]);
+  if (most <= 0) return this.now(fail('EINVAL'));
+  const timeout = number(call.args[3]);
+  return this.run((timedOut) => {
+    const events = file.take(most);
+    if (events.length === 0 && !timedOut) return null;
+    const wrong = new Mismatches();
+    items(expected).forEach((item, i) => {
+      const event = events[i];
+      if (item.kind !== 'struct' || event === undefined) return;
+      wrong.flags(`events of ${i}`, field(item, 'events'), event.events);
+      wrong.number(`data of ${i}`, field(item, 'fd', 'ptr', 'u32', 'u64', 'data'), event.data);
+    });
+    return ok(events.length, wrong.text);
+  }, milliseconds(timeout));
+}
+
+/** Calls on sockets only. */
+const SOCKET_CALLS: Readonly<Record<string, SocketOnly>> = {
+  bind(s, call) {
+    const { local, bindPort } = this.addressing;
+    const address = this.target(call.args[1], { family: s.family, address: local, port: bindPort });
+    return this.now(bind(this, s, address));
+  },
+  listen(s, call) {
+    const { state } = s;
+    if (state !== STATE.CLOSE && state !== STATE.LISTEN) return this.now(fail('EINVAL'));
+    const errno = s.listen(number(call.args[1]));
+    return this.now(errno === null ? ok() : fail(errno));
+  },
+  accept(s, call) {
+    return accept.call(this, s, call, 0);
+  },
+  accept4(s, call) {
+    return accept.call(this, s, call, number(call.args[3]));
+  },
+  connect(s, call) {
+    return connect.call(this, s, call);
+  },
+  recv(s, call) {
+    return receiveInto.call(this, s, call.args[1], number(call.args[2]), number(call.args[3]));
+  },
+  recvfrom(s, call) {
+    return receiveInto.call(this, s, call.args[1], number(call.args[2]), number(call.args[3]));
+  },
+  recvmsg(s, call) {
+    const flags = number(call.args[2]);
+    return this.wait(s, recvmsg(s, call.args[1], flags), this.receiveTimeout(s), flags);
+  },
+  send(s, call) {
+    return sendNow.call(this, s, octets(call.args[1], number(call.args[2])), number(call.args[3]), undefined);
+  },
+  sendto(s, call) {
+    const data = octets(call.args[1], number(call.args[2]));
+    return sendNow.call(this, s, data, number(call.args[3]), call.args[4]);
+  },
+  sendmsg(s, call) {
+    const { data, name } = sendmsg(call.args[1]);
+    return sendNow.call(this, s, data, number(call.args[2]), name);
+  },
+  shutdown(s, call) {
+    return this.now(shutdown(s, number(call.args[1])));
+  },
+  getsockname(s, call) {
+    const wrong = new Mismatches();
+    wrong.address('name', call.args[1], s.local());
+    return this.now(ok(0, wrong.text));
+  },
+  getpeername(s, call) {
+    const remote = s.remote();
+    if (remote === null) return this.now(fail('ENOTCONN'));
+    const wrong = new Mismatches();
+    wrong.address('name', call.args[1], remote);
+    return this.now(ok(0, wrong.text));
+  },
+  setsockopt(s, call) {
+    const [, level, name, value, length] = call.args;
+    const octets = isEllipsis(length) ? null : number(length);
+    return this.now(setOption(s, number(level), number(name), value ?? { kind: 'ellipsis' }, octets));
+  },
+  getsockopt(s, call) {
+    const [, level, name, value, length] = call.args;
+    return this.now(getOption(s, number(level), number(name), value ?? { kind: 'ellipsis' }, length));
+  },
+};
+
+function bind(calls: Calls, s: Socket, { family, address, port }: SocketAddress): Attempt {
+  if (s.bound !== null || s.state !== STATE.CLOSE) return fail('EINVAL');
+  if (family !== s.family && family !== 0) return fail(s.family === AF_INET6 ? 'EINVAL' : 'EAFNOSUPPORT');
+  // Under AF_INET6 the address of the wire may be IPv4.
+  const text = address?.replace(/^::ffff:(?=\d+\.)/i, '') ?? null;
+  if (text !== null && !s.stack.paths().some((path) => path.address === text)) return fail('EADDRNOTAVAIL');
+  if (calls.portTaken(s, text, port)) return fail('EADDRINUSE');
+  s.bound = { address: text, port };
+  return ok();
+}
+
+function accept(this: Calls, s: Socket, call: SocketCall, flags: number): RunningCall {
+  if ((flags & ~(SOCK_NONBLOCK | SOCK_CLOEXEC)) !== 0) return this.now(fail('EINVAL'));
+  if (!s.listening) return this.now(fail('EINVAL'));
+  const attempt: Repeatable = (timedOut) => {
+    if (!s.listening) return fail('EINVAL');
+    const child = s.queue.shift();
+    if (child === undefined) return timedOut ? fail('EAGAIN') : null;
+    child.nonBlocking = (flags & SOCK_NONBLOCK) !== 0;
+    const wrong = new Mismatches();
+    wrong.address('peer', call.args[1], child.remote());
+    const opened = this.open(child, call.result);
+    return opened !== null && 'result' in opened ? ok(opened.result, wrong.text) : opened;
+  };
+  return this.wait(s, attempt, this.receiveTimeout(s));
+}
+
+function connect(this: Calls, s: Socket, call: SocketCall): RunningCall {
+  const { remote, connectPort } = this.addressing;
+  const to = this.target(call.args[1], { family: s.family, address: remote, port: connectPort });
+  if (to.family === 0) {
+    s.disconnect();
+    return this.now(ok());
+  }
+  if (to.family !== s.family) return this.now(fail(s.family === AF_INET6 ? 'EINVAL' : 'EAFNOSUPPORT'));
+  if (s.connecting) {
+    if (s.connection !== null && s.state === STATE.SYN_SENT) return this.wait(s, () => fail('EALREADY'), 0);
+  } else {
+    if (s.state !== STATE.CLOSE) return this.now(fail('EISCONN'));
+    const errno = s.connect((to.address ?? remote).replace(/^::ffff:(?=\d+\.)/i, ''), to.port);
+    if (errno !== null) return this.now(fail(errno));
+  }
+  return this.wait(s, (timedOut) => connected(s, timedOut), this.sendTimeout(s));
+}
+
+function connected(s: Socket, timedOut: boolean): Attempt {
+  if (s.state === STATE.SYN_SENT || s.state === STATE.SYN_RECV) return timedOut ? fail('EINPROGRESS') : null;
+  s.connecting = false;
+  if (s.state === STATE.CLOSE) return fail(s.takeError() ?? 'ECONNABORTED');
+  return ok();
+}
+
+function sendNow(this: Calls, s: Socket, data: Buffer, flags: number, name: Expr | undefined): RunningCall {
+  const refused = sendFlags(s, flags, name);
+  if (refused !== null) return this.now(refused);
+  return this.wait(s, send(s, data, flags), this.sendTimeout(s), flags);
+}
+
+function shutdown(s: Socket, how: number): Attempt {
+  if (how < 0 || how > 2) return fail('EINVAL');
+  const reads = how !== 1;
+  const writes = how !== 0;
+  const { state } = s;
+  if (state === STATE.LISTEN) {
+    if (reads) s.unlisten();
+    return ok();
+  }
+  if (state === STATE.SYN_SENT) {
+    s.disconnect();
+    return ok();
+  }
+  if (state === STATE.CLOSE) return fail('ENOTCONN');
+  if (reads) s.shutdownRead();
+  if (writes) s.shutdownWrite();
+  return ok();
+}

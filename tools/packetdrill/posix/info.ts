@@ -1,0 +1,98 @@
+/** struct tcp_info and struct mptcp_info by Linux' field names, from what the core tells. */
+import * as abi from '../../../assembly/abi.js';
+import type { Core } from '../../../src/core/core.js';
+
+import { STATE, type Socket } from './socket.js';
+
+/** Linux' numbers of the core's TCP states, by index. */
+const TCP_STATES = [
+  STATE.CLOSE,
+  STATE.SYN_SENT,
+  STATE.SYN_RECV,
+  STATE.ESTABLISHED,
+  STATE.FIN_WAIT1,
+  STATE.FIN_WAIT2,
+  STATE.CLOSE_WAIT,
+  STATE.CLOSING,
+  STATE.LAST_ACK,
+  STATE.TIME_WAIT,
+];
+
+/** Fields that are read as they are: name, offset in subflowInfo, and whether it is an f64. */
+const PLAIN: readonly (readonly [string, number, 'u32' | 'f64'])[] = [
+  ['tcpi_rto', abi.SI_RTO, 'f64'],
+  ['tcpi_snd_mss', abi.SI_MSS, 'u32'],
+  ['tcpi_rtt', abi.SI_SRTT, 'f64'],
+  ['tcpi_min_rtt', abi.SI_MIN_RTT, 'f64'],
+  ['tcpi_snd_ssthresh', abi.SI_SSTHRESH, 'u32'],
+  ['tcpi_snd_cwnd', abi.SI_CWND, 'u32'],
+  ['tcpi_total_retrans', abi.SI_RETRANS, 'u32'],
+  ['tcpi_bytes_received', abi.SI_BYTES_RECEIVED, 'f64'],
+];
+
+const NAMES = `tcpi_state tcpi_ca_state tcpi_retransmits tcpi_probes tcpi_backoff tcpi_options tcpi_snd_wscale
+  tcpi_rcv_wscale tcpi_delivery_rate_app_limited tcpi_fastopen_client_fail tcpi_rto tcpi_ato tcpi_snd_mss tcpi_rcv_mss
+  tcpi_unacked tcpi_sacked tcpi_lost tcpi_retrans tcpi_fackets tcpi_last_data_sent tcpi_last_ack_sent
+  tcpi_last_data_recv tcpi_last_ack_recv tcpi_pmtu tcpi_rcv_ssthresh tcpi_rtt tcpi_rttvar tcpi_snd_ssthresh
+  tcpi_snd_cwnd tcpi_advmss tcpi_reordering tcpi_rcv_rtt tcpi_rcv_space tcpi_total_retrans tcpi_pacing_rate
+  tcpi_max_pacing_rate tcpi_bytes_acked tcpi_bytes_received tcpi_segs_out tcpi_segs_in tcpi_notsent_bytes tcpi_min_rtt
+  tcpi_data_segs_in tcpi_data_segs_out tcpi_delivery_rate tcpi_busy_time tcpi_rwnd_limited tcpi_sndbuf_limited
+  tcpi_delivered tcpi_delivered_ce tcpi_bytes_sent tcpi_bytes_retrans tcpi_dsack_dups tcpi_reord_seen tcpi_rcv_ooopack
+  tcpi_snd_wnd tcpi_rcv_wnd tcpi_rehash tcpi_total_rto tcpi_total_rto_recoveries tcpi_total_rto_time`.split(
+  /\s+/,
+);
+
+/** TCP_INFO; of a Multipath TCP socket that of its first subflow. */
+export function tcpInfo(s: Socket): Map<string, bigint> {
+  const info = new Map(NAMES.map((name) => [name, 0n]));
+  info.set('tcpi_state', BigInt(s.state));
+  const { core } = s.stack;
+  const subflow = s.connection === null ? 0 : core.x.nextSubflow(s.connection.handle, 0);
+  if (subflow === 0) return info;
+  core.x.subflowInfo(subflow);
+  fill(core, info);
+  const { unsent } = s.queues();
+  info.set('tcpi_notsent_bytes', BigInt(unsent));
+  return info;
+}
+
+function fill(core: Core, info: Map<string, bigint>): void {
+  for (const [name, offset, kind] of PLAIN) {
+    const value = kind === 'u32' ? core.scratchU32(offset) : core.scratchF64(offset);
+    info.set(name, BigInt(Math.round(value)));
+  }
+  info.set('tcpi_state', BigInt(TCP_STATES[core.scratchU32(abi.SI_STATE)] ?? STATE.CLOSE));
+}
+
+/** MPTCP_INFO. */
+export function mptcpInfo(s: Socket): Map<string, bigint> {
+  const info = new Map<string, bigint>(
+    `mptcpi_subflows mptcpi_add_addr_signal mptcpi_add_addr_accepted mptcpi_subflows_max mptcpi_add_addr_signal_max
+    mptcpi_add_addr_accepted_max mptcpi_flags mptcpi_token mptcpi_write_seq mptcpi_snd_una mptcpi_rcv_nxt
+    mptcpi_local_addr_used mptcpi_local_addr_max mptcpi_csum_enabled mptcpi_retransmits mptcpi_bytes_retrans
+    mptcpi_bytes_sent mptcpi_bytes_received mptcpi_bytes_acked mptcpi_subflows_total mptcpi_endp_signal_max
+    mptcpi_last_data_sent mptcpi_last_data_recv mptcpi_last_ack_recv`
+      .split(/\s+/)
+      .map((name) => [name, 0n]),
+  );
+  const c = s.connection;
+  if (c === null) return info;
+  const { core } = s.stack;
+  if (core.x.connectionInfo(c.handle) < 0) return info;
+  const u32 = (offset: number): bigint => BigInt(core.scratchU32(offset));
+  const f64 = (offset: number): bigint => BigInt(core.scratchF64(offset));
+  const flags = core.scratchU32(abi.CI_FLAGS);
+  const subflows = core.scratchU32(abi.CI_SUBFLOWS);
+  // The first subflow does not count.
+  info.set('mptcpi_subflows', BigInt(Math.max(0, subflows - 1)));
+  info.set('mptcpi_subflows_total', BigInt(subflows));
+  const fallback = core.scratchU32(abi.CI_FALLBACK) !== 0;
+  info.set('mptcpi_flags', BigInt((fallback ? 1 : 0) | (u32(abi.CI_REMOTE_TOKEN) !== 0n ? 2 : 0)));
+  info.set('mptcpi_token', u32(abi.CI_LOCAL_TOKEN));
+  info.set('mptcpi_csum_enabled', BigInt((flags & abi.CIF_CHECKSUM) !== 0));
+  info.set('mptcpi_bytes_sent', f64(abi.CI_BYTES_WRITTEN) - u32(abi.CI_UNSENT));
+  info.set('mptcpi_bytes_acked', f64(abi.CI_BYTES_ACKED));
+  info.set('mptcpi_bytes_received', f64(abi.CI_BYTES_READ) + u32(abi.CI_UNREAD));
+  info.set('mptcpi_bytes_retrans', f64(abi.CI_BYTES_REINJECTED));
+  return info;
+}

@@ -1,0 +1,109 @@
+/** Values of socket options, and what of them the core has to know. */
+import * as abi from '../../../assembly/abi.js';
+
+export interface TimeValue {
+  readonly seconds: bigint;
+  readonly microseconds: bigint;
+}
+
+/** Linux' overhead of one queued segment: `sk_buff`, its shared information, room for headers. */
+const SEGMENT_OVERHEAD = 1280;
+/** Payload of one queued segment at most. */
+const SEGMENT_PAYLOAD = 65536;
+const UNLIMITED = 0xffffffff;
+
+/** Options that the core has, by level and name as numbers, with their number there. */
+const CORE: Readonly<Record<string, number>> = {
+  '1:9': abi.OPT_KEEPALIVE,
+  '6:1': abi.OPT_NODELAY,
+  '6:3': abi.OPT_CORK,
+};
+
+export class SocketOptions {
+  /** Integers by "level:name"; those that were never set are absent. */
+  readonly #numbers = new Map<string, bigint>();
+  sendTimeout: TimeValue = { seconds: 0n, microseconds: 0n };
+  receiveTimeout: TimeValue = { seconds: 0n, microseconds: 0n };
+  linger: { on: boolean; seconds: number } = { on: false, seconds: 0 };
+  /** Doubled, as Linux shows it; null: tuned. */
+  sendBuffer: number | null = null;
+  receiveBuffer: number | null = null;
+  congestion = 'cubic';
+  device = '';
+
+  get(level: number, name: number): bigint | undefined {
+    return this.#numbers.get(`${level}:${name}`);
+  }
+
+  set(level: number, name: number, value: bigint): void {
+    this.#numbers.set(`${level}:${name}`, value);
+  }
+
+  clone(): SocketOptions {
+    const copy = new SocketOptions();
+    for (const [key, value] of this.#numbers) copy.#numbers.set(key, value);
+    const { sendTimeout, receiveTimeout, linger, sendBuffer, receiveBuffer, congestion, device } = this;
+    return Object.assign(copy, {
+      sendTimeout,
+      receiveTimeout,
+      linger,
+      sendBuffer,
+      receiveBuffer,
+      congestion,
+      device,
+    });
+  }
+
+  /** For the core, before the first packet. */
+  settings(multipath: boolean): (readonly [number, number])[] {
+    const result: [number, number][] = [[abi.OPT_MULTIPATH, multipath ? 1 : 0]];
+    for (const [key, value] of this.#numbers) {
+      const option = CORE[key];
+      if (option !== undefined) result.push([option, Number(value)]);
+    }
+    return result;
+  }
+
+  /** The core's number of an option; undefined where the core has none. */
+  static core(level: number, name: number): number | undefined {
+    return CORE[`${level}:${name}`];
+  }
+
+  get lingerZero(): boolean {
+    return this.linger.on && this.linger.seconds === 0;
+  }
+
+  get rcvLowat(): number {
+    return Number(this.get(1, 18) ?? 1n);
+  }
+
+  get notSentLowat(): number {
+    const value = Number(this.get(6, 25) ?? 0n) >>> 0;
+    return value === 0 ? UNLIMITED : value;
+  }
+
+  /** Memory that queued octets take by Linux' account. */
+  #memory(octets: number): number {
+    return octets + Math.ceil(octets / SEGMENT_PAYLOAD) * SEGMENT_OVERHEAD;
+  }
+
+  /** Octets that may be added to a queue of `unacked`: a segment is filled once it is begun. */
+  sendRoom(unacked: number): number {
+    if (this.sendBuffer === null) return UNLIMITED;
+    return this.#memory(unacked) < this.sendBuffer ? SEGMENT_PAYLOAD : 0;
+  }
+
+  /** Whether a third of the buffer is free and little waits unsent: what poll calls writable. */
+  wakesWriter(unacked: number, unsent: number): boolean {
+    if (unsent * 2 >= this.notSentLowat) return false;
+    if (this.sendBuffer === null) return true;
+    const queued = this.#memory(unacked);
+    return this.sendBuffer - queued >= queued / 2;
+  }
+}
+
+/** Microseconds; a timeout of zero is none. */
+export const timeoutOf = ({ seconds, microseconds }: TimeValue): number => {
+  const total = Number(seconds) * 1e6 + Number(microseconds);
+  return total === 0 ? Infinity : total;
+};

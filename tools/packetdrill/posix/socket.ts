@@ -1,0 +1,358 @@
+/** A stream socket as Linux has it, TCP or Multipath TCP, over one listener or connection of the stack. */
+import * as abi from '../../../assembly/abi.js';
+import type { PlaitError } from '../../../src/errors.js';
+import { CONNECTION_STATES } from '../../../src/stack/names.js';
+import type { Connection, ConnectionEvent, ConnectionHandler } from '../../../src/stack/connection.js';
+import type { Listener } from '../../../src/stack/listener.js';
+import type { Stack } from '../../../src/stack/stack.js';
+import type { Addressing } from '../socket-layer.js';
+import { constant } from './constants.js';
+import type { SocketAddress } from './evaluate.js';
+import { OpenFile } from './files.js';
+import { SocketOptions } from './option-values.js';
+
+export const AF_INET = constant('AF_INET');
+export const AF_INET6 = constant('AF_INET6');
+export const IPPROTO_TCP = constant('IPPROTO_TCP');
+export const IPPROTO_MPTCP = constant('IPPROTO_MPTCP');
+
+const IN = constant('POLLIN') | constant('POLLRDNORM');
+const OUT = constant('POLLOUT') | constant('POLLWRNORM');
+const RDHUP = constant('POLLRDHUP');
+const HUP = constant('POLLHUP');
+const ERR = constant('POLLERR');
+/** What sleepers are woken with when data or room came. */
+const WAKE_IN = IN | constant('POLLPRI') | constant('POLLRDBAND');
+const WAKE_OUT = OUT | constant('POLLWRBAND');
+
+/** TCP states by Linux' numbers. */
+export const STATE = {
+  ESTABLISHED: 1,
+  SYN_SENT: 2,
+  SYN_RECV: 3,
+  FIN_WAIT1: 4,
+  FIN_WAIT2: 5,
+  TIME_WAIT: 6,
+  CLOSE: 7,
+  CLOSE_WAIT: 8,
+  LAST_ACK: 9,
+  LISTEN: 10,
+  CLOSING: 11,
+} as const;
+
+const STATE_OF: Readonly<Record<(typeof CONNECTION_STATES)[number], number>> = {
+  OPENING: STATE.SYN_SENT,
+  ESTABLISHED: STATE.ESTABLISHED,
+  FIN_WAIT_1: STATE.FIN_WAIT1,
+  FIN_WAIT_2: STATE.FIN_WAIT2,
+  CLOSE_WAIT: STATE.CLOSE_WAIT,
+  CLOSING: STATE.CLOSING,
+  LAST_ACK: STATE.LAST_ACK,
+  TIME_WAIT: STATE.CLOSE, // the socket itself is done; what lingers is no socket
+  CLOSED: STATE.CLOSE,
+};
+
+export class Socket extends OpenFile implements ConnectionHandler {
+  readonly options: SocketOptions;
+  bound: { address: string | null; port: number } | null = null;
+  connection: Connection | null = null;
+  /** Accepted and not yet taken. */
+  readonly queue: Socket[] = [];
+  /** sk_err: told once. */
+  error: string | null = null;
+  readShut = false;
+  writeShut = false;
+  /** connect() has begun and nobody has been told how it ended. */
+  connecting = false;
+  /** A writer or a poll found no room and wants to hear of it. */
+  noSpace = false;
+  #listener: Listener | null = null;
+  #established = false;
+  #over = false;
+  #backlog = 0;
+
+  constructor(
+    readonly stack: Stack,
+    readonly addressing: Addressing,
+    readonly family: number,
+    readonly protocol: number,
+    options?: SocketOptions,
+  ) {
+    super();
+    this.options = options ?? new SocketOptions();
+  }
+
+  get multipath(): boolean {
+    return this.protocol === IPPROTO_MPTCP;
+  }
+
+  get listening(): boolean {
+    return this.#listener !== null;
+  }
+
+  /** TCP_* of Linux. */
+  get state(): number {
+    if (this.#listener !== null) return STATE.LISTEN;
+    if (this.connection === null || this.#over) return STATE.CLOSE;
+    this.stack.core.x.connectionInfo(this.connection.handle);
+    const name = CONNECTION_STATES[this.stack.core.scratchU32(abi.CI_STATE)] ?? 'CLOSED';
+    return STATE_OF[name];
+  }
+
+  // ---- addresses ------------------------------------------------------------------------------------------------
+
+  local(): SocketAddress {
+    const c = this.connection;
+    if (c !== null) return this.#address(c.localAddress, c.localPort);
+    return this.#address(this.bound?.address ?? null, this.bound?.port ?? 0);
+  }
+
+  remote(): SocketAddress | null {
+    const c = this.connection;
+    return c === null || !this.#established || this.#over
+      ? null
+      : this.#address(c.remoteAddress, c.remotePort);
+  }
+
+  /** AF_INET6 sockets see IPv4 addresses mapped. */
+  #address(address: string | null, port: number): SocketAddress {
+    const mapped = this.family === AF_INET6 && address !== null && !address.includes(':');
+    return { family: this.family, address: mapped ? `::ffff:${address}` : address, port };
+  }
+
+  // ---- opening ----------------------------------------------------------------------------------------------------
+
+  listen(backlog: number): string | null {
+    this.#backlog = backlog;
+    if (this.#listener !== null) return null;
+    const listener = this.stack.listen(
+      this.bound?.port ?? 0,
+      this.bound?.address ?? null,
+      (connection) => this.#accepted(connection),
+      this.options.settings(this.multipath),
+    );
+    let errno: string | null = null;
+    listener.start((error) => (errno = error === null ? null : errnoOf(error)));
+    if (errno !== null) return errno;
+    this.#listener = listener;
+    this.bound = { address: this.bound?.address ?? null, port: listener.port };
+    return null;
+  }
+
+  #accepted(connection: Connection): void {
+    if (this.queue.length > this.#backlog) {
+      connection.release();
+      return;
+    }
+    // A peer without Multipath TCP makes a plain TCP socket of it.
+    const protocol = this.multipath && connection.info().mptcp ? IPPROTO_MPTCP : IPPROTO_TCP;
+    const child = new Socket(this.stack, this.addressing, this.family, protocol, this.options.clone());
+    child.#adopt(connection);
+    child.#established = true;
+    this.queue.push(child);
+    this.changed(WAKE_IN);
+  }
+
+  #adopt(connection: Connection): void {
+    this.connection = connection;
+    connection.handler = this;
+  }
+
+  /** Begins to open a connection. Null, or the errno. */
+  connect(remote: string, port: number): string | null {
+    const local = this.bound?.address ?? this.addressing.local;
+    const path = this.stack.paths().find((p) => p.address === local);
+    if (path === undefined) return 'EADDRNOTAVAIL';
+    let errno: string | null = null;
+    this.stack.connect(
+      path.id,
+      this.bound?.port ?? 0,
+      remote,
+      port,
+      (error, connection) => {
+        if (connection === null) errno = error === null ? 'EADDRNOTAVAIL' : errnoOf(error);
+        else this.#adopt(connection);
+      },
+      this.options.settings(this.multipath),
+    );
+    if (errno !== null) return errno;
+    this.#over = this.#established = this.readShut = this.writeShut = false;
+    this.error = null;
+    this.connecting = true;
+    return null;
+  }
+
+  /** connect() to AF_UNSPEC: the socket is as good as new. */
+  disconnect(): void {
+    if (this.#listener !== null) this.#stopListening();
+    const c = this.connection;
+    if (c !== null) {
+      this.#letGo();
+      if (!this.#over) this.error = 'ECONNRESET';
+    }
+    this.#over = this.#established = this.connecting = this.readShut = this.writeShut = false;
+    this.changed();
+  }
+
+  setOption(option: number, value: number): void {
+    this.#listener?.setOption(option, value);
+    if (!this.#over) this.connection?.setOption(option, value);
+  }
+
+  // ---- ConnectionHandler --------------------------------------------------------------------------------------------
+
+  onConnected(): void {
+    this.#established = true;
+    this.changed(0);
+  }
+  onReadable(): void {
+    this.changed(WAKE_IN);
+  }
+  onWritable(): void {
+    this.spaceMayHaveCome();
+  }
+  /** Acknowledgements, or options, may have made room. */
+  spaceMayHaveCome(): void {
+    const watch = this.options.sendBuffer !== null || this.options.notSentLowat !== 0xffffffff;
+    this.connection?.setOption(abi.OPT_WATCH, watch ? 1 : 0);
+    if (!this.noSpace || (this.poll() & OUT) === 0) return;
+    this.noSpace = false;
+    this.changed(WAKE_OUT);
+  }
+  onEnd(): void {
+    this.readShut = true;
+    this.changed(0);
+  }
+  onClosed(error: PlaitError | null): void {
+    if (error !== null) this.error = this.#failure(errnoOf(error));
+    this.#over = true;
+    this.readShut = true;
+    this.writeShut = true;
+    if (this.references === 0 && this.connection !== null && this.#orphaned) this.#letGo();
+    this.changed(0);
+  }
+  onEvent(event: ConnectionEvent): void {
+    if (event.type === 'fallback') this.changed(0);
+  }
+
+  /** A reset in CLOSE_WAIT is a broken pipe. */
+  #failure(errno: string): string {
+    return errno === 'ECONNRESET' && this.readShut && !this.writeShut ? 'EPIPE' : errno;
+  }
+
+  // ---- closing ------------------------------------------------------------------------------------------------------
+
+  #orphaned = false;
+
+  /** shutdown(2) of the writing side. */
+  shutdownWrite(): void {
+    this.writeShut = true;
+    this.connection?.shutdown();
+    this.changed(0);
+  }
+
+  shutdownRead(): void {
+    this.readShut = true;
+    this.changed(0);
+  }
+
+  /** shutdown(2) of a listener. */
+  unlisten(): void {
+    this.#stopListening();
+    this.changed(0);
+  }
+
+  #stopListening(): void {
+    this.#listener?.close();
+    this.#listener = null;
+    for (const child of this.queue.splice(0)) child.#letGo();
+  }
+
+  release(): void {
+    this.#stopListening();
+    const c = this.connection;
+    if (c === null) return;
+    this.#orphaned = true;
+    if (this.#over || c.over) {
+      this.#letGo();
+    } else if (this.options.lingerZero) {
+      this.#letGo();
+    } else {
+      this.readShut = this.writeShut = true;
+      c.close();
+    }
+  }
+
+  /** The record goes; what is not over is reset. */
+  #letGo(): void {
+    const c = this.connection;
+    this.connection = null;
+    if (c === null) return;
+    c.handler = null;
+    c.release();
+  }
+
+  /** The script is over. */
+  discard(): void {
+    this.#stopListening();
+    this.#letGo();
+  }
+
+  // ---- state of the queues --------------------------------------------------------------------------------------------
+
+  /** sk_err, which is told once. */
+  takeError(): string | null {
+    const { error } = this;
+    this.error = null;
+    return error;
+  }
+
+  queues(): { unread: number; unacked: number; unsent: number } {
+    return this.connection?.queues() ?? { unread: 0, unacked: 0, unsent: 0 };
+  }
+
+  get established(): boolean {
+    return this.#established;
+  }
+
+  /** SO_REUSEADDR or SO_REUSEPORT. */
+  get sharesPort(): boolean {
+    return this.options.get(1, 2) === 1n || this.options.get(1, 15) === 1n;
+  }
+
+  /** The FIN counts as one octet until it is acknowledged, on TCP only. */
+  get finUnacked(): number {
+    if (this.multipath) return 0;
+    const { state } = this;
+    return state === STATE.FIN_WAIT1 || state === STATE.CLOSING || state === STATE.LAST_ACK ? 1 : 0;
+  }
+
+  /** Room for one more octet, by Linux' account of the send buffer. */
+  get writable(): boolean {
+    const { unacked, unsent } = this.queues();
+    return unsent < this.options.notSentLowat && this.options.sendRoom(unacked) > 0;
+  }
+
+  poll(): number {
+    if (this.#listener !== null) return this.queue.length > 0 ? IN : 0;
+    const { state } = this;
+    let mask = 0;
+    if ((this.readShut && this.writeShut) || state === STATE.CLOSE) mask |= HUP;
+    if (this.readShut) mask |= IN | RDHUP;
+    if (state !== STATE.SYN_SENT && state !== STATE.SYN_RECV) {
+      const { unread, unacked, unsent } = this.queues();
+      if (unread > 0 && unread >= Math.min(this.options.rcvLowat, 0x7fffffff)) mask |= IN;
+      if (this.writeShut) mask |= OUT;
+      else if (this.options.wakesWriter(unacked, unsent)) mask |= OUT;
+      else this.noSpace = true;
+    }
+    if (this.error !== null) mask |= ERR;
+    return mask;
+  }
+}
+
+/** Error codes of the stack that are errno names already; others have a nearest one. */
+export function errnoOf(error: PlaitError): string {
+  const code = String(error.code);
+  return /^E[A-Z]+$/.test(code) && !code.startsWith('ERR') ? code : 'ECONNABORTED';
+}
