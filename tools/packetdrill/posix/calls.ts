@@ -13,7 +13,8 @@ import {
   socketAddress,
   type SocketAddress,
 } from './evaluate.js';
-import { fail, Files, O_NONBLOCK, ok, type Attempt, type OpenFile } from './files.js';
+import type { Files } from './files.js';
+import { fail, O_NONBLOCK, ok, type Attempt, type OpenFile } from './files.js';
 import { ioctl, fcntl } from './control.js';
 import { timeoutOf } from './option-values.js';
 import { getOption, setOption } from './options.js';

@@ -61,7 +61,7 @@ class Layer implements SocketLayer {
 
 /** Addresses as on the wire: mapped ones are IPv4. */
 function endpoint(from: SocketAddress | null): { address: string; port: number } | null {
-  if (from?.address == null) return null;
+  if (from === null || from.address === null) return null;
   return { address: from.address.replace(/^::ffff:(?=\d+\.)/i, ''), port: from.port };
 }
 

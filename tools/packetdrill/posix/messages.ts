@@ -3,7 +3,8 @@ import type { Expr } from '../ast.js';
 import { constant, SOL } from './constants.js';
 import { field, integer, isEllipsis, items, Mismatches } from './evaluate.js';
 import { fail, ok, type Attempt } from './files.js';
-import { Socket, STATE } from './socket.js';
+import type { Socket } from './socket.js';
+import { STATE } from './socket.js';
 import { compareBuffer, octets, receive, totalOf, vector, type Repeatable } from './transfer.js';
 
 const TCP_INQ = constant('TCP_INQ');

@@ -17,7 +17,9 @@ import { AF_INET, AF_INET6, IPPROTO_MPTCP, IPPROTO_TCP, STATE, type Socket } fro
  */
 type Multipath = 'same' | 'ignored' | 'read' | 'early' | 'none' | 'no';
 /** What values are taken: 0 or 1 out of anything (bool), anything (int), nothing (fixed), or a range. */
-type Kind = 'bool' | 'int' | 'fixed' | readonly [least: number, most: number];
+type Kind = 'bool' | 'int' | 'fixed' | Range;
+type Range = readonly [least: number, most: number];
+const isRange = (kind: Kind): kind is Range => typeof kind !== 'string';
 
 interface Rule {
   readonly kind: Kind;
@@ -186,7 +188,7 @@ export function setOption(
 function setNumber(s: Socket, level: number, name: number, rule: Rule, given: bigint): Attempt {
   const { kind } = rule;
   if (kind === 'fixed') return fail('ENOPROTOOPT');
-  if (Array.isArray(kind) && (given < BigInt(kind[0]) || given > BigInt(kind[1]))) return fail('EINVAL');
+  if (isRange(kind) && (given < BigInt(kind[0]) || given > BigInt(kind[1]))) return fail('EINVAL');
   let value = kind === 'bool' ? BigInt(given !== 0n) : given;
   if (level === SOL.IP) {
     if (name === constant('IP_TOS')) value &= 0xfcn; // the ECN bits are TCP's own
@@ -306,7 +308,7 @@ function text(value: Expr): string {
 
 /** A Multipath TCP socket that fell back takes what TCP takes. */
 function speaksMultipath(s: Socket): boolean {
-  return s.multipath && s.connection?.info().fallback == null;
+  return s.multipath && (s.connection === null || s.connection.info().fallback === null);
 }
 
 function ruleOf(s: Socket, level: number, name: number): Rule | undefined {

@@ -2,7 +2,8 @@
 import { ScriptError } from '../socket-layer.js';
 import type { Expr } from '../ast.js';
 import { constant } from './constants.js';
-import { field, items, Mismatches, number } from './evaluate.js';
+import type { Mismatches } from './evaluate.js';
+import { field, items, number } from './evaluate.js';
 import { fail, ok, type Attempt, type OpenFile } from './files.js';
 import { PipeEnd, PlainFile } from './pipe.js';
 import { Socket, STATE } from './socket.js';
