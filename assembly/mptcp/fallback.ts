@@ -23,6 +23,7 @@ import {
   SF_ASKED,
   SF_BARE,
   SF_FAILING,
+  SF_FIN_RECEIVED,
   SF_PRE_ESTABLISHED,
   SF_SEND_FAIL,
   SF_SEND_PRIO,
@@ -61,7 +62,8 @@ function isAlone(c: Connection): bool {
 
 /** Every octet of the subflow was the next one of the data: nothing was repeated, nothing is missing. */
 function isInStep(c: Connection, sf: Subflow): bool {
-  return <u32>(plainStart(c) - c.remoteIdsn) == heldStart(sf) - sf.irs - sf.ssnShift;
+  const fin: u32 = sf.is(SF_FIN_RECEIVED) ? 1 : 0;
+  return <u32>(plainStart(c) - c.remoteIdsn) == heldStart(sf) - sf.irs - sf.ssnShift - fin;
 }
 
 /** Octets up to `end` will find room in the receive ring even if the connection becomes plain: none can be dropped. */

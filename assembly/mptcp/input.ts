@@ -72,7 +72,7 @@ import {
   sendReset,
   subflowFailed,
 } from './close';
-import { Connection, C_FIN_SENT, C_MPTCP, C_REPORTED, C_WATCH, markDirty } from './connection';
+import { Connection, C_FIN_SENT, C_MPTCP, C_PEER_DONE, C_REPORTED, C_WATCH, markDirty } from './connection';
 import { fallBack } from './fallback';
 import { handshakeAckArrives, joinConfirmed, openFailed, sendSyn, simultaneousOpen, synAckArrives } from './handshake';
 import { freeSubflow } from './lifecycle';
@@ -366,8 +366,9 @@ function finArrives(c: Connection, sf: Subflow): void {
   switch (sf.state) {
     case TCP_ESTABLISHED:
       sf.state = TCP_CLOSE_WAIT;
-      // Without DATA_FIN only this subflow ends (RFC 8684 section 3.3.3); ours follows.
-      if (c.is(C_MPTCP)) sf.set(SF_FIN_QUEUED);
+      // Without DATA_FIN only this subflow ends (RFC 8684 section 3.3.3), and ours follows. After it the peer has
+      // nothing more to say, but we may.
+      if (c.is(C_MPTCP) && !c.is(C_PEER_DONE)) sf.set(SF_FIN_QUEUED);
       break;
     case TCP_FIN_WAIT_1:
       sf.state = TCP_CLOSING;

@@ -28,6 +28,7 @@ import {
   DSS_DSN8,
   DSS_FIN,
   DSS_MAP,
+  FIN,
   HAS_CAPABLE,
   HAS_DSS,
   HAS_MPTCP,
@@ -114,19 +115,22 @@ function advance(c: Connection, ack: u64): void {
 }
 
 /**
- * As long as no DATA_ACK has come, the path may be stripping options. Data acknowledged, or data arriving, by a
- * segment without any Multipath option settles it: plain TCP (RFC 8684 section 3.7). Later it may be a proxy that
- * acknowledges by itself; then the data level's timer asks (`connectionDue`). True when it fell back.
+ * As long as no DATA_ACK has come, the path may be stripping options. Data acknowledged, or data or FIN arriving, by
+ * a segment without any Multipath option settles it: plain TCP (RFC 8684 section 3.7). Later it may be a proxy that
+ * acknowledges by itself; then the data level's timer asks (`askPeer`), or FIN settles it. True when it fell back.
  */
 export function optionsLost(c: Connection, sf: Subflow, acked: bool): bool {
   if ((seg.options & HAS_MPTCP) != 0 || !c.is(C_MPTCP)) return false;
   if (c.is(C_DACK_SEEN)) {
     if (acked) sf.set(SF_BARE);
-    if (!sf.is(SF_ASKED) || !canFallBack(c)) return false;
+    const open = !c.is(C_PEER_FIN) || c.dataUna != c.writeSeq;
+    const ends = sf.is(SF_BARE) && (seg.flags & FIN) != 0 && open;
+    if ((!sf.is(SF_ASKED) && !ends) || !canFallBack(c)) return false;
     fallBack(c, sf, FALLBACK_DSS_GONE);
     return true;
   }
-  if ((!acked && (seg.length == 0 || !c.is(C_CLIENT))) || !canFallBack(c)) return false;
+  const says = c.is(C_CLIENT) && (seg.length != 0 || (seg.flags & FIN) != 0);
+  if ((!acked && !says) || !canFallBack(c)) return false;
   count(MIB_MPCapableDataFallback);
   fallBack(c, sf, FALLBACK_NO_DSS);
   return true;

@@ -73,7 +73,9 @@ export function lookAtMapping(c: Connection, sf: Subflow): i32 {
   if (seg.has(HAS_FAIL)) count(MIB_MPFailRx);
   if (seg.length != 0 && !seqGt(seg.seq + seg.length, sf.rcvNxt)) return 0;
   if (!hasMapping()) {
-    if (seg.length != 0) c.clear(C_TOLD); // data without a mapping: the peer knows
+    if (seg.length == 0) return 0;
+    c.clear(C_TOLD); // data without a mapping: the peer knows
+    sf.waitAt = Infinity;
     return 0;
   }
   if (seg.dssLength == 0) {
