@@ -54,6 +54,8 @@ export const EVENT_ADD_ADDR_ECHO = 12;
 export const EVENT_RM_ADDR = 13;
 /** The peer changed the priority of a subflow. a: 1 backup, 0 regular. */
 export const EVENT_PRIO = 14;
+/** A join came in on a path without an address ID, and was given the next one. a: address ID, b: path. */
+export const EVENT_LOCAL_ID = 40;
 
 // ---- why a subflow or connection ended ------------------------------------------------------------------
 export const CLOSE_NORMAL = 0;
@@ -188,6 +190,7 @@ export const CFG_CC_MULTI = 4;
 export const CFG_SCHEDULER = 5;
 export const CFG_SNDBUF_MAX = 6;
 export const CFG_RCVBUF_MAX = 7;
+/** Subflows of a connection: the first one and joins; those on their way out do not count. */
 export const CFG_SUBFLOWS_MAX = 8;
 export const CFG_TIMESTAMPS = 9;
 export const CFG_SACK = 10;
@@ -216,7 +219,7 @@ export const SI_LOCAL_PORT = 8;
 export const SI_REMOTE_PORT = 12;
 export const SI_LOCAL_ID = 16;
 export const SI_REMOTE_ID = 20;
-/** 1 backup, 2 stale. */
+/** 1 backup, 2 stale, 4 joined, 8 FIN waits to be sent. */
 export const SI_FLAGS = 24;
 export const SI_CWND = 28;
 export const SI_SSTHRESH = 32;

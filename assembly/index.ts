@@ -47,7 +47,7 @@ import { handleGet, KIND_CONNECTION, KIND_SUBFLOW } from './handles';
 import * as host from './host';
 import { connectionInfo as writeConnectionInfo, subflowInfo as writeSubflowInfo } from './info';
 import { leave, release as letGo, shutdown as endStream } from './mptcp/close';
-import { abort as abortConnection } from './mptcp/close';
+import { abort as abortConnection, RST_UNSPECIFIED } from './mptcp/close';
 import {
   Connection,
   C_CLIENT,
@@ -60,6 +60,7 @@ import {
   dirtyCount,
   isOpen,
   markDirty,
+  roomForJoin,
   sizeRings,
   takeDirty,
 } from './mptcp/connection';
@@ -71,14 +72,30 @@ import { windowGain } from './mptcp/packet';
 import { consume, readContiguous, readPointer } from './mptcp/reassembly';
 import { sendContiguous, sendPointer, sendPrepare, sendRoom } from './mptcp/send-ring';
 import { announce as announceAddress, withdraw } from './mptcp/signal';
-import { enterListener, findSubflow, removeListener, subflowCount } from './mptcp/tables';
+import { enterJoinListener, enterListener, findSubflow, removeListener, subflowCount } from './mptcp/tables';
 import { connectionDue, subflowDue } from './mptcp/timers';
 import { setConnectionOption } from './mptcp/options';
-import { MAX_PATHS, pathMtu, setPath as definePath } from './paths';
+import {
+  idsWait,
+  MAX_PATHS,
+  pathMtu,
+  setNextId as defineNextId,
+  setPath as definePath,
+  setPathEndpoint as definePathEndpoint,
+} from './paths';
 import * as rings from './rings';
 import { setSecrets } from './secrets';
 import { RTO_INITIAL } from './tcp/rtt';
-import { SF_ACK_NOW, SF_BACKUP_LOCAL, SF_JOIN, SF_SEND_PRIO, Subflow, TIMER_HANDSHAKE } from './tcp/subflow';
+import {
+  SF_ACK_NOW,
+  SF_BACKUP_LOCAL,
+  SF_FIN_QUEUED,
+  SF_JOIN,
+  SF_PRE_ESTABLISHED,
+  SF_SEND_PRIO,
+  Subflow,
+  TIMER_HANDSHAKE,
+} from './tcp/subflow';
 import { startTimer } from './tcp/timers';
 import { isMapped } from './wire/ip';
 
@@ -130,6 +147,21 @@ export function setPath(path: u32, mtu: u32, overhead: u32, needsChecksum: u32, 
   return 0;
 }
 
+/**
+ * What SYN/ACKs of joins on a path say. Address ID 0: none so far; the first join gets that of `setNextId`, and
+ * EVENT_LOCAL_ID tells so. 0, or E_INVAL.
+ */
+export function setPathEndpoint(path: u32, addressId: u32, backup: u32): i32 {
+  if (path >= MAX_PATHS || addressId > 255) return E_INVAL;
+  definePathEndpoint(path, addressId, backup != 0);
+  return 0;
+}
+
+/** The address ID for the next path that needs one; 0: joins on such paths are refused. */
+export function setNextId(id: u32): void {
+  defineNextId(id);
+}
+
 // ---- packets, time ----------------------------------------------------------------------------------------
 
 /**
@@ -139,7 +171,7 @@ export function setPath(path: u32, mtu: u32, overhead: u32, needsChecksum: u32, 
 export function input(now: f64, from: u32, n: u32): u32 {
   host.setNow(now);
   let i = from;
-  for (; i < n && eventsRoom(); i++) {
+  for (; i < n && eventsRoom() && !idsWait; i++) {
     const at = rings.rxDescriptors + i * RX_SIZE;
     packetArrives(load<u32>(at + RX_PTR), load<u32>(at + RX_LEN), load<u32>(at + RX_PATH), load<u32>(at + RX_CHECKSUM));
   }
@@ -264,7 +296,7 @@ export function join(
   if (!c) return E_HANDLE;
   if (!c.is(C_MPTCP) || !c.is(C_ESTABLISHED) || !isOpen(c)) return E_STATE;
   if (pathMtu(path) == 0) return E_INVAL;
-  if (c.subflowCount >= host.cfgSubflowsMax || !host.randomLeft(64)) return E_LIMIT;
+  if (!roomForJoin(c) || !host.randomLeft(64)) return E_LIMIT;
   if (tupleTaken(localPort, remotePort)) return E_INUSE;
   const p = open(c, path, localPort, remotePort);
   if (p == 0) return E_NOMEM;
@@ -307,8 +339,17 @@ function launch(c: Connection, sf: Subflow): void {
  * Accepts connections at ARG_LOCAL (all zero: any address) and a port, with the settings of the connection `like`
  * as it is then (0: the stack's). 0, E_INUSE or E_NOMEM.
  */
-export function listen(port: u32, joinsOnly: u32, like: u32): i32 {
-  const result = enterListener(get64(scratch + ARG_LOCAL), get64(scratch + ARG_LOCAL + 8), port, joinsOnly != 0, like);
+export function listen(port: u32, like: u32): i32 {
+  const result = enterListener(get64(scratch + ARG_LOCAL), get64(scratch + ARG_LOCAL + 8), port, like);
+  return result == 1 ? 0 : result == 0 ? E_INUSE : E_NOMEM;
+}
+
+/** Accepts joins at ARG_LOCAL and a port, with this address ID and backup flag. 0, E_INUSE, E_INVAL or E_NOMEM. */
+export function listenForJoins(port: u32, addressId: u32, backup: u32): i32 {
+  if (addressId == 0 || addressId > 255) return E_INVAL;
+  const high = get64(scratch + ARG_LOCAL);
+  const low = get64(scratch + ARG_LOCAL + 8);
+  const result = enterJoinListener(high, low, port, addressId, backup != 0);
   return result == 1 ? 0 : result == 0 ? E_INUSE : E_NOMEM;
 }
 
@@ -459,6 +500,23 @@ export function closeSubflow(now: f64, subflow: u32, reason: u32, transient: u32
   const sf = changetype<Subflow>(p);
   if (sf.conn == 0) return E_STATE;
   resetSubflow(changetype<Connection>(sf.conn), sf, CLOSE_LOCAL, reason, transient != 0);
+  return 0;
+}
+
+/** Ends one subflow in order, with FIN after what is in flight there. 0, E_HANDLE or E_STATE. */
+export function finishSubflow(now: f64, subflow: u32): i32 {
+  host.setNow(now);
+  const p = handleGet(subflow, KIND_SUBFLOW);
+  if (p == 0) return E_HANDLE;
+  const sf = changetype<Subflow>(p);
+  if (sf.conn == 0) return E_STATE;
+  const c = changetype<Connection>(sf.conn);
+  if (!sf.synchronized || sf.is(SF_PRE_ESTABLISHED)) {
+    resetSubflow(c, sf, CLOSE_LOCAL, RST_UNSPECIFIED, false);
+    return 0;
+  }
+  sf.set(SF_FIN_QUEUED);
+  markDirty(c);
   return 0;
 }
 

@@ -50,7 +50,7 @@ import {
   C_ESTABLISHED,
   C_MPTCP,
 } from './mptcp/connection';
-import { SF_STALE, Subflow } from './tcp/subflow';
+import { SF_FIN_QUEUED, SF_JOIN, SF_STALE, Subflow } from './tcp/subflow';
 
 export function connectionInfo(c: Connection, at: usize): void {
   store<u32>(at + CI_STATE, c.state);
@@ -84,7 +84,10 @@ export function subflowInfo(sf: Subflow, at: usize): void {
   store<u32>(at + SI_REMOTE_PORT, sf.remotePort);
   store<u32>(at + SI_LOCAL_ID, sf.localId);
   store<u32>(at + SI_REMOTE_ID, sf.remoteId);
-  store<u32>(at + SI_FLAGS, (sf.backup ? 1 : 0) | (sf.is(SF_STALE) ? 2 : 0));
+  store<u32>(
+    at + SI_FLAGS,
+    (sf.backup ? 1 : 0) | (sf.is(SF_STALE) ? 2 : 0) | (sf.is(SF_JOIN) ? 4 : 0) | (sf.is(SF_FIN_QUEUED) ? 8 : 0),
+  );
   store<u32>(at + SI_CWND, sf.cwnd);
   store<u32>(at + SI_SSTHRESH, sf.ssthresh);
   store<u32>(at + SI_IN_FLIGHT, sf.inFlight);

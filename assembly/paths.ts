@@ -1,9 +1,13 @@
 /** What the core knows of each path: set by the host when a path appears or changes. */
 
-/** mtu u32, overhead u32, needs checksum u32, address ID u32. */
-const ENTRY: u32 = 16;
+/** mtu u32, overhead u32, needs checksum u32, address ID u32, backup u32. */
+const ENTRY: u32 = 20;
 export const MAX_PATHS: u32 = 256;
-const table = memory.data(256 * 16, 8);
+const table = memory.data(256 * 20, 8);
+/** The address ID that the next path without one gets; 0: none. */
+let nextId: u32 = 0;
+/** An ID was given, and the host has not named the next one yet. */
+export let idsWait: bool = false;
 
 export function setPath(path: u32, mtu: u32, overhead: u32, needsChecksum: bool, addressId: u32): void {
   const at = table + path * ENTRY;
@@ -25,9 +29,36 @@ export function pathOverhead(path: u32): u32 {
   return load<u32>(table + path * ENTRY + 4);
 }
 
-/** Address ID of the path on connections that did not begin there (RFC 8684 section 3.2). */
+/** Address ID 0: the path has none until a join comes in there. `backup`: what SYN/ACKs of joins say. */
+export function setPathEndpoint(path: u32, addressId: u32, backup: bool): void {
+  const at = table + path * ENTRY;
+  store<u32>(at + 12, addressId);
+  store<u32>(at + 16, backup ? 1 : 0);
+}
+
+export function setNextId(id: u32): void {
+  nextId = id;
+  idsWait = false;
+}
+
+/** Address ID of the path on connections that did not begin there (RFC 8684 section 3.2); 0: none. */
 export function pathAddressId(path: u32): u32 {
   return load<u32>(table + path * ENTRY + 12);
+}
+
+/** Gives a path without address ID the next one; 0: there is none. */
+export function takeNextId(path: u32): u32 {
+  const id = nextId;
+  if (id == 0) return 0;
+  store<u32>(table + path * ENTRY + 12, id);
+  nextId = 0;
+  idsWait = true;
+  return id;
+}
+
+@inline
+export function pathIsBackup(path: u32): bool {
+  return load<u32>(table + path * ENTRY + 16) != 0;
 }
 
 @inline

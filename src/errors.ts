@@ -17,6 +17,9 @@ export type ErrorCode =
   | 'ENOBUFS' // a configured limit is reached
   | 'EPERM' // a privilege is missing
   | 'EINVAL' // an argument is out of its range
+  | 'EEXIST' // the address is an endpoint already
+  | 'EBUSY' // the endpoint ID is taken
+  | 'ERANGE' // there are as many endpoints as there may be
   | 'ERR_SOCKET_CLOSED' // used after close
   // ours
   | 'ERR_PLAIT_DEVICE' // a device cannot be used here; `remedy` says what to install or run

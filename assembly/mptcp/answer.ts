@@ -5,6 +5,7 @@
 import {
   CONN_ESTABLISHED,
   CONN_FIN_WAIT_2,
+  EVENT_LOCAL_ID,
   FALLBACK_OFF,
   FALLBACK_SYN,
   MIB_ListenDrops,
@@ -17,22 +18,29 @@ import {
   TCP_SYN_RCVD,
 } from '../abi';
 import { count } from '../counters';
+import { emit } from '../events';
 import { handleGet, KIND_CONNECTION } from '../handles';
 import {
   cfgChecksum,
   cfgPendingJoinsMax,
-  cfgSubflowsMax,
   cfgSynCookies,
   random64,
   randomLeft,
 } from '../host';
-import { pathAddressId, pathMtu } from '../paths';
+import { pathAddressId, pathIsBackup, pathMtu, takeNextId } from '../paths';
 import { RTO_INITIAL } from '../tcp/rtt';
-import { SF_BACKUP_REMOTE, SF_JOIN, SF_PASSIVE, Subflow, TIMER_HANDSHAKE } from '../tcp/subflow';
+import {
+  SF_BACKUP_LOCAL,
+  SF_BACKUP_REMOTE,
+  SF_JOIN,
+  SF_PASSIVE,
+  Subflow,
+  TIMER_HANDSHAKE,
+} from '../tcp/subflow';
 import { startTimer } from '../tcp/timers';
 import { CAPABLE_CHECKSUM, HAS_CAPABLE, HAS_JOIN, seg } from '../wire/segment';
 import { NO_REASON, RST_MPTCP, RST_PROHIBITED, RST_RESOURCES } from './close';
-import { Connection, C_CHECKSUM, C_ESTABLISHED, C_MPTCP } from './connection';
+import { Connection, C_CHECKSUM, C_ESTABLISHED, C_MPTCP, roomForJoin } from './connection';
 import { drawKey, prepareSubflow, sendSyn, takeSynOptions } from './handshake';
 import { enterHalfOpen, freeConnection, halfOpenRoom, newConnection, newSubflow } from './lifecycle';
 import { refuse } from './refuse';
@@ -105,14 +113,13 @@ function joinArrives(path: u32): void {
     return;
   }
   const c = changetype<Connection>(p);
-  const l = findListener(seg.dstHigh, seg.dstLow, seg.dstPort);
-  const rightPort = seg.dstPort == c.localPort || (l != 0 && changetype<Listener>(l).joinsOnly);
+  const rightPort = seg.dstPort == c.localPort || joinListener() != 0;
   if (!rightPort || !takesJoins(c)) {
     count(MIB_MPJoinRejected);
     refuse(path, RST_PROHIBITED);
     return;
   }
-  if (c.subflowCount >= cfgSubflowsMax || pendingJoins(c) >= cfgPendingJoinsMax) {
+  if (!roomForJoin(c) || pendingJoins(c) >= cfgPendingJoinsMax) {
     count(MIB_MPJoinRejected);
     refuse(path, RST_RESOURCES);
     return;
@@ -121,19 +128,20 @@ function joinArrives(path: u32): void {
     joinStateless(c, path);
     return;
   }
-  const sfp = halfOpenRoom() && randomLeft(64) ? answer(c, path) : 0;
+  const localId = halfOpenRoom() && randomLeft(64) ? localIdOn(c, path) : -1;
+  const sfp: usize = localId < 0 ? 0 : answer(c, path);
   if (sfp == 0) {
     count(MIB_MPJoinRejected);
     refuse(path, RST_RESOURCES);
     return;
   }
   const sf = changetype<Subflow>(sfp);
-  sf.set(SF_JOIN | (seg.joinBackup ? SF_BACKUP_REMOTE : 0));
+  sf.set(SF_JOIN | (seg.joinBackup ? SF_BACKUP_REMOTE : 0) | backupOn(path));
   sf.remoteId = <u8>seg.joinId;
   sf.remoteNonce = seg.joinNonce;
   do sf.localNonce = <u32>random64();
   while (sf.localNonce == 0 && randomLeft(8));
-  sf.localId = localIdOn(c, path);
+  sf.localId = <u8>localId;
   sendAnswer(c, sf);
 }
 
@@ -142,9 +150,29 @@ export function takesJoins(c: Connection): bool {
   return c.is(C_MPTCP) && c.is(C_ESTABLISHED) && c.state >= CONN_ESTABLISHED && c.state <= CONN_FIN_WAIT_2 + 1;
 }
 
-/** Address ID of this side on a path. */
-export function localIdOn(c: Connection, path: u32): u8 {
-  return path == c.firstPath ? 0 : <u8>pathAddressId(path);
+/** The listener for joins only that the segment in hand goes to, 0 for none. */
+function joinListener(): usize {
+  const l = findListener(seg.dstHigh, seg.dstLow, seg.dstPort);
+  return l != 0 && changetype<Listener>(l).joinsOnly ? l : 0;
+}
+
+/** Address ID of this side for the join in hand; -1: none is left. */
+export function localIdOn(c: Connection, path: u32): i32 {
+  if (path == c.firstPath) return 0;
+  const l = joinListener();
+  if (l != 0) return changetype<Listener>(l).addressId;
+  const known = pathAddressId(path);
+  if (known != 0) return known;
+  const id = takeNextId(path);
+  if (id == 0) return -1;
+  emit(EVENT_LOCAL_ID, c.handle, 0, id, path, 0);
+  return id;
+}
+
+/** SF_BACKUP_LOCAL where this side wants the join in hand to be a backup. */
+export function backupOn(path: u32): u32 {
+  const l = joinListener();
+  return (l != 0 ? changetype<Listener>(l).backup : pathIsBackup(path)) ? SF_BACKUP_LOCAL : 0;
 }
 
 /** Joins of others that have not proved anything yet. */

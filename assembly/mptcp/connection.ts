@@ -9,8 +9,9 @@ import {
   EVENT_WRITABLE,
 } from '../abi';
 import { emit } from '../events';
+import { cfgSubflowsMax } from '../host';
 import { Settings } from '../settings';
-import { Subflow } from '../tcp/subflow';
+import { SF_FIN_QUEUED, SF_FIN_SENT, SF_JOIN, Subflow } from '../tcp/subflow';
 import { CAPABLE_CHECKSUM, CAPABLE_SHA256 } from '../wire/segment';
 
 // ---- flags ------------------------------------------------------------------------------------------------
@@ -222,6 +223,25 @@ export function startSequences(c: Connection, local: u64, remote: u64): void {
 @inline
 export function isOpen(c: Connection): bool {
   return c.state >= CONN_ESTABLISHED && c.state < CONN_CLOSED;
+}
+
+/** Subflows on their way out that a connection may have beside the others. */
+const CLOSING_MAX: u32 = 8;
+
+/**
+ * One more join is within the limits. The first subflow and those on their way out do not count (as in Linux), and a
+ * connection without any other may always have one.
+ */
+export function roomForJoin(c: Connection): bool {
+  let live: u32 = 0;
+  let joins: u32 = 0;
+  for (let p = c.subflows; p != 0; p = changetype<Subflow>(p).nextOfConn) {
+    const sf = changetype<Subflow>(p);
+    if ((sf.flags & (SF_FIN_QUEUED | SF_FIN_SENT)) != 0) continue;
+    live++;
+    if (sf.is(SF_JOIN)) joins++;
+  }
+  return (live == 0 || joins + 1 < cfgSubflowsMax) && c.subflowCount < cfgSubflowsMax + CLOSING_MAX;
 }
 
 export function tellReadable(c: Connection): void {

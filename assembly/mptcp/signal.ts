@@ -29,8 +29,11 @@ import {
   SF_ACK_NOW,
   SF_BACKUP_REMOTE,
   SF_FAILING,
+  SF_FIN_QUEUED,
+  SF_FIN_SENT,
   SF_PRE_ESTABLISHED,
   SF_SEND_FAIL,
+  SF_STALE,
   Subflow,
 } from '../tcp/subflow';
 import { mappedLow } from '../wire/ip';
@@ -49,6 +52,8 @@ const SIGNAL_ECHO: u32 = 2;
 const SIGNAL_REMOVE: u32 = 3;
 /** Signals that may wait for a packet. */
 const MAX_SIGNALS: u32 = 64;
+/** Address IDs in one REMOVE_ADDR (Linux' number). */
+const REMOVALS_MAX: u32 = 8;
 
 @unmanaged
 class Signal {
@@ -105,32 +110,50 @@ export function withdraw(c: Connection, id: u32): bool {
 export function sendSignals(c: Connection): void {
   while (c.signalHead != 0) {
     const s = changetype<Signal>(c.signalHead);
-    const carrier = carrierFor(c, s);
-    if (carrier == 0 || !sendSignal(c, changetype<Subflow>(carrier), s)) return;
-    c.signalHead = s.next;
-    freeNode(changetype<usize>(s));
+    let n: u32 = s.kind == SIGNAL_REMOVE ? gatherRemovals(c) : 0;
+    const carrier = carrierFor(c, n);
+    if (carrier == 0) return;
+    const sf = changetype<Subflow>(carrier);
+    if (n == 0) {
+      if (!sendAddress(c, sf, s)) return;
+      n = 1;
+    } else {
+      if (!sendSignalAck(c, sf, option, writeRmAddr(option, address, n), true)) return;
+      count(MIB_RmAddrTx);
+    }
+    for (; n != 0; n--) {
+      const first = c.signalHead;
+      c.signalHead = changetype<Signal>(first).next;
+      freeNode(first);
+    }
   }
 }
 
-/** Any verified subflow; REMOVE_ADDR rather not on one that it removes. */
-function carrierFor(c: Connection, s: Signal): usize {
+/** Puts the address IDs of the removals at the head of the queue into `address`; they share an option. */
+function gatherRemovals(c: Connection): u32 {
+  let n: u32 = 0;
+  for (let p = c.signalHead; p != 0 && n < REMOVALS_MAX; p = changetype<Signal>(p).next) {
+    if (changetype<Signal>(p).kind != SIGNAL_REMOVE) break;
+    store<u8>(address + n++, <u8>changetype<Signal>(p).id);
+  }
+  return n;
+}
+
+/** Any verified subflow; rather not one that ends, or whose address is among the `removed` in `address`. */
+function carrierFor(c: Connection, removed: u32): usize {
   let any: usize = 0;
   for (let p = c.subflows; p != 0; p = changetype<Subflow>(p).nextOfConn) {
     const sf = changetype<Subflow>(p);
     if (!sf.synchronized || sf.is(SF_PRE_ESTABLISHED)) continue;
-    if (s.kind != SIGNAL_REMOVE || sf.localId != s.id) return p;
+    let stays = (sf.flags & (SF_FIN_QUEUED | SF_FIN_SENT | SF_STALE)) == 0;
+    for (let i: u32 = 0; i < removed; i++) if (load<u8>(address + i) == sf.localId) stays = false;
+    if (stays) return p;
     any = p;
   }
   return any;
 }
 
-function sendSignal(c: Connection, sf: Subflow, s: Signal): bool {
-  if (s.kind == SIGNAL_REMOVE) {
-    store<u8>(address, <u8>s.id);
-    if (!sendSignalAck(c, sf, option, writeRmAddr(option, address, 1), true)) return false;
-    count(MIB_RmAddrTx);
-    return true;
-  }
+function sendAddress(c: Connection, sf: Subflow, s: Signal): bool {
   put64(address, s.high);
   put64(address + 8, s.low);
   const echo = s.kind == SIGNAL_ECHO;

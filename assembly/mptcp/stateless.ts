@@ -21,7 +21,7 @@ import {
 import { alloc } from '../arena';
 import { count } from '../counters';
 import { equal } from '../hmac';
-import { cfgChecksum, cfgSubflowsMax, now } from '../host';
+import { cfgChecksum, now } from '../host';
 import { pathMtu } from '../paths';
 import { hashTuple, SECRET_KEY, SECRET_NONCE } from '../secrets';
 import {
@@ -43,9 +43,9 @@ import {
   stampScale,
 } from '../tcp/syncookies';
 import { CAPABLE_CHECKSUM, HAS_CAPABLE, HAS_JOIN, HAS_SACK_OK, HAS_SCALE, HAS_TS, seg } from '../wire/segment';
-import { likeOf, localIdOn, newSubflowFor, takesJoins } from './answer';
+import { backupOn, likeOf, localIdOn, newSubflowFor, takesJoins } from './answer';
 import { RST_MPTCP, RST_PROHIBITED, RST_RESOURCES } from './close';
-import { Connection, C_CHECKSUM, C_MPTCP, initConnection } from './connection';
+import { Connection, C_CHECKSUM, C_MPTCP, initConnection, roomForJoin } from './connection';
 import { adoptLocalKey, prepareSubflow, sendSyn, SYN_WINDOW, takeSynOptions } from './handshake';
 import { segmentArrives } from './input';
 import { joinHmac } from './keys';
@@ -84,9 +84,15 @@ export function joinStateless(c: Connection, path: u32): void {
     count(MIB_MPJoinRejected);
     return;
   }
+  const localId = localIdOn(c, path);
+  if (localId < 0) {
+    count(MIB_MPJoinRejected);
+    refuse(path, RST_RESOURCES);
+    return;
+  }
   const sf = cookieSubflow(c, path);
-  sf.set(SF_JOIN);
-  sf.localId = localIdOn(c, path);
+  sf.set(SF_JOIN | backupOn(path));
+  sf.localId = <u8>localId;
   sf.remoteNonce = seg.joinNonce;
   const id = joinHash(seg.seq);
   // Another hash of the same, so that the nonce does not tell where the note lies.
@@ -272,14 +278,14 @@ function joinProved(path: u32, n: JoinNote): void {
     refuse(path, RST_PROHIBITED);
     return;
   }
-  const sfp = c.subflowCount < cfgSubflowsMax ? provedSubflow(c, path) : 0;
+  const sfp = roomForJoin(c) ? provedSubflow(c, path) : 0;
   if (sfp == 0) {
     count(MIB_MPJoinRejected);
     refuse(path, RST_RESOURCES);
     return;
   }
   const sf = changetype<Subflow>(sfp);
-  sf.set(SF_JOIN | (n.backup ? SF_BACKUP_REMOTE : 0));
+  sf.set(SF_JOIN | (n.backup ? SF_BACKUP_REMOTE : 0) | backupOn(path));
   sf.localId = n.localId;
   sf.remoteId = n.remoteId;
   sf.localNonce = n.localNonce;

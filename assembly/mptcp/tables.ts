@@ -188,6 +188,9 @@ export class Listener {
   low: u64;
   /** Accepts joins only (a port announced in ADD_ADDR). */
   joinsOnly: bool;
+  /** What SYN/ACKs of joins say there. */
+  addressId: u8;
+  backup: bool;
   /** Handle of the connection whose settings accepted ones begin with; 0: the stack's. */
   like: u32;
 }
@@ -208,7 +211,7 @@ export function findListener(high: u64, low: u64, port: u32): usize {
 }
 
 /** 1 entered, 0 taken, -1 no memory. */
-export function enterListener(high: u64, low: u64, port: u32, joinsOnly: bool, like: u32): i32 {
+export function enterListener(high: u64, low: u64, port: u32, like: u32): i32 {
   for (let p = listeners; p != 0; p = changetype<Listener>(p).next) {
     const l = changetype<Listener>(p);
     if (l.port == port && l.high == high && l.low == low) return 0;
@@ -220,9 +223,22 @@ export function enterListener(high: u64, low: u64, port: u32, joinsOnly: bool, l
   l.port = port;
   l.high = high;
   l.low = low;
-  l.joinsOnly = joinsOnly;
+  l.joinsOnly = false;
+  l.addressId = 0;
+  l.backup = false;
   l.like = like;
   listeners = p;
+  return 1;
+}
+
+/** The same for joins only; they get this address ID and backup flag. */
+export function enterJoinListener(high: u64, low: u64, port: u32, addressId: u32, backup: bool): i32 {
+  const result = enterListener(high, low, port, 0);
+  if (result != 1) return result;
+  const l = changetype<Listener>(listeners);
+  l.joinsOnly = true;
+  l.addressId = <u8>addressId;
+  l.backup = backup;
   return 1;
 }
 

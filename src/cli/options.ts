@@ -10,7 +10,7 @@ import type {
 import type { Arguments, OptionSpec } from './command.js';
 
 const DEVICES: readonly DeviceName[] = ['auto', 'raw', 'udp'];
-const PATH_MANAGERS: readonly PathManagerName[] = ['laminar', 'fullmesh', 'none'];
+const PATH_MANAGERS: readonly PathManagerName[] = ['laminar', 'fullmesh', 'none', 'endpoints'];
 const CONGESTION: readonly CongestionName[] = ['cubic', 'reno', 'lia', 'olia', 'balia', 'wvegas'];
 const SCHEDULERS: readonly SchedulerName[] = ['minrtt'];
 

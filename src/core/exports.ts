@@ -6,6 +6,8 @@ export interface CoreExports {
   randomUsed(): number;
   configure(key: number, value: number): number;
   setPath(path: number, mtu: number, overhead: number, needsChecksum: number, addressId: number): number;
+  setPathEndpoint(path: number, addressId: number, backup: number): number;
+  setNextId(id: number): void;
   input(now: number, from: number, n: number): number;
   poll(now: number): number;
   deadline(): number;
@@ -29,7 +31,8 @@ export interface CoreExports {
     remoteId: number,
     backup: number,
   ): number;
-  listen(port: number, joinsOnly: number, like: number): number;
+  listen(port: number, like: number): number;
+  listenForJoins(port: number, addressId: number, backup: number): number;
   unlisten(port: number): number;
   writeSpace(conn: number): number;
   writePointer(conn: number): number;
@@ -45,6 +48,7 @@ export interface CoreExports {
   announce(conn: number, id: number, port: number): number;
   removeAddress(conn: number, id: number): number;
   closeSubflow(now: number, subflow: number, reason: number, transient: number): number;
+  finishSubflow(now: number, subflow: number): number;
   setBackup(subflow: number, backup: number): number;
   connectionInfo(conn: number): number;
   nextSubflow(conn: number, subflow: number): number;

@@ -4,10 +4,10 @@ import type { EventEmitter } from 'node:events';
 import type { ConnectionInfo, Counters } from '../stack/info.js';
 import type { ConnectionEvent } from '../stack/connection.js';
 import type { Device, Path } from '../io/device.js';
+import type { PathManagerName } from '../path/path-manager.js';
 import type { Timers } from '../io/timers.js';
 
 export type DeviceName = 'auto' | 'raw' | 'udp';
-export type PathManagerName = 'laminar' | 'fullmesh' | 'none';
 export type CongestionName = 'cubic' | 'reno' | 'lia' | 'olia' | 'balia' | 'wvegas';
 export type SchedulerName = 'minrtt';
 
@@ -81,4 +81,4 @@ export interface Server extends EventEmitter {
   close(): Promise<void>;
 }
 
-export type { ConnectionEvent };
+export type { ConnectionEvent, PathManagerName };

@@ -1,251 +1,197 @@
 /**
- * The path manager: which subflows to open, which addresses to announce, when to try again (RFC 8684 section 3.4).
- *
- * The side that opened the connection joins; the other side announces its addresses. Local addresses that appear
- * later are used, those that go away are withdrawn with REMOVE_ADDR.
+ * The path manager of a host (RFC 8684 section 3.4): hands each connection to a policy, and keeps the endpoint table,
+ * the limits and the ports that endpoints announce. As soon as there is an endpoint, endpoints decide (in-kernel.ts);
+ * until then it is the policy that the host was made with.
  */
 import * as abi from '../../assembly/abi.js';
+import { addressBytes, addressText } from '../core/address.js';
+import { PlaitError } from '../errors.js';
 import type { Path } from '../io/device.js';
-import type { Cancel } from '../io/timers.js';
 import type { Connection } from '../stack/connection.js';
-import { addressId, type PathPolicy, type Stack, type SubflowDown } from '../stack/stack.js';
-import { sameSubnet, wantedPairs, type PairingName, type RemoteAddress } from './pairing.js';
+import { JoinListener } from '../stack/join-listener.js';
+import type { PathPolicy, Stack, SubflowDown } from '../stack/stack.js';
+import { Automatic } from './automatic.js';
+import {
+  EndpointTable,
+  type EndpointChange,
+  type EndpointName,
+  type EndpointSpec,
+  type PathEndpoint,
+  type PathLimits,
+} from './endpoints.js';
+import { InKernel } from './in-kernel.js';
+import type { EndpointControl } from './ip-mptcp.js';
+import { NDiffPorts } from './ndiffports.js';
+import type { Policy } from './policy.js';
 
-/** Subflows of one connection, the first one included (Linux' largest limit). */
-const MAX_SUBFLOWS = 8;
-/** Addresses that a peer may announce per connection. */
-const MAX_REMOTE = 8;
-/** First wait before a join is tried again, doubled each time, and its limit; microseconds. */
-const RETRY_FIRST = 1e6;
-const RETRY_LAST = 60e6;
-/** A refused pair is not tried again soon (RFC 8684 section 3.6: reasons 3, 4, 6). */
-const RETRY_REFUSED = 30e6;
-/** Waits before ADD_ADDR is repeated without an echo: about a timeout, then doubled, three times (as Linux). */
-const ANNOUNCE_FIRST = 500e3;
-const ANNOUNCE_TRIES = 4;
+/** `ndiffports` alone means two subflows. */
+export type PathManagerName =
+  'laminar' | 'fullmesh' | 'none' | 'endpoints' | 'ndiffports' | `ndiffports:${number}`;
 
-interface Attempt {
-  wait: number;
-  /** Not before this time. */
-  notBefore: number;
-  /** Handle of the subflow in handshake or established; 0: none. */
-  subflow: number;
-  binding: boolean;
-}
-
-interface Announcement {
-  readonly path: Path;
-  tries: number;
-  cancel: Cancel | null;
-}
-
-interface State {
-  readonly client: boolean;
-  readonly remotes: Map<number, RemoteAddress>;
-  /** By "path id > remote address:port". */
-  readonly attempts: Map<string, Attempt>;
-  readonly announcements: Map<number, Announcement>;
-  retry: Cancel | null;
-}
-
-export class PathManager implements PathPolicy {
+export class PathManager implements PathPolicy, EndpointControl {
   readonly #stack: Stack;
-  readonly #pairing: PairingName;
-  readonly #states = new Map<Connection, State>();
+  readonly #table = new EndpointTable();
+  readonly #inKernel: InKernel;
+  readonly #initial: Policy;
+  readonly #policies = new Map<Connection, Policy>();
+  /** By endpoint ID. */
+  readonly #listeners = new Map<number, JoinListener>();
+  #endpointMode: boolean;
 
-  constructor(stack: Stack, pairing: PairingName) {
+  /** Throws EINVAL for a name that does not exist. */
+  constructor(stack: Stack, name: PathManagerName) {
     this.#stack = stack;
-    this.#pairing = pairing;
-  }
-
-  /** Address IDs: 0 for the first subflow's address, else the path's own (RFC 8684 section 3.2). */
-  #localId(connection: Connection, path: number): number {
-    return path === connection.initialPath ? 0 : addressId(path);
+    this.#inKernel = new InKernel(stack, this.#table, (address) => this.#addImplicit(address));
+    this.#initial = initialPolicy(stack, name) ?? this.#inKernel;
+    this.#endpointMode = this.#initial === this.#inKernel;
+    if (this.#endpointMode) this.#synchronize();
   }
 
   // ---- events of the stack --------------------------------------------------------------------------------------
 
   established(connection: Connection): void {
-    const client = connection.isClient;
-    const state: State = {
-      client,
-      remotes: new Map(),
-      attempts: new Map(),
-      announcements: new Map(),
-      retry: null,
-    };
-    if (!connection.deniesJoin) {
-      const { remoteAddress: address, remotePort: port } = connection;
-      state.remotes.set(0, { id: 0, address, port });
-    }
-    this.#states.set(connection, state);
-    if (this.#pairing === 'none') return;
-    if (client) this.#joinMore(connection, state);
-    else for (const path of this.#stack.paths()) this.#announce(connection, state, path);
+    const policy = this.#endpointMode ? this.#inKernel : this.#initial;
+    this.#policies.set(connection, policy);
+    policy.established(connection);
   }
-
   subflowUp(connection: Connection, subflow: number): void {
-    const state = this.#states.get(connection);
-    if (state === undefined) return;
-    for (const attempt of state.attempts.values()) {
-      if (attempt.subflow === subflow) attempt.wait = RETRY_FIRST;
-    }
+    this.#policies.get(connection)?.subflowUp(connection, subflow);
+  }
+  subflowDown(connection: Connection, down: SubflowDown): void {
+    this.#policies.get(connection)?.subflowDown(connection, down);
+  }
+  addressAdded(connection: Connection, id: number, address: string, port: number): void {
+    this.#policies.get(connection)?.addressAdded(connection, id, address, port);
+  }
+  addressRemoved(connection: Connection, id: number): void {
+    this.#policies.get(connection)?.addressRemoved(connection, id);
+  }
+  closed(connection: Connection): void {
+    this.#policies.get(connection)?.closed(connection);
+    this.#policies.delete(connection);
+  }
+  pathAdded(path: Path): void {
+    if (this.#endpointMode) this.#synchronize();
+    for (const listener of this.#listeners.values()) listener.bindPath(path);
+    for (const policy of this.#active()) policy.pathAdded(path);
+  }
+  pathRemoved(path: Path): void {
+    for (const policy of this.#active()) policy.pathRemoved(path);
   }
 
-  subflowDown(connection: Connection, down: SubflowDown): void {
-    const state = this.#states.get(connection);
-    if (state === undefined) return;
-    let mine = false;
-    for (const attempt of state.attempts.values()) {
-      if (attempt.subflow !== down.subflow) continue;
-      mine = true;
-      attempt.subflow = 0;
-      const refused = down.reason === abi.CLOSE_REFUSED && !down.transient;
-      attempt.notBefore =
-        this.#stack.now() + (refused ? Math.max(attempt.wait, RETRY_REFUSED) : attempt.wait);
-      attempt.wait = Math.min(attempt.wait * 2, RETRY_LAST);
+  /** A join came in on an address without an endpoint, and was given this ID. */
+  localIdTaken(path: number, id: number): void {
+    const address = this.#stack.paths().find((one) => one.id === path)?.address;
+    if (address !== undefined && this.#table.implicitId() === id) this.#table.addImplicit(address);
+    this.#synchronize();
+  }
+
+  #active(): Set<Policy> {
+    return new Set([this.#initial, this.#inKernel]);
+  }
+
+  // ---- endpoints and limits ---------------------------------------------------------------------------------------
+
+  /**
+   * Adds an endpoint, which live connections use at once. One with a port listens there for joins. Throws EINVAL,
+   * EEXIST, EBUSY, ERANGE as the table does, and EADDRINUSE when the port is taken.
+   */
+  addEndpoint(spec: EndpointSpec): PathEndpoint {
+    const entry = this.#table.add(spec);
+    if (entry.port !== 0) {
+      const listener = new JoinListener(this.#stack, entry.address, entry.port, entry.id, entry.backup);
+      const error = listener.start();
+      if (error !== null) {
+        this.#table.delete({ id: entry.id });
+        throw error;
+      }
+      this.#listeners.set(entry.id, listener);
     }
-    const alone = connection.liveSubflows().length === 0;
-    // A peer that refuses our only way back has forgotten the connection.
-    if (alone && mine && down.reason === abi.CLOSE_REFUSED && state.client) {
-      connection.abort();
+    this.#endpointMode = true;
+    this.#synchronize();
+    this.#inKernel.endpointAdded(entry);
+    return entry;
+  }
+
+  /**
+   * Deletes an endpoint: what was announced is withdrawn, its subflows are closed. ID 0 with an address means the first
+   * subflow's address of the connections that began there. Throws EINVAL when there is none.
+   */
+  deleteEndpoint(name: EndpointName): void {
+    if (name.id === 0) {
+      if (name.address === undefined) throw new PlaitError('EINVAL', 'to delete ID 0 an address is needed');
+      this.#inKernel.initialRemoved(addressText(addressBytes(name.address)));
       return;
     }
-    if (state.client && down.reason !== abi.CLOSE_NORMAL && this.#pairing !== 'none') {
-      if (alone) for (const attempt of state.attempts.values()) attempt.notBefore = 0;
-      this.#joinMore(connection, state);
+    const entry = this.#table.delete(name);
+    this.#stopListening(entry.id);
+    this.#synchronize();
+    this.#inKernel.endpointRemoved(entry);
+  }
+
+  /** Changes flags; live subflows follow. Throws EINVAL. */
+  changeEndpoint(name: EndpointName, change: EndpointChange): void {
+    const [before, after] = this.#table.change(name, change);
+    this.#synchronize();
+    this.#inKernel.endpointChanged(before, after);
+  }
+
+  /** Deletes all endpoints. */
+  flushEndpoints(): void {
+    const entries = this.#table.flush();
+    for (const { id } of entries) this.#stopListening(id);
+    this.#synchronize();
+    this.#inKernel.flushed(entries);
+  }
+
+  endpoints(): readonly PathEndpoint[] {
+    return this.#table.list();
+  }
+
+  limits(): PathLimits {
+    return this.#table.limits;
+  }
+
+  /** Throws EINVAL. */
+  setLimits(limits: Partial<PathLimits>): void {
+    this.#table.setLimits(limits);
+    if (this.#endpointMode) this.#synchronize();
+    this.#inKernel.limitsChanged();
+  }
+
+  #addImplicit(address: string): PathEndpoint | null {
+    const entry = this.#table.addImplicit(address);
+    this.#synchronize();
+    return entry;
+  }
+
+  #stopListening(id: number): void {
+    this.#listeners.get(id)?.close();
+    this.#listeners.delete(id);
+  }
+
+  /** Tells the core what answers to joins need: IDs, backup flags, how many subflows there may be. */
+  #synchronize(): void {
+    if (!this.#endpointMode) return;
+    const { core } = this.#stack;
+    for (const path of this.#stack.paths()) {
+      const entry = this.#table.forLocal(path.address, 0);
+      core.x.setPathEndpoint(path.id, entry?.id ?? 0, entry?.backup === true ? 1 : 0);
     }
+    core.x.setNextId(this.#table.implicitId());
+    core.x.configure(abi.CFG_SUBFLOWS_MAX, this.#table.limits.subflows + 1);
   }
+}
 
-  addressAdded(connection: Connection, id: number, address: string, port: number): void {
-    const state = this.#states.get(connection);
-    if (state === undefined) return;
-    if (!state.remotes.has(id) && state.remotes.size >= MAX_REMOTE) return;
-    state.remotes.set(id, { id, address, port: port === 0 ? connection.remotePort : port });
-    if (!state.client || this.#pairing === 'none') return;
-    // A handshake towards another subnet gives way to one within ours.
-    for (const subflow of connection.liveSubflows()) {
-      const { local, remote, state: tcp, id: handle } = subflow;
-      const better = sameSubnet(local.address, address) && !sameSubnet(local.address, remote.address);
-      if (better && tcp === 'SYN_SENT') this.#stack.closeSubflow(handle, 0, true);
-    }
-    this.#joinMore(connection, state);
-  }
-
-  addressEchoed(connection: Connection, id: number): void {
-    const announcement = this.#states.get(connection)?.announcements.get(id);
-    announcement?.cancel?.();
-    if (announcement !== undefined) announcement.cancel = null;
-  }
-
-  addressRemoved(connection: Connection, id: number): void {
-    this.#states.get(connection)?.remotes.delete(id);
-  }
-
-  closed(connection: Connection): void {
-    const state = this.#states.get(connection);
-    if (state === undefined) return;
-    state.retry?.();
-    for (const announcement of state.announcements.values()) announcement.cancel?.();
-    this.#states.delete(connection);
-  }
-
-  pathAdded(path: Path): void {
-    if (this.#pairing === 'none') return;
-    for (const [connection, state] of this.#states) {
-      if (state.client) {
-        for (const [key, attempt] of state.attempts) {
-          if (key.startsWith(`${path.id}>`)) attempt.notBefore = 0;
-        }
-        this.#joinMore(connection, state);
-      }
-      if (!state.client || state.announcements.has(this.#localId(connection, path.id))) {
-        this.#announce(connection, state, path);
-      }
-    }
-  }
-
-  pathRemoved(path: Path): void {
-    for (const [connection, state] of this.#states) {
-      const id = this.#localId(connection, path.id);
-      const announcement = state.announcements.get(id);
-      announcement?.cancel?.();
-      state.announcements.delete(id);
-      if (this.#pairing !== 'none') this.#stack.withdraw(connection, id);
-    }
-  }
-
-  // ---- joining ------------------------------------------------------------------------------------------------------
-
-  #joinMore(connection: Connection, state: State): void {
-    if (connection.handle === 0 || connection.over || !connection.info().mptcp) return;
-    const now = this.#stack.now();
-    const live = connection.liveSubflows();
-    const inUse = live.map(({ path, remote }) => ({ path, address: remote.address, port: remote.port }));
-    const pairs = wantedPairs(this.#pairing, this.#stack.paths(), [...state.remotes.values()], inUse);
-    let count = live.length;
-    let next = Infinity;
-    for (const { path, remote } of pairs) {
-      if (count >= MAX_SUBFLOWS) break;
-      const key = `${path.id}>${remote.address}:${remote.port}`;
-      let attempt = state.attempts.get(key);
-      if (attempt === undefined) {
-        attempt = { wait: RETRY_FIRST, notBefore: 0, subflow: 0, binding: false };
-        state.attempts.set(key, attempt);
-      }
-      if (attempt.subflow !== 0 || attempt.binding) continue;
-      if (attempt.notBefore > now) {
-        next = Math.min(next, attempt.notBefore);
-        continue;
-      }
-      count++;
-      this.#join(connection, state, path, remote, attempt);
-    }
-    state.retry?.();
-    state.retry = null;
-    if (next < Infinity) {
-      state.retry = this.#stack.timers.at(next, () => {
-        state.retry = null;
-        this.#joinMore(connection, state);
-      });
-    }
-  }
-
-  #join(connection: Connection, state: State, path: Path, remote: RemoteAddress, attempt: Attempt): void {
-    const ids = { local: this.#localId(connection, path.id), remote: remote.id };
-    attempt.binding = true;
-    this.#stack.join(connection, path.id, remote.address, remote.port, ids, (error, subflow) => {
-      attempt.binding = false;
-      attempt.subflow = subflow;
-      if (error === null || connection.handle === 0) return;
-      attempt.notBefore = this.#stack.now() + attempt.wait;
-      attempt.wait = Math.min(attempt.wait * 2, RETRY_LAST);
-      state.retry ??= this.#stack.timers.at(attempt.notBefore, () => {
-        state.retry = null;
-        this.#joinMore(connection, state);
-      });
-    });
-  }
-
-  // ---- announcing -----------------------------------------------------------------------------------------------------
-
-  #announce(connection: Connection, state: State, path: Path): void {
-    const id = this.#localId(connection, path.id);
-    if (id === 0) return; // the peer knows it
-    const known = state.announcements.get(id);
-    if (known !== undefined && known.cancel !== null) return;
-    const announcement: Announcement = { path, tries: 0, cancel: null };
-    state.announcements.set(id, announcement);
-    this.#repeat(connection, announcement, id);
-  }
-
-  #repeat(connection: Connection, announcement: Announcement, id: number): void {
-    announcement.cancel = null;
-    if (connection.handle === 0 || connection.over || announcement.tries >= ANNOUNCE_TRIES) return;
-    this.#stack.announce(connection, id, announcement.path.address, 0);
-    const wait = ANNOUNCE_FIRST * 2 ** announcement.tries++;
-    announcement.cancel = this.#stack.timers.at(this.#stack.now() + wait, () =>
-      this.#repeat(connection, announcement, id),
+function initialPolicy(stack: Stack, name: PathManagerName): Policy | null {
+  if (name === 'endpoints') return null;
+  if (name === 'laminar' || name === 'fullmesh' || name === 'none') return new Automatic(stack, name);
+  const count = name === 'ndiffports' ? 2 : Number(/^ndiffports:([1-8])$/.exec(name)?.[1] ?? NaN);
+  if (Number.isNaN(count)) {
+    throw new PlaitError(
+      'EINVAL',
+      `no path manager "${name}"; choose laminar, fullmesh, none, endpoints or ndiffports:N with N from 1 to 8`,
     );
   }
+  return new NDiffPorts(stack, count);
 }

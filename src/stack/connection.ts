@@ -3,9 +3,11 @@
  * its subflows after they are gone.
  */
 import * as abi from '../../assembly/abi.js';
-import { addressText } from '../core/address.js';
+import { addressBytes, addressText } from '../core/address.js';
 import type { Core } from '../core/core.js';
 import type { PlaitError } from '../errors.js';
+import type { Timers } from '../io/timers.js';
+import { Announcer } from './announcer.js';
 import type { ConnectionInfo, SubflowInfo } from './info.js';
 import { CONNECTION_STATES, TCP_STATES, closeError, commandError, fallbackName } from './names.js';
 
@@ -50,6 +52,8 @@ export interface BoundPort {
 /** What a connection needs of its stack. */
 export interface ConnectionHost {
   readonly core: Core;
+  readonly timers: Timers;
+  readonly addAddrTimeout: number;
   now(): number;
   /** A command gave the core something to do. */
   kick(): void;
@@ -67,6 +71,8 @@ export class Connection {
   readonly remotePort: number;
   /** Ports held by subflows, by subflow handle. */
   readonly ports = new Map<number, BoundPort>();
+  /** ADD_ADDR that went out, and what became of it. */
+  readonly announcer: Announcer;
   /** The listening port, held on every path for an accepted connection. */
   readonly shared: BoundPort[] = [];
   readonly #host: ConnectionHost;
@@ -89,6 +95,13 @@ export class Connection {
     this.localPort = first.localPort;
     this.remoteAddress = first.remote;
     this.remotePort = first.remotePort;
+    this.announcer = new Announcer({
+      timers: host.timers,
+      addAddrTimeout: host.addAddrTimeout,
+      now: () => host.now(),
+      sendAddAddr: (id, address, port) => this.#sendAddAddr(id, address, port),
+      longestRto: () => Math.max(0, ...this.liveSubflows().map(({ rto }) => rto)),
+    });
   }
 
   /** The core's handle; 0 after `release`. */
@@ -165,6 +178,15 @@ export class Connection {
     };
   }
 
+  #sendAddAddr(id: number, address: string, port: number): boolean {
+    const core = this.#host.core;
+    if (this.over) return false;
+    core.setAddresses(addressBytes(address));
+    const result = core.x.announce(this.#handle, id, port);
+    this.#host.kick();
+    return result === 0;
+  }
+
   /** Ends our direction after everything written. */
   shutdown(): void {
     this.#host.core.x.shutdown(this.#handle);
@@ -194,6 +216,7 @@ export class Connection {
     if (this.#handle === 0) return;
     this.#final = this.info();
     const handle = this.#handle;
+    this.announcer.close();
     this.#host.forget(this);
     this.#handle = 0;
     this.#host.core.x.release(this.#host.now(), handle);
@@ -272,6 +295,8 @@ export class Connection {
       state: TCP_STATES[u32(abi.SI_STATE)] ?? 'CLOSED',
       backup: (flags & 1) !== 0,
       stale: (flags & 2) !== 0,
+      joined: (flags & 4) !== 0,
+      closing: (flags & 8) !== 0,
       bytesSent: f64(abi.SI_BYTES_SENT),
       bytesReceived: f64(abi.SI_BYTES_RECEIVED),
       srtt: f64(abi.SI_SRTT),

@@ -21,6 +21,10 @@ export interface SubflowInfo {
   readonly backup: boolean;
   /** Set aside after repeated timeouts while another subflow works. */
   readonly stale: boolean;
+  /** Not the first subflow of its connection. */
+  readonly joined: boolean;
+  /** Ends as soon as what is in flight has arrived. */
+  readonly closing: boolean;
   /** Payload octets, retransmissions not counted. */
   readonly bytesSent: number;
   readonly bytesReceived: number;

@@ -69,7 +69,7 @@ export class Listener {
     const model =
       this.#settings.length === 0 ? 0 : this.#stack.core.create(this.#stack.now(), this.#settings);
     core.setAddresses(this.#bytes());
-    const result = model < 0 ? model : core.x.listen(this.port, 0, model);
+    const result = model < 0 ? model : core.x.listen(this.port, model);
     if (result < 0) {
       if (model > 0) core.x.release(this.#stack.now(), model);
       return ready(commandError(result, `listen on port ${this.port}`));

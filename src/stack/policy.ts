@@ -8,11 +8,13 @@ export interface PathPolicy {
   subflowUp(connection: Connection, subflow: number): void;
   subflowDown(connection: Connection, down: SubflowDown): void;
   addressAdded(connection: Connection, id: number, address: string, port: number): void;
-  addressEchoed(connection: Connection, id: number): void;
   addressRemoved(connection: Connection, id: number): void;
   closed(connection: Connection): void;
   pathAdded(path: Path): void;
+  /** A path is about to go; its subflows are still there. */
   pathRemoved(path: Path): void;
+  /** A join came in on a path that had no address ID, and was given the next one. */
+  localIdTaken(path: number, id: number): void;
 }
 
 export interface SubflowDown {

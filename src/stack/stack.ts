@@ -13,6 +13,7 @@ import { Checksum, type Device, type DeviceHost, type OutPacket, type Path } fro
 import type { Timers } from '../io/timers.js';
 import { Connection, type ConnectionHost } from './connection.js';
 import type { Counters } from './info.js';
+import { ipHeaderLength, writeIpHeader } from './ip-header.js';
 import { Listener } from './listener.js';
 import { closeName, commandError, fallbackName } from './names.js';
 import { Outgoing } from './outgoing.js';
@@ -53,6 +54,8 @@ export class Stack implements DeviceHost, ConnectionHost {
   readonly core: Core;
   readonly timers: Timers;
   policy: PathPolicy | null = null;
+  /** Microseconds at most until ADD_ADDR is repeated for the first time; 0: it is not. */
+  addAddrTimeout = 120e6;
   readonly #wake: () => void;
   readonly #paths = new Map<number, PathEntry>();
   /** Of every path ever: subflows are told of after their path is gone. */
@@ -141,16 +144,20 @@ export class Stack implements DeviceHost, ConnectionHost {
     const entry = this.#paths.get(id);
     if (entry === undefined) return;
     this.#paths.delete(id);
+    this.policy?.pathRemoved(entry.path);
+    this.#closePath(id);
+    for (const listener of this.#listeners.values()) listener.unbindPath(id);
+    this.run(this.now());
+    entry.device.detach(id);
+    this.core.x.setPath(id, 0, 0, 0, 0);
+  }
+
+  #closePath(id: number): void {
     for (const connection of this.#connections.values()) {
       for (const subflow of connection.liveSubflows()) {
         if (subflow.path === id) this.closeSubflow(subflow.id, 0, true);
       }
     }
-    this.policy?.pathRemoved(entry.path);
-    for (const listener of this.#listeners.values()) listener.unbindPath(id);
-    this.run(this.now());
-    entry.device.detach(id);
-    this.core.x.setPath(id, 0, 0, 0, 0);
   }
 
   /** Paths that work at present. */
@@ -192,29 +199,11 @@ export class Stack implements DeviceHost, ConnectionHost {
   ): boolean {
     const entry = this.#paths.get(path);
     if (entry === undefined || segment.length < 20) return true;
-    const v4 = remote.length === 4;
-    const header = v4 ? 20 : 40;
+    const header = ipHeaderLength(remote);
     const at = this.#reserve(header + segment.length, path, Checksum.Good);
     if (at === 0) return false;
     const { u8, dv } = this.core;
-    u8.fill(0, at, at + header);
-    if (v4) {
-      dv.setUint16(at, 0x4500);
-      dv.setUint16(at + 2, header + segment.length);
-      dv.setUint16(at + 8, 0x4006);
-      u8.set(remote, at + 12);
-      u8.set(entry.bytes.subarray(12), at + 16);
-      let sum = 0;
-      for (let i = 0; i < header; i += 2) sum += dv.getUint16(at + i);
-      sum = (sum & 0xffff) + (sum >>> 16);
-      dv.setUint16(at + 10, ~(sum + (sum >>> 16)) & 0xffff);
-    } else {
-      u8[at] = 0x60;
-      dv.setUint16(at + 4, segment.length);
-      dv.setUint16(at + 6, 0x0640);
-      u8.set(remote, at + 8);
-      u8.set(entry.bytes, at + 24);
-    }
+    writeIpHeader(u8.subarray(at, at + header), remote, entry.bytes, segment.length);
     u8.set(segment, at + header);
     dv.setUint16(at + header, remotePort);
     dv.setUint16(at + header + 2, localPort);
@@ -242,12 +231,8 @@ export class Stack implements DeviceHost, ConnectionHost {
     if (up) {
       this.policy?.pathAdded(entry.path);
     } else {
-      for (const connection of this.#connections.values()) {
-        for (const subflow of connection.liveSubflows()) {
-          if (subflow.path === id) this.closeSubflow(subflow.id, 0, true);
-        }
-      }
       this.policy?.pathRemoved(entry.path);
+      this.#closePath(id);
     }
     this.kick();
   }
@@ -416,16 +401,21 @@ export class Stack implements DeviceHost, ConnectionHost {
     this.kick();
   }
 
-  /** ADD_ADDR for one of this host's addresses. False: not possible now. */
-  announce(connection: Connection, id: number, address: string, port: number): boolean {
-    this.core.setAddresses(addressBytes(address));
-    const result = this.core.x.announce(connection.handle, id, port);
+  /** Ends a subflow in order, after what is in flight there. */
+  finishSubflow(subflow: number): void {
+    this.core.x.finishSubflow(this.now(), subflow);
     this.kick();
-    return result === 0;
   }
 
-  withdraw(connection: Connection, id: number): void {
-    this.core.x.removeAddress(connection.handle, id);
+  /** Makes a subflow backup or regular for both sides (MP_PRIO). */
+  setBackup(subflow: number, backup: boolean): void {
+    this.core.x.setBackup(subflow, backup ? 1 : 0);
+    this.kick();
+  }
+
+  /** REMOVE_ADDR for address IDs of this host. */
+  withdraw(connection: Connection, ids: readonly number[]): void {
+    for (const id of ids) this.core.x.removeAddress(connection.handle, id);
     this.kick();
   }
 
@@ -474,6 +464,10 @@ export class Stack implements DeviceHost, ConnectionHost {
       this.#accept(event);
       return;
     }
+    if (event.type === abi.EVENT_LOCAL_ID) {
+      this.policy?.localIdTaken(event.b, event.a);
+      return;
+    }
     const connection = this.#connections.get(event.connection);
     if (connection === undefined) return;
     const { handler } = connection;
@@ -497,6 +491,7 @@ export class Stack implements DeviceHost, ConnectionHost {
         break;
       case abi.EVENT_CLOSED:
         connection.finish(event.a);
+        connection.announcer.close();
         handler?.onEvent({ type: 'closed', reason: closeName(event.a) });
         handler?.onClosed(connection.error);
         break;
@@ -517,7 +512,7 @@ export class Stack implements DeviceHost, ConnectionHost {
         break;
       }
       case abi.EVENT_ADD_ADDR_ECHO:
-        this.policy?.addressEchoed(connection, event.a);
+        connection.announcer.echoed(event.a, addressText(event.address), event.c);
         break;
       case abi.EVENT_RM_ADDR:
         handler?.onEvent({ type: 'removed', addressId: event.a });

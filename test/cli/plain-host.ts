@@ -91,6 +91,8 @@ function withInfo(socket: net.Socket): Socket {
         state: 'ESTABLISHED',
         backup: false,
         stale: false,
+        joined: false,
+        closing: false,
         bytesSent: socket.bytesWritten,
         bytesReceived: socket.bytesRead,
         srtt: 100,

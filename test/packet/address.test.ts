@@ -36,7 +36,7 @@ describe('packets: ADD_ADDR', () => {
   ] as const) {
     it(`point 21: ${address} ${port === 0 ? 'without port' : 'with port'} goes alone on a pure ACK, HMAC right`, async () => {
       const [bench, peer] = await opened({ ipv6 });
-      bench.stack.announce(bench.app.live, 2, address, port);
+      bench.app.live.announcer.announce(2, address, port, () => undefined);
       const seen = peer.expect({
         flags: 'A',
         length: 0,
@@ -163,10 +163,10 @@ describe('packets: REMOVE_ADDR', () => {
   it('point 22: goes out on a subflow that stays, beside a DSS', async () => {
     const [bench, first] = await opened();
     const joined = second(bench, first).joinNow(5);
-    bench.stack.withdraw(bench.app.live, 0);
+    bench.stack.withdraw(bench.app.live, [0]);
     joined.expect({ flags: 'A', remove: [0], dss: { dack: 6 } });
     expect(first.next()).to.equal(null);
-    bench.stack.withdraw(bench.app.live, 3);
+    bench.stack.withdraw(bench.app.live, [3]);
     first.expect({ flags: 'A', remove: [3] });
   });
 
@@ -220,7 +220,7 @@ describe('packets: the option budget', () => {
 
   it('point 23: ADD_ADDR of IPv6 with port leaves the timestamps out', async () => {
     const [bench, peer] = await opened({ ts: true, ipv6: true });
-    bench.stack.announce(bench.app.live, 2, '2001:db8::1', 8080);
+    bench.app.live.announcer.announce(2, '2001:db8::1', 8080, () => undefined);
     const seen = peer.expect({ add: { port: 8080 } });
     expect(seen.ts).to.equal(null);
     expect(seen.optionLength).to.equal(32);

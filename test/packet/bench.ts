@@ -4,7 +4,8 @@ import type { PlaitError } from '../../src/errors.js';
 import { loadCore } from '../../src/core/load.js';
 import { SeededRandom } from '../../src/core/random.js';
 import { Checksum, type Device, type DeviceHost, type OutPacket, type Path } from '../../src/io/device.js';
-import { PathManager } from '../../src/path/path-manager.js';
+import { applyIpMptcp } from '../../src/path/ip-mptcp.js';
+import { PathManager, type PathManagerName } from '../../src/path/path-manager.js';
 import { World } from '../../src/sim/world.js';
 import type { Connection, ConnectionEvent, ConnectionHandler } from '../../src/stack/connection.js';
 import { Stack } from '../../src/stack/stack.js';
@@ -106,7 +107,7 @@ export interface BenchOptions {
   /** Local paths; each has its own subnet. Default 1. */
   readonly paths?: number;
   /** With the path manager; without it the test itself decides on joins and announcements. */
-  readonly manager?: boolean;
+  readonly manager?: boolean | PathManagerName;
   readonly seed?: number;
 }
 
@@ -123,6 +124,7 @@ export class Bench {
     readonly device: FakeDevice,
     readonly paths: readonly Path[],
     readonly ipv6: boolean,
+    readonly manager: PathManager | null,
   ) {}
 
   static async create(options: BenchOptions = {}): Promise<Bench> {
@@ -136,8 +138,10 @@ export class Bench {
       wake: () => world.wake(stack),
       config: options.config ?? [],
     });
-    if (options.manager === true) stack.policy = new PathManager(stack, 'laminar');
     world.addHost(stack);
+    const { manager: name = false } = options;
+    const manager = name === false ? null : new PathManager(stack, name === true ? 'laminar' : name);
+    stack.policy = manager;
     const device = new FakeDevice(() => world.now());
     stack.addDevice(device);
     const ipv6 = options.ipv6 === true;
@@ -148,7 +152,15 @@ export class Bench {
         mtu: options.mtu ?? 1500,
       }),
     );
-    return new Bench(world, stack, device, paths, ipv6);
+    return new Bench(world, stack, device, paths, ipv6, manager);
+  }
+
+  /** Carries out `ip mptcp ...` with the path manager. Returns what it prints. */
+  ip(command: string): string {
+    if (this.manager === null) throw new Error('this bench has no path manager');
+    const result = applyIpMptcp(this.manager, command);
+    this.settle();
+    return result;
   }
 
   get now(): number {

@@ -303,13 +303,29 @@ export class Peer {
     return this.expect(wanted);
   }
 
+  /** MP_JOIN of a SYN to the stack. */
+  joinSyn(id: number, backup = false): { token: number; nonce: number; id: number; backup: boolean } {
+    return { token: stackToken(this.session), nonce: 0x21222324, id, backup };
+  }
+
+  /** Answers a join of the stack up to the fourth packet. */
+  acceptJoin(id = 0, backup = false): this {
+    const { session } = this;
+    const syn = this.takeSyn();
+    const nonce = 0x31323334;
+    const hmac = joinHmac(session.key, session.stackKey, nonce, syn.join?.nonce ?? 0);
+    this.send({ flags: 'SA', join: { hmac: hmac.toString('hex', 0, 8), nonce, id, backup } });
+    this.expect({ flags: 'A', length: 0 });
+    return this.acknowledge();
+  }
+
   /** Joins this flow to the connection of its session, up to the fourth packet. */
   joinNow(id = 1, backup = false): this {
     const { session } = this;
-    const nonce = 0x21222324;
-    this.send({ flags: 'S', join: { token: stackToken(session), nonce, id, backup } });
+    const join = this.joinSyn(id, backup);
+    this.send({ flags: 'S', join });
     const answer = this.expect({ flags: 'SA' });
-    const hmac = joinHmac(session.key, session.stackKey, nonce, answer.join?.nonce ?? 0);
+    const hmac = joinHmac(session.key, session.stackKey, join.nonce, answer.join?.nonce ?? 0);
     this.send({ join: { hmac: hmac.toString('hex', 0, 20) } });
     this.expect({ flags: 'A', join: null });
     return this;

@@ -8,8 +8,7 @@ import {
   type DuplexOptions,
   type MemoryDevice,
 } from '../../src/io/memory.js';
-import { PathManager } from '../../src/path/path-manager.js';
-import type { PairingName } from '../../src/path/pairing.js';
+import { PathManager, type PathManagerName } from '../../src/path/path-manager.js';
 import { World } from '../../src/sim/world.js';
 import type { Connection, ConnectionEvent, ConnectionHandler } from '../../src/stack/connection.js';
 import { Stack } from '../../src/stack/stack.js';
@@ -22,7 +21,7 @@ export interface PairOptions {
   /** One entry per path: 10.0.N.1 to 10.0.N.2. */
   readonly links: readonly DuplexOptions[];
   readonly ipv6?: boolean;
-  readonly pairing?: PairingName;
+  readonly pairing?: PathManagerName;
   readonly client?: readonly (readonly [number, number])[];
   readonly server?: readonly (readonly [number, number])[];
   readonly wrap?: (device: Device, name: string, world: World) => Device;
