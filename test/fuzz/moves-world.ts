@@ -60,15 +60,15 @@ export function app(a: Attacker, [who = 0, what = 0, much = 0, rest = 0]: Genes)
       connection.setKeepAlive((much & 1) === 0);
       break;
     case 10:
-      stack.announce(
-        connection,
+      connection.announcer.announce(
         much & 255,
         ATTACK_PATHS[rest & 1]!.info.address,
         (rest & 2) === 0 ? 0 : rest >>> 16,
+        () => undefined,
       );
       break;
     case 11:
-      stack.withdraw(connection, much & 255);
+      stack.withdraw(connection, [much & 255]);
       break;
     case 12:
     case 13: {
