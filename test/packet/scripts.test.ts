@@ -3,7 +3,7 @@ import { expect } from 'chai';
 import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { loadCore } from '../../src/core/load.js';
-import { createSocketLayer } from '../../tools/packetdrill/basic-sockets.js';
+import { createSocketLayer } from '../../tools/packetdrill/posix/layer.js';
 import { findScripts, formatReport, runFile } from '../../tools/packetdrill/files.js';
 
 /** Scripts are not compiled: they stay in the sources. */

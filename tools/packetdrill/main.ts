@@ -2,7 +2,7 @@
 /** `npm run packetdrill -- [OPTIONS] FILE...`: runs scripts in the packetdrill language over this stack. */
 import { fileURLToPath } from 'node:url';
 import { loadCore } from '../../src/core/load.js';
-import { createSocketLayer } from './basic-sockets.js';
+import { createSocketLayer } from './posix/layer.js';
 import { commandLine, configure } from './config.js';
 import { findScripts, formatReport, runFile } from './files.js';
 
