@@ -95,13 +95,17 @@ function listSteps() {
 // ---- TypeScript -----------------------------------------------------------------------------------------
 
 function typescriptSources() {
-  return [...['src', 'test', 'bench', 'tools'].flatMap(filesUnder), 'assembly/abi.ts', 'assembly/cc/ids.ts'].filter(
-    (file) => file.endsWith('.ts') && !file.endsWith('.d.ts'),
-  );
+  return [
+    ...['src', 'test', 'bench', 'tools'].flatMap(filesUnder),
+    'assembly/abi.ts',
+    'assembly/cc/ids.ts',
+  ].filter((file) => file.endsWith('.ts') && !file.endsWith('.d.ts'));
 }
 
 function typescriptInputs() {
-  const declarations = ['src', 'test', 'bench', 'tools'].flatMap(filesUnder).filter((file) => file.endsWith('.d.ts'));
+  const declarations = ['src', 'test', 'bench', 'tools']
+    .flatMap(filesUnder)
+    .filter((file) => file.endsWith('.d.ts'));
   return [...typescriptSources(), ...declarations, 'tsconfig.json', 'package.json', 'package-lock.json'];
 }
 
