@@ -1,8 +1,8 @@
 /**
- * Builds everything into dist/: the core and its unit-test face with asc, then the TypeScript with tsc.
+ * Builds everything into dist/: the core, its unit-test face and the dissector with asc, then the TypeScript with tsc.
  * A step whose inputs have not changed since its last success is skipped.
  *
- *   node scripts/build.mjs [--force] [step...]      steps: core core.debug probe probe.debug ts
+ *   node scripts/build.mjs [--force] [step...]      steps: core core.debug probe probe.debug inspect ts
  */
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -14,6 +14,7 @@ import {
   readFileSync,
   renameSync,
   rmSync,
+  statSync,
   writeFileSync,
 } from 'node:fs';
 import { dirname, join, relative, sep } from 'node:path';
@@ -21,7 +22,11 @@ import { fileURLToPath } from 'node:url';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const stateFile = join(root, 'dist/.build.json');
-const compiledFolders = ['src', 'test', 'bench', 'tools', 'assembly'];
+const inspectFolder = 'assembly/inspect';
+const inspectRuntime = 'dist/src/inspect/as-bind.js';
+const sourceFolders = ['src', 'test', 'bench', 'tools'];
+/** Numbers that both sides of a boundary share: AssemblyScript and TypeScript at once. */
+const sharedNumbers = ['assembly/abi.ts', 'assembly/cc/ids.ts', 'assembly/inspect/layout.ts'];
 
 process.chdir(root);
 process.exitCode = await build(process.argv.slice(2));
@@ -66,7 +71,7 @@ function listSteps() {
   const asc = (name, entry, target) => ({
     name,
     inputs: () => [
-      ...filesUnder('assembly').filter((file) => file === entry || file !== 'assembly/probe.ts'),
+      ...importedBy(entry),
       ...['asconfig.json', 'scripts/compile-core.mjs', 'node_modules/assemblyscript/package.json'],
     ],
     complete: () => existsSync(`dist/${name}.wasm`),
@@ -88,25 +93,69 @@ function listSteps() {
       asc('probe.debug', 'assembly/probe.ts', 'debug'),
     );
   }
+  steps.push({ name: 'inspect', inputs: inspectInputs, complete: inspectComplete, run: compileInspect });
   steps.push({ name: 'ts', inputs: typescriptInputs, complete: typescriptComplete, run: compileTypescript });
   return steps;
+}
+
+/** An AssemblyScript file and all that it imports, directly or not. */
+function importedBy(entry, found = new Set()) {
+  if (found.has(entry) || !existsSync(entry)) return [...found];
+  found.add(entry);
+  for (const [, name] of readFileSync(entry, 'utf8').matchAll(/ from '(\.[^']*)'/g)) {
+    importedBy(`${join(dirname(entry), name).split(sep).join('/')}.ts`, found);
+  }
+  return [...found].sort();
+}
+
+// ---- the dissector: a workspace with an older compiler, which as-bind needs ---------------------------------
+
+function inspectInputs() {
+  return [
+    ...importedBy(`${inspectFolder}/index.ts`),
+    ...['asconfig.json', 'package.json'].map((name) => `${inspectFolder}/${name}`),
+  ];
+}
+
+function inspectComplete() {
+  return existsSync('dist/inspect.wasm') && existsSync(inspectRuntime);
+}
+
+async function compileInspect() {
+  const modules = `${inspectFolder}/node_modules`;
+  if (!existsSync(`${modules}/as-bind`)) {
+    throw new Error('the compiler of the workspace assembly/inspect is not installed; run "npm ci"');
+  }
+  const temporary = `dist/inspect.${process.pid}.wasm`;
+  const code = await run(
+    'node_modules/assemblyscript/bin/asc',
+    ['index.ts', '--target', 'release', '--outFile', `../../${temporary}`],
+    inspectFolder,
+  );
+  if (code !== 0) throw new Error('asc found errors');
+  renameSync(temporary, 'dist/inspect.wasm');
+  // as-bind's package brings a compiler along; what runs is this one file.
+  mkdirSync(dirname(inspectRuntime), { recursive: true });
+  const licence = readFileSync(`${modules}/as-bind/LICENSE`, 'utf8').trim();
+  const runtime = readFileSync(`${modules}/as-bind/dist/as-bind.esm.js`, 'utf8');
+  replaceFile(inspectRuntime, `/*! as-bind\n\n${licence}\n*/\n${runtime}`);
+  return `dist/inspect.wasm, ${statSync('dist/inspect.wasm').size} bytes`;
 }
 
 // ---- TypeScript -----------------------------------------------------------------------------------------
 
 function typescriptSources() {
-  return [
-    ...['src', 'test', 'bench', 'tools'].flatMap(filesUnder),
-    'assembly/abi.ts',
-    'assembly/cc/ids.ts',
-  ].filter((file) => file.endsWith('.ts') && !file.endsWith('.d.ts'));
+  return [...sourceFolders.flatMap(filesUnder), ...sharedNumbers].filter(
+    (file) => file.endsWith('.ts') && !file.endsWith('.d.ts'),
+  );
+}
+
+function declarations() {
+  return sourceFolders.flatMap(filesUnder).filter((file) => file.endsWith('.d.ts'));
 }
 
 function typescriptInputs() {
-  const declarations = ['src', 'test', 'bench', 'tools']
-    .flatMap(filesUnder)
-    .filter((file) => file.endsWith('.d.ts'));
-  return [...typescriptSources(), ...declarations, 'tsconfig.json', 'package.json', 'package-lock.json'];
+  return [...typescriptSources(), ...declarations(), 'tsconfig.json', 'package.json', 'package-lock.json'];
 }
 
 function compiledName(source) {
@@ -134,8 +183,11 @@ async function compileTypescript() {
 
 /** Removes what was compiled from sources that no longer exist; mocha would go on running deleted tests. */
 function removeStale() {
-  const sources = new Set(typescriptSources().map((file) => compiledName(file).replace(/\.js$/, '')));
-  for (const folder of compiledFolders) {
+  // What a declaration describes was not compiled from a source of ours.
+  const sources = new Set(
+    [...typescriptSources(), ...declarations()].map((file) => join('dist', file.replace(/(\.d)?\.ts$/, ''))),
+  );
+  for (const folder of [...sourceFolders, 'assembly']) {
     for (const file of filesUnder(`dist/${folder}`)) {
       const stem = file.replace(/(\.d\.ts|\.js)(\.map)?$/, '');
       if (stem !== file && !sources.has(stem)) rmSync(file);
@@ -143,9 +195,9 @@ function removeStale() {
   }
 }
 
-function run(script, args) {
+function run(script, args, cwd = '.') {
   return new Promise((resolve, reject) => {
-    spawn(process.execPath, [script, ...args], { stdio: 'inherit' })
+    spawn(process.execPath, [script, ...args], { stdio: 'inherit', cwd })
       .on('error', reject)
       .on('close', resolve);
   });

@@ -114,9 +114,14 @@ function parseCapable(s: Segment, at: usize, length: u32): void {
     }
   }
   s.options |= HAS_CAPABLE;
+  readCapable(s, at, length);
+}
+
+/** The fields of an MP_CAPABLE of this length, whether or not it is acceptable. */
+export function readCapable(s: Segment, at: usize, length: u32): void {
   s.capLength = length;
-  s.capVersion = version;
-  s.capFlags = flags;
+  s.capVersion = get8(at + 2) & 15;
+  s.capFlags = get8(at + 3);
   if (length >= 12) s.capSenderKey = get64(at + 4);
   if (length >= 20) s.capReceiverKey = get64(at + 12);
   if (length >= 22) s.capDataLength = get16(at + 20);

@@ -16,12 +16,21 @@ export const OPT_SACK: u32 = 5;
 export const OPT_TS: u32 = 8;
 export const OPT_MPTCP: u32 = 30;
 
-/** Reads the header at `s.tcp` (of `s.tcpLength` octets with payload). False: malformed. */
+/** Reads the header at `s.tcp` (of `s.tcpLength` octets with payload) and its options. False: malformed. */
 export function parseTcp(s: Segment): bool {
+  const headerLength = parseTcpHeader(s);
+  if (headerLength == 0) return false;
+  s.options = 0;
+  if (headerLength > TCP_HEADER) parseOptions(s, s.tcp + TCP_HEADER, s.payload);
+  return true;
+}
+
+/** The header without its options. Returns its length with them, 0 when it is malformed. */
+export function parseTcpHeader(s: Segment): u32 {
   const at = s.tcp;
-  if (s.tcpLength < TCP_HEADER) return false;
+  if (s.tcpLength < TCP_HEADER) return 0;
   const headerLength = (get8(at + 12) >> 4) * 4;
-  if (headerLength < TCP_HEADER || headerLength > s.tcpLength) return false;
+  if (headerLength < TCP_HEADER || headerLength > s.tcpLength) return 0;
   s.srcPort = get16(at);
   s.dstPort = get16(at + 2);
   s.seq = get32(at + 4);
@@ -30,9 +39,7 @@ export function parseTcp(s: Segment): bool {
   s.window = get16(at + 14);
   s.payload = at + headerLength;
   s.length = s.tcpLength - headerLength;
-  s.options = 0;
-  if (headerLength > TCP_HEADER) parseOptions(s, at + TCP_HEADER, at + headerLength);
-  return true;
+  return headerLength;
 }
 
 /** An option of wrong length counts as absent; one that overruns the header ends the walk. */
@@ -61,7 +68,8 @@ export function parseOptions(s: Segment, from: usize, end: usize): void {
   }
 }
 
-function parseOption(s: Segment, kind: u32, at: usize, length: u32): void {
+/** Reads one option other than Multipath TCP's. */
+export function parseOption(s: Segment, kind: u32, at: usize, length: u32): void {
   if (kind == OPT_TS && length == 10) {
     s.options |= HAS_TS;
     s.tsVal = get32(at + 2);

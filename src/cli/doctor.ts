@@ -20,9 +20,7 @@ export const doctor: Command = {
     const found = await probe();
     const system = `${process.platform} ${process.arch}`;
     context.stdout.write([`plait ${await version()} on ${system}`, ...diagnosis(found), ''].join('\n'));
-    const { raw, udp } = found.devices;
-    if (raw.ok || udp.ok) return Exit.Ok;
-    return Exit.Privilege;
+    return Object.values(found.devices).some(({ ok }) => ok) ? Exit.Ok : Exit.Privilege;
   },
 };
 
@@ -30,8 +28,8 @@ export const doctor: Command = {
 export function diagnosis({ node, devices, parts, addresses, kernel }: Probe): string[] {
   return [
     ...section('node', [node]),
-    ...section('devices', [devices.udp, devices.raw]),
-    ...section('what raw needs', parts),
+    ...section('devices', [devices.udp, devices.raw, devices.packet]),
+    ...section('what packet (all but raw-socket) and raw need', parts),
     '',
     'paths',
     ...paths(addresses),

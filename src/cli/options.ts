@@ -9,7 +9,7 @@ import type {
 } from '../net/types.js';
 import type { Arguments, OptionSpec } from './command.js';
 
-const DEVICES: readonly DeviceName[] = ['auto', 'raw', 'udp'];
+const DEVICES: readonly DeviceName[] = ['auto', 'packet', 'raw', 'udp'];
 const PATH_MANAGERS: readonly PathManagerName[] = ['laminar', 'fullmesh', 'none', 'endpoints'];
 const CONGESTION: readonly CongestionName[] = ['cubic', 'reno', 'lia', 'olia', 'balia', 'wvegas'];
 const SCHEDULERS: readonly SchedulerName[] = ['minrtt'];

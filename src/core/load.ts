@@ -18,14 +18,17 @@ export function loadCore(build: CoreBuild = 'release'): Promise<CoreModule> {
 }
 
 async function compile(url: URL): Promise<CoreModule> {
-  let bytes: BufferSource;
+  return WebAssembly.compile(await readModule(url));
+}
+
+/** The octets of a module that the build puts beside the compiled sources. Errors: ERR_PLAIT_CORE. */
+export async function readModule(url: URL): Promise<BufferSource> {
   try {
     if (url.protocol === 'file:') {
       const { readFile } = await import('node:fs/promises');
-      bytes = await readFile(url);
-    } else {
-      bytes = await (await fetch(url)).arrayBuffer();
+      return await readFile(url);
     }
+    return await (await fetch(url)).arrayBuffer();
   } catch (cause) {
     throw new PlaitError(
       'ERR_PLAIT_CORE',
@@ -33,5 +36,4 @@ async function compile(url: URL): Promise<CoreModule> {
       'npm run build',
     );
   }
-  return WebAssembly.compile(bytes);
 }

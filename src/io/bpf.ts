@@ -6,10 +6,12 @@
 // linux/bpf_common.h, linux/filter.h
 const LD_W_ABS = 0x20;
 const LD_H_ABS = 0x28;
+const LD_B_ABS = 0x30;
 const LD_H_IND = 0x48;
 /** X = 4 * (octet & 15): the length of an IPv4 header. */
 const LDX_MSH = 0xb1;
 const JEQ = 0x15;
+const JSET = 0x45;
 const JGE = 0x35;
 const JA = 0x05;
 const RET = 0x06;
@@ -19,6 +21,9 @@ const SKF_NET_OFF = -0x100000;
 const ACCEPT = 0x40000;
 /** Ports that are compared one by one. */
 const GROUP = 16;
+const IPPROTO_TCP = 6;
+/** IPv4's More Fragments bit and fragment offset. */
+const MORE_OR_OFFSET = 0x3fff;
 
 /** The largest program that the kernel takes, in instructions. */
 export const MAX_INSTRUCTIONS = 4096;
@@ -26,34 +31,52 @@ export const MAX_INSTRUCTIONS = 4096;
 /** Lets nothing through. */
 export const DROP_ALL = assemble([[RET, 0, 0, 0]]);
 
+/** What the offsets of a filter count from: IPv4 raw sockets show it the IP header, IPv6 ones TCP's, packet sockets the link's. */
+export type FilterView = 'raw' | 'packet';
+
 /**
- * A program for a raw TCP socket that lets through the packets to one local address (4 or 16 octets) and one of
+ * A program for a raw or packet socket that lets through the packets to one local address (4 or 16 octets) and one of
  * `ports`. With more ports than fit into a program (about 3,200) it is `addressFilter`'s.
  */
-export function portFilter(address: Uint8Array, ports: Iterable<number>): Uint8Array {
+export function portFilter(
+  address: Uint8Array,
+  ports: Iterable<number>,
+  view: FilterView = 'raw',
+): Uint8Array {
   const sorted = [...new Set(ports)].sort((a, b) => a - b);
   if (sorted.length === 0) return DROP_ALL;
   const v6 = address.length === 16;
-  const program = matchAddress(address);
-  // IPv4 raw sockets show the filter the packet from its IP header on, IPv6 ones from its TCP header on.
-  if (v6) program.push([LD_H_ABS, 0, 0, 2]);
-  else program.push([LDX_MSH, 0, 0, 0], [LD_H_IND, 0, 0, 2]);
+  const program = matchAddress(address, view);
+  const ip = ipOffset(v6, view);
+  if (v6) program.push([LD_H_ABS, 0, 0, view === 'raw' ? 2 : ip + 42]);
+  else program.push([LDX_MSH, 0, 0, ip], [LD_H_IND, 0, 0, ip + 2]);
   program.push(...search(sorted, 0, sorted.length));
-  return program.length > MAX_INSTRUCTIONS ? addressFilter(address) : assemble(program);
+  return program.length > MAX_INSTRUCTIONS ? addressFilter(address, view) : assemble(program);
 }
 
-/** A program for a raw TCP socket that lets through all packets to one local address; the reader has to select. */
-export function addressFilter(address: Uint8Array): Uint8Array {
-  return assemble([...matchAddress(address), [RET, 0, 0, ACCEPT]]);
+/** A program that lets through all TCP packets to one local address; the reader has to select. */
+export function addressFilter(address: Uint8Array, view: FilterView = 'raw'): Uint8Array {
+  return assemble([...matchAddress(address, view), [RET, 0, 0, ACCEPT]]);
 }
 
-function matchAddress(address: Uint8Array): Instruction[] {
+const ipOffset = (v6: boolean, view: FilterView): number => (v6 || view === 'packet' ? SKF_NET_OFF : 0);
+
+function matchAddress(address: Uint8Array, view: FilterView): Instruction[] {
   const program: Instruction[] = [];
-  const view = new DataView(address.buffer, address.byteOffset, address.length);
-  const start = address.length === 16 ? SKF_NET_OFF + 24 : 16;
+  const bytes = new DataView(address.buffer, address.byteOffset, address.length);
+  const v6 = address.length === 16;
+  const ip = ipOffset(v6, view);
   for (let at = 0; at < address.length; at += 4) {
-    program.push([LD_W_ABS, 0, 0, start + at], [JEQ, 1, 0, view.getUint32(at)], [RET, 0, 0, 0]);
+    program.push(
+      [LD_W_ABS, 0, 0, ip + (v6 ? 24 : 16) + at],
+      [JEQ, 1, 0, bytes.getUint32(at)],
+      [RET, 0, 0, 0],
+    );
   }
+  if (view === 'raw') return program;
+  // Packet sockets see every protocol, and fragments.
+  program.push([LD_B_ABS, 0, 0, ip + (v6 ? 6 : 9)], [JEQ, 1, 0, IPPROTO_TCP], [RET, 0, 0, 0]);
+  if (!v6) program.push([LD_H_ABS, 0, 0, ip + 6], [JSET, 0, 1, MORE_OR_OFFSET], [RET, 0, 0, 0]);
   return program;
 }
 

@@ -1,5 +1,5 @@
 /** The local addresses of this machine, as node and Linux list them. */
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { networkInterfaces } from 'node:os';
 import type { LocalAddress } from '../path/interfaces.js';
 
@@ -11,7 +11,7 @@ export function localAddresses(): LocalAddress[] {
   const unusable = unusableAddresses();
   const found: LocalAddress[] = [];
   for (const [label, addresses = []] of Object.entries(networkInterfaces())) {
-    const name = interfaceName(label);
+    const name = withoutAlias(label);
     if (!interfaceUp(name)) continue;
     const loopback = addresses.some((one) => one.internal);
     const mtu = interfaceMtu(name) ?? (loopback ? LARGEST_PACKET : 1500);
@@ -27,33 +27,39 @@ export function localAddresses(): LocalAddress[] {
 
 /** Whether an interface is there and can send as far as the system tells; unknown counts as up. */
 export function interfaceUp(name: string): boolean {
-  const state = attribute(name, 'operstate');
+  const state = interfaceAttribute(name, 'operstate');
   if (state === null) {
     // Other systems have no such file, and a namespace of the user's own may show the machine's.
-    return Object.keys(networkInterfaces()).some((label) => interfaceName(label) === name);
+    return Object.keys(networkInterfaces()).some((label) => withoutAlias(label) === name);
   }
   // "unknown" is what loopback and tunnels say. The carrier cannot be read while the interface is set down.
-  return (state === 'up' || state === 'unknown') && attribute(name, 'carrier') !== '0';
+  return (state === 'up' || state === 'unknown') && interfaceAttribute(name, 'carrier') !== '0';
 }
 
 /** The kernel's index of an interface, or null. */
 export function interfaceIndex(name: string): number | null {
-  const index = Number(attribute(name, 'ifindex'));
+  const index = Number(interfaceAttribute(name, 'ifindex'));
   return Number.isInteger(index) && index > 0 ? index : null;
 }
 
+/** The name of the interface with this index, or null. */
+export function interfaceName(index: number): string | null {
+  return readdirSync(INTERFACES).find((name) => interfaceIndex(name) === index) ?? null;
+}
+
 function interfaceMtu(name: string): number | null {
-  const mtu = Number(attribute(name, 'mtu'));
+  const mtu = Number(interfaceAttribute(name, 'mtu'));
   return Number.isInteger(mtu) && mtu > 0 ? Math.min(mtu, LARGEST_PACKET) : null;
 }
 
 /** Node lists IPv4 addresses by label, which may be an alias ("eth0:1"). */
-function interfaceName(label: string): string {
+function withoutAlias(label: string): string {
   return label.split(':', 1)[0] as string;
 }
 
-function attribute(name: string, file: string): string | null {
-  return read(`/sys/class/net/${name}/${file}`)?.trim() ?? null;
+/** What Linux says of an interface in /sys/class/net, or null. */
+export function interfaceAttribute(name: string, file: string): string | null {
+  return read(`${INTERFACES}/${name}/${file}`)?.trim() ?? null;
 }
 
 /** IPv6 addresses that are tentative or found to be duplicates, in node's way of writing. */
@@ -76,6 +82,7 @@ function read(file: string): string | null {
   }
 }
 
+const INTERFACES = '/sys/class/net';
 /** The length field of IPv4; the loopback interface claims one octet more. */
 const LARGEST_PACKET = 65535;
 // linux/if_addr.h

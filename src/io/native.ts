@@ -20,8 +20,41 @@ export interface Native {
    */
   datagramSocket(address: Uint8Array, port: number, device: number): number;
   close(fd: number): void;
+  /** socket(2), non-blocking and closed on exec. The descriptor or a negative errno. */
+  socket(domain: number, type: number, protocol: number): number;
+  /** bind(2) to the octets of a socket address. 0 or the errno. */
+  bindName(fd: number, name: Uint8Array): number;
+  /** send(2) and recv(2) without waiting: octets, or a negative errno. */
+  send(fd: number, octets: Uint8Array): number;
+  receive(fd: number, target: Uint8Array): number;
+  /** sendto(2) without waiting: octets, or a negative errno. */
+  sendTo(fd: number, octets: Uint8Array, length: number, name: Uint8Array): number;
+  /** sendmmsg(2) and recvmmsg(2) of `count` messages from `headers` on, without waiting: messages, or a negative errno. */
+  sendMany(fd: number, headers: Uint8Array, count: number): number;
+  receiveMany(fd: number, headers: Uint8Array, count: number): number;
+  /** Where the octets of a view lie. They stay there as long as its buffer lives. */
+  address(view: ArrayBufferView): bigint;
+  /** Calls back while the descriptor is readable, or once it is writable; see `Watch`. */
+  watch(fd: number, onReadable: () => void, onWritable: () => void): Watch;
   /** The errno of the latest failed call of this thread. */
   errno(): number;
+}
+
+/** Readiness of a descriptor on the event loop. It is readable as long as nobody has read everything. */
+export interface Watch {
+  /** Asks for one call when the descriptor takes octets again. */
+  wantWritable(): void;
+  close(): void;
+}
+
+interface Readiness {
+  readonly readable: boolean;
+  readonly writable: boolean;
+}
+type OnReady = (status: number, events: Readiness) => void;
+interface PollHandle {
+  start(wanted: Partial<Readiness>, done: OnReady): void;
+  close(): void;
 }
 
 let native: Promise<Native> | null = null;
@@ -56,8 +89,27 @@ async function load(): Promise<Native> {
   const socket = libc.func('int socket(int, int, int)') as Call;
   const bind = libc.func('int bind(int, void *, uint32_t)') as Call;
   const close = libc.func('int close(int)') as Call;
+  const send = libc.func('long send(int, void *, size_t, int)') as Call;
+  const sendto = libc.func('long sendto(int, void *, size_t, int, void *, uint32_t)') as Call;
+  const recv = libc.func('long recv(int, void *, size_t, int)') as Call;
+  const sendmmsg = libc.func('int sendmmsg(int, void *, uint32_t, int)') as Call;
+  const recvmmsg = libc.func('int recvmmsg(int, void *, uint32_t, int, void *)') as (
+    fd: number,
+    headers: Uint8Array,
+    count: number,
+    flags: number,
+    timeout: null,
+  ) => number;
+
+  // The package's types leave out the status, which comes first.
+  const poll = koffi.node.poll as unknown as (
+    fd: number,
+    wanted: Partial<Readiness>,
+    done: OnReady,
+  ) => PollHandle;
 
   const result = (returned: number): number => (returned === 0 ? 0 : koffi.errno());
+  const amount = (returned: number): number => (returned >= 0 ? returned : -koffi.errno());
 
   const self: Native = {
     setOption: (fd, level, option, value) => result(setsockopt(fd, level, option, value, value.length)),
@@ -99,9 +151,51 @@ async function load(): Promise<Native> {
     close(fd) {
       close(fd);
     },
+    socket: (domain, type, protocol) => amount(socket(domain, type | SOCK_NONBLOCK | SOCK_CLOEXEC, protocol)),
+    bindName: (fd, name) => result(bind(fd, name, name.length)),
+    send: (fd, octets) => amount(send(fd, octets, octets.length, MSG_DONTWAIT)),
+    receive: (fd, target) => amount(recv(fd, target, target.length, MSG_DONTWAIT)),
+    sendTo: (fd, octets, length, name) => amount(sendto(fd, octets, length, MSG_DONTWAIT, name, name.length)),
+    sendMany: (fd, headers, count) => amount(sendmmsg(fd, headers, count, MSG_DONTWAIT)),
+    receiveMany: (fd, headers, count) => amount(recvmmsg(fd, headers, count, MSG_DONTWAIT, null)),
+    address: (view) => koffi.address(view),
+    watch(fd, onReadable, onWritable) {
+      const reading = { readable: true };
+      const both = { readable: true, writable: true };
+      const handle = poll(fd, reading, onEvents);
+      function onEvents(_status: number, events: Readiness): void {
+        if (events.writable) {
+          handle.start(reading, onEvents);
+          onWritable();
+        }
+        if (events.readable) onReadable();
+      }
+      return {
+        wantWritable: () => {
+          handle.start(both, onEvents);
+        },
+        close: () => {
+          handle.close();
+        },
+      };
+    },
     errno: () => koffi.errno(),
   };
   return self;
+}
+
+/** Large socket buffers: beyond the system's limit with CAP_NET_ADMIN, else up to it. */
+export function growSendBuffer(native: Native, fd: number): void {
+  const size = int(SOCKET_BUFFER);
+  if (native.setOption(fd, SOL_SOCKET, SO_SNDBUFFORCE, size) !== 0) {
+    native.setOption(fd, SOL_SOCKET, SO_SNDBUF, size);
+  }
+}
+export function growReceiveBuffer(native: Native, fd: number): void {
+  const size = int(SOCKET_BUFFER);
+  if (native.setOption(fd, SOL_SOCKET, SO_RCVBUFFORCE, size) !== 0) {
+    native.setOption(fd, SOL_SOCKET, SO_RCVBUF, size);
+  }
 }
 
 const int = (value: number): Uint8Array => new Uint8Array(Int32Array.of(value).buffer);
@@ -124,14 +218,15 @@ export function firstLine(error: unknown): string {
   return (error instanceof Error ? error.message : String(error)).split('\n', 1)[0] as string;
 }
 
+const SOCKET_BUFFER = 4 << 20;
 // asm-generic/socket.h, linux/in.h, linux/in6.h
 export const SOL_SOCKET = 1;
 export const SO_TYPE = 3;
-export const SO_SNDBUF = 7;
-export const SO_RCVBUF = 8;
+const SO_SNDBUF = 7;
+const SO_RCVBUF = 8;
 export const SO_BINDTODEVICE = 25;
-export const SO_SNDBUFFORCE = 32;
-export const SO_RCVBUFFORCE = 33;
+const SO_SNDBUFFORCE = 32;
+const SO_RCVBUFFORCE = 33;
 export const SO_PROTOCOL = 38;
 export const SO_MEMINFO = 55;
 export const SOCK_RAW = 3;
@@ -141,8 +236,9 @@ const IPPROTO_IP = 0;
 const IPPROTO_IPV6 = 41;
 const IPV6_V6ONLY = 26;
 const IP_UNICAST_IF = 50;
-const AF_INET = 2;
-const AF_INET6 = 10;
-const SOCK_DGRAM = 2;
+export const AF_INET = 2;
+export const AF_INET6 = 10;
+export const SOCK_DGRAM = 2;
+const MSG_DONTWAIT = 0x40;
 const SOCK_NONBLOCK = 0o4000;
 const SOCK_CLOEXEC = 0o2000000;

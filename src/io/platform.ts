@@ -1,7 +1,7 @@
 /** What a host needs of Node and the operating system: the device, addresses, routes, names, the capture file. */
 import { lookup } from 'node:dns/promises';
 import { PlaitError } from '../errors.js';
-import type { HostOptions } from '../net/types.js';
+import type { HostDevice, HostOptions } from '../net/types.js';
 import { addressBytes, addressText } from '../core/address.js';
 import { realClock, wallTime } from '../core/clock.js';
 import { capture } from './capture.js';
@@ -15,9 +15,7 @@ import type { Timers } from './timers.js';
 
 export async function openPlatform(options: HostOptions, timers: Timers) {
   const { kind } = await chooseDevice(options.device ?? 'auto');
-  let device: Device;
-  if (kind === 'raw') device = await (await import('./raw.js')).RawDevice.load();
-  else device = await (await import('./udp.js')).UdpDevice.load();
+  let device = await loadDevice(kind);
   if (options.wrapDevice !== undefined) device = options.wrapDevice(device, timers);
   const file = options.pcap === undefined ? null : openCapture(options.pcap);
   if (file !== null) {
@@ -35,6 +33,17 @@ export async function openPlatform(options: HostOptions, timers: Timers) {
       return Promise.resolve();
     },
   };
+}
+
+async function loadDevice(kind: HostDevice): Promise<Device> {
+  switch (kind) {
+    case 'packet':
+      return (await import('./packet.js')).PacketDevice.load();
+    case 'raw':
+      return (await import('./raw.js')).RawDevice.load();
+    case 'udp':
+      return (await import('./udp.js')).UdpDevice.load();
+  }
 }
 
 /** Linux owns the whole of 127.0.0.0/8, though only one address of it is listed. */

@@ -2,7 +2,9 @@
 import { readFileSync } from 'node:fs';
 import { PlaitError } from '../errors.js';
 import { localAddresses } from './interfaces.js';
+import type { DeviceName, HostDevice } from '../net/types.js';
 import { loadNative } from './native.js';
+import { tryPacketSocket } from './packet-path.js';
 import { RAW_PRIVILEGE_REMEDY, loadRawSocket, tryRawSocket } from './raw-socket.js';
 import type { LocalAddress } from '../path/interfaces.js';
 
@@ -27,8 +29,8 @@ export interface KernelMptcp {
 
 export interface Probe {
   readonly node: Finding;
-  readonly devices: { readonly raw: Finding; readonly udp: Finding };
-  /** The optional packages and the privilege that `raw` needs, one by one. */
+  readonly devices: Readonly<Record<HostDevice, Finding>>;
+  /** The optional packages and the privilege that `packet` and `raw` need, one by one. */
   readonly parts: readonly Finding[];
   /** The kernel's own MPTCP: a peer to talk to, not something that Plait needs. */
   readonly kernel: KernelMptcp;
@@ -36,7 +38,7 @@ export interface Probe {
 }
 
 export interface Choice {
-  readonly kind: 'raw' | 'udp';
+  readonly kind: HostDevice;
   /** One sentence. */
   readonly reason: string;
 }
@@ -48,6 +50,9 @@ export async function probe(): Promise<Probe> {
   return {
     node: nodeVersion(process.versions.node),
     devices: {
+      packet: await whyNot
+        .packet()
+        .then((error) => (error === null ? works('packet', PACKET_WORKS) : failure('packet')(error))),
       raw: missing === undefined ? works('raw', RAW_WORKS) : { ...missing, name: 'raw' },
       udp: works('udp', UDP_WORKS),
     },
@@ -58,15 +63,21 @@ export async function probe(): Promise<Probe> {
 }
 
 /**
- * The device to use. `auto` takes raw where it works and udp elsewhere. Asked for raw where it does not work, it
- * rejects with what is missing: EPERM or ERR_PLAIT_DEVICE.
+ * The device to use. `auto` takes the first that works of packet, raw and udp. Asked for packet or raw where it does not
+ * work, it rejects with what is missing: EPERM or ERR_PLAIT_DEVICE.
  */
-export async function chooseDevice(wish: 'auto' | 'raw' | 'udp'): Promise<Choice> {
+export async function chooseDevice(wish: DeviceName): Promise<Choice> {
   if (wish === 'udp') return { kind: 'udp', reason: 'asked for' };
-  const error = await whyNotRaw();
-  if (error === null) return { kind: 'raw', reason: wish === 'raw' ? 'asked for' : RAW_WORKS };
-  if (wish === 'raw') throw error;
-  return { kind: 'udp', reason: `raw is not usable: ${error.message}` };
+  if (wish !== 'auto') {
+    const error = await whyNot[wish]();
+    if (error !== null) throw error;
+    return { kind: wish, reason: 'asked for' };
+  }
+  const packet = await whyNot.packet();
+  if (packet === null) return { kind: 'packet', reason: PACKET_WORKS };
+  const raw = await whyNot.raw();
+  if (raw === null) return { kind: 'raw', reason: RAW_WORKS };
+  return { kind: 'udp', reason: `packet is not usable: ${packet.message}` };
 }
 
 /** Whether a version satisfies `engines` of package.json: ^20.19 || >=22.12. */
@@ -78,14 +89,24 @@ export function nodeVersion(version: string): Finding {
     : lacks('node', `Node.js ${version} is too old`, 'install Node.js 20.19 or later, or 22.12 or later');
 }
 
-async function whyNotRaw(): Promise<PlaitError | null> {
-  try {
-    await loadNative();
-    return tryRawSocket(await loadRawSocket());
-  } catch (error) {
-    return error as PlaitError;
-  }
-}
+/** What keeps this process from using a device that needs the privilege, or null. */
+const whyNot = {
+  async packet(): Promise<PlaitError | null> {
+    try {
+      return tryPacketSocket(await loadNative());
+    } catch (error) {
+      return error as PlaitError;
+    }
+  },
+  async raw(): Promise<PlaitError | null> {
+    try {
+      await loadNative();
+      return tryRawSocket(await loadRawSocket());
+    } catch (error) {
+      return error as PlaitError;
+    }
+  },
+};
 
 async function rawParts(): Promise<Finding[]> {
   const koffi = await loadNative().then(() => works('koffi', 'loaded'), failure('koffi'));
@@ -132,7 +153,8 @@ function read(file: string): string | null {
   }
 }
 
-const RAW_WORKS = 'TCP itself, which every MPTCP and TCP peer understands';
+const PACKET_WORKS = 'TCP itself, which every MPTCP and TCP peer understands, in batches';
+const RAW_WORKS = 'TCP itself, packet by packet';
 const UDP_WORKS = 'TCP inside UDP, for a peer that also runs Plait; needs no privilege';
 const PRIVILEGE = 'CAP_NET_RAW';
 /** linux/capability.h */

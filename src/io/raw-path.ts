@@ -1,21 +1,22 @@
 /** The pair of raw sockets that carries one path of the device `raw`. */
 import { constants } from 'node:os';
+import { getSystemErrorName } from 'node:util';
 import { PlaitError } from '../errors.js';
 import { isLinkLocal, type AddressCache } from './address-cache.js';
 import { addressFilter, portFilter } from './bpf.js';
-import type { Path } from './device.js';
+import { Checksum, type OutPacket, type Path } from './device.js';
+import type { GuardedPath, GuardedPathEvents } from './guarded-device.js';
 import { interfaceIndex } from './interfaces.js';
 import {
   SO_BINDTODEVICE,
   SO_MEMINFO,
-  SO_RCVBUF,
-  SO_RCVBUFFORCE,
-  SO_SNDBUF,
-  SO_SNDBUFFORCE,
   SOL_SOCKET,
+  growReceiveBuffer,
+  growSendBuffer,
   type Native,
 } from './native.js';
 import { PathHealth } from './path-health.js';
+import { PortBindings } from './ports.js';
 import {
   IPPROTO_RAW,
   IPPROTO_TCP,
@@ -26,37 +27,28 @@ import {
   type RawSocketModule,
 } from './raw-socket.js';
 
-export interface RawPathEvents {
-  /** A TCP packet for a bound port; valid during the call. */
-  received(packet: Uint8Array): void;
-  /** A packet that nobody asked for. */
-  stray(): void;
-  writable(): void;
-  state(up: boolean): void;
-}
-
 /** What the paths of a device share. */
 export interface RawContext {
   readonly module: RawSocketModule;
   readonly native: Native;
   readonly addresses: AddressCache;
+  /** Room for one packet on its way out. */
+  readonly scratch: Buffer;
 }
 
-export class RawPath {
+export class RawPath implements GuardedPath {
   readonly path: Path;
   readonly address: Uint8Array;
   readonly health: PathHealth;
-  /** The kernel's send buffer is full; `writable` comes. */
-  blocked = false;
   readonly #context: RawContext;
-  readonly #events: RawPathEvents;
+  readonly #events: GuardedPathEvents;
   readonly #v6: boolean;
   readonly #zone: string;
   readonly #sender: RawSocket;
   readonly #receiver: RawSocket;
   readonly #receiverFd: number;
   /** Bindings of each port, for the moments in which the kernel's filter is behind or lets every port through. */
-  readonly #bindings = new Map<number, number>();
+  readonly #bindings = new PortBindings();
   /** Room for an IPv6 header, and behind it what the socket receives: GRO joins packets to 64 KB. */
   readonly #buffer = Buffer.allocUnsafeSlow(IPV6_HEADER + RECEIVE_SIZE);
   readonly #target: Buffer;
@@ -64,9 +56,11 @@ export class RawPath {
   #length = 0;
   #source = '';
   #open = true;
+  /** The kernel's send buffer is full; `writable` comes. */
+  #blocked = false;
 
   /** Throws PlaitError: EPERM, EADDRNOTAVAIL (no such interface or address), ERR_PLAIT_DEVICE. */
-  constructor(path: Path, address: Uint8Array, context: RawContext, events: RawPathEvents) {
+  constructor(path: Path, address: Uint8Array, context: RawContext, events: GuardedPathEvents) {
     this.path = path;
     this.address = address;
     this.health = new PathHealth(path, (up) => {
@@ -95,46 +89,44 @@ export class RawPath {
 
   /** Each port as often as it is bound. */
   boundPorts(): number[] {
-    return [...this.#bindings].flatMap(([port, count]) => Array<number>(count).fill(port));
+    return this.#bindings.all();
   }
 
   bind(port: number): void {
-    const count = this.#bindings.get(port) ?? 0;
-    this.#bindings.set(port, count + 1);
-    if (count === 0) this.#setFilter();
+    if (this.#bindings.add(port)) this.#setFilter();
   }
 
   /** False: it was not bound. */
   unbind(port: number): boolean {
-    const count = this.#bindings.get(port);
-    if (count === undefined) return false;
-    if (count > 1) {
-      this.#bindings.set(port, count - 1);
-    } else {
-      this.#bindings.delete(port);
-      this.#setFilter();
+    const left = this.#bindings.remove(port);
+    if (left === 0) this.#setFilter();
+    return left >= 0;
+  }
+
+  send(packet: OutPacket): boolean {
+    if (this.#blocked) return false;
+    const { addresses, native, scratch } = this.#context;
+    const length = packet.copyTo(scratch, 0);
+    const to = addresses.destination(scratch);
+    try {
+      this.#sender.wrap.send(scratch, 0, length, this.#zone === '' ? to : to + this.#zone, nothing);
+    } catch {
+      const errno = native.errno();
+      if (errno === constants.errno.EAGAIN) {
+        this.#blocked = true;
+        this.#sender.resumeSend();
+        return false;
+      }
+      this.#events.lost();
+      this.health.failed(getSystemErrorName(-errno));
+      return true;
     }
+    this.health.worked();
     return true;
   }
 
-  /**
-   * Sends the packet of this length at the start of `packet`. Returns 0 or the errno; it may be tried again when
-   * `blocked` is set.
-   */
-  send(packet: Buffer, length: number): number {
-    const to = this.#context.addresses.destination(packet);
-    try {
-      this.#sender.wrap.send(packet, 0, length, this.#zone === '' ? to : to + this.#zone, nothing);
-    } catch {
-      const errno = this.#context.native.errno();
-      if (errno === constants.errno.EAGAIN) {
-        this.blocked = true;
-        this.#sender.resumeSend();
-      }
-      return errno;
-    }
-    this.health.worked();
-    return 0;
+  flush(): void {
+    // Packets leave as they are sent.
   }
 
   close(): void {
@@ -163,20 +155,20 @@ export class RawPath {
         'ip address',
       );
     }
-    setBuffer(native, fd, SO_SNDBUFFORCE, SO_SNDBUF);
+    growSendBuffer(native, fd);
     this.#sender.pauseRecv();
     this.#sender.on('error', () => {
       this.health.failed('ENETDOWN');
     });
     this.#sender.wrap.on('sendReady', () => {
-      if (!this.blocked) return;
-      this.blocked = false;
+      if (!this.#blocked) return;
+      this.#blocked = false;
       this.#events.writable();
     });
   }
 
   #setUpReceiver(): void {
-    setBuffer(this.#context.native, this.#receiverFd, SO_RCVBUFFORCE, SO_RCVBUF);
+    growReceiveBuffer(this.#context.native, this.#receiverFd);
     if (!this.#setFilter()) {
       this.close();
       throw new PlaitError('ERR_PLAIT_DEVICE', 'the kernel refuses a socket filter');
@@ -196,7 +188,7 @@ export class RawPath {
     const { native } = this.#context;
     const fd = this.#receiverFd;
     return (
-      native.attachFilter(fd, portFilter(this.address, this.#bindings.keys())) === 0 ||
+      native.attachFilter(fd, portFilter(this.address, this.#bindings.ports())) === 0 ||
       // The kernel's limit for filters (net.core.optmem_max) is below this program's size.
       native.attachFilter(fd, addressFilter(this.address)) === 0
     );
@@ -254,7 +246,7 @@ export class RawPath {
       packet.set(source, 8);
     }
     this.health.worked();
-    this.#events.received(packet.subarray(0, end));
+    this.#events.received(packet.subarray(0, end), Checksum.Partial);
   }
 
   /** What is the same in every IPv6 header: the socket delivers TCP without it. */
@@ -267,17 +259,10 @@ export class RawPath {
   }
 }
 
-/** A large buffer: beyond the system's limit with CAP_NET_ADMIN, else up to it. */
-function setBuffer(native: Native, fd: number, force: number, plain: number): void {
-  const size = new Uint8Array(Uint32Array.of(SOCKET_BUFFER).buffer);
-  if (native.setOption(fd, SOL_SOCKET, force, size) !== 0) native.setOption(fd, SOL_SOCKET, plain, size);
-}
-
 const nothing = (): void => undefined;
 
 /** Packets handed over before other events get their turn. */
 const BATCH = 64;
-const SOCKET_BUFFER = 4 << 20;
 const RECEIVE_SIZE = 1 << 17;
 const IPV6_HEADER = 40;
 const TCP_HEADER = 20;

@@ -15,7 +15,15 @@ import { Stack } from '../stack/stack.js';
 import type { Counters } from '../stack/info.js';
 import { PlaitServer } from './server.js';
 import { PlaitSocket } from './socket.js';
-import type { CongestionName, ConnectOptions, Host, HostOptions, Server, Socket } from './types.js';
+import type {
+  CongestionName,
+  ConnectOptions,
+  Host,
+  HostDevice,
+  HostOptions,
+  Server,
+  Socket,
+} from './types.js';
 
 const CONGESTION: Readonly<Record<CongestionName, number>> = {
   reno: CC_RENO,
@@ -73,7 +81,7 @@ export async function createHost(options: HostOptions = {}): Promise<Host> {
 }
 
 interface Platform {
-  readonly kind: 'raw' | 'udp';
+  readonly kind: HostDevice;
   readonly device: Device;
   addresses(): readonly LocalAddress[];
   sourceFor(remote: string): Promise<string>;
@@ -83,7 +91,7 @@ interface Platform {
 }
 
 class RealHost implements Host {
-  readonly device: 'raw' | 'udp';
+  readonly device: HostDevice;
   readonly #stack: Stack;
   readonly #driver: Driver;
   readonly #platform: Platform;

@@ -4,12 +4,15 @@
  */
 import { createInterface } from 'node:readline';
 import type { Device, DeviceHost, OutPacket } from '../../src/io/device.js';
+import { PacketDevice } from '../../src/io/packet.js';
 import { RawDevice } from '../../src/io/raw.js';
 import { UdpDevice } from '../../src/io/udp.js';
+import type { HostDevice } from '../../src/net/types.js';
 import type { AgentCommand, AgentEvent } from './device-control.js';
 
 type AnyDevice = Device & { readonly stats: object };
-const device: AnyDevice = process.argv[2] === 'raw' ? await RawDevice.load() : await UdpDevice.load();
+const DEVICES = { packet: PacketDevice, raw: RawDevice, udp: UdpDevice };
+const device: AnyDevice = await DEVICES[process.argv[2] as HostDevice].load();
 let received = 0;
 let octets = 0;
 let quiet = false;

@@ -1,6 +1,7 @@
 /** The test's side of `device-agent.ts`: a device in a namespace. */
 import { fileURLToPath } from 'node:url';
 import type { Checksum, Path } from '../../src/io/device.js';
+import type { HostDevice } from '../../src/net/types.js';
 import type { Namespace, Running } from './netns.js';
 
 export type AgentCommand =
@@ -58,12 +59,12 @@ export class DeviceAgent {
   /** Events that came while another was waited for. */
   readonly #early: AgentEvent[] = [];
 
-  private constructor(where: Namespace, kind: 'raw' | 'udp') {
+  private constructor(where: Namespace, kind: HostDevice) {
     const agent = fileURLToPath(new URL('device-agent.js', import.meta.url));
     this.process = where.spawn(process.execPath, [agent, kind]);
   }
 
-  static async start(where: Namespace, kind: 'raw' | 'udp'): Promise<DeviceAgent> {
+  static async start(where: Namespace, kind: HostDevice): Promise<DeviceAgent> {
     const agent = new DeviceAgent(where, kind);
     await agent.next('ready');
     return agent;

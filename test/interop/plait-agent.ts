@@ -15,7 +15,7 @@ import { pattern } from './netns.js';
 const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
-    device: { type: 'string', default: 'raw' },
+    device: { type: 'string', default: 'packet' },
     path: { type: 'string', multiple: true },
     pcap: { type: 'string' },
     manager: { type: 'string', default: 'laminar' },

@@ -1,4 +1,4 @@
-/** Plait over the device `raw` and the Linux kernel, in both roles. */
+/** Plait over the devices `packet` and `raw`, and the Linux kernel, in both roles. */
 import { expect } from 'chai';
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -27,6 +27,12 @@ const PORT = 5001;
 /** A join goes to another address than the first subflow, and needs a listener there. */
 const ANY = { 4: '0.0.0.0', 6: '::' };
 const ROLES = ['client', 'server'] as const;
+const WAYS = [
+  ['packet', 4],
+  ['packet', 6],
+  ['raw', 4],
+  ['raw', 6],
+] as const;
 type Role = (typeof ROLES)[number];
 
 interface Run {
@@ -108,11 +114,12 @@ describe('Plait and the kernel', function () {
   const joined = (role: Role): string => (role === 'client' ? 'MPJoinAckRx' : 'MPJoinSynAckRx');
 
   for (const role of ROLES) {
-    for (const family of [4, 6] as const) {
-      it(`moves 64 MiB both ways at once as ${role} over two IPv${String(family)} paths`, async () => {
+    for (const [device, family] of WAYS) {
+      it(`moves 64 MiB both ways at once as ${role} over ${device} and two IPv${String(family)} paths`, async () => {
         await secondAddress(role, family);
         const data = ['--send', String(SIZE)];
-        const run = await start(role, { family, data, plait: pathsOf(ours, family) });
+        const plait = ['--device', device, ...pathsOf(ours, family)];
+        const run = await start(role, { family, data, plait });
         const [mine, other] = await finish(run, SIZE);
         expectPaths(mine, 'p0', 'p1');
         expect(other.mptcp).to.equal(true);

@@ -23,7 +23,7 @@ interface Pair {
   readonly server: PlaitPeer;
 }
 
-for (const device of ['raw', 'udp'] as const) {
+for (const device of ['packet', 'raw', 'udp'] as const) {
   describe(`Plait and Plait over ${device}`, function () {
     this.timeout(120_000);
     let bench: Bench;

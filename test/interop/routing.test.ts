@@ -9,7 +9,7 @@ import { Bench, skipWithoutNamespaces } from './netns.js';
 /** Addresses behind the other side's interfaces. */
 const FAR = { 4: '198.51.100.9', 6: '2001:db8:ffff::9' } as const;
 
-for (const kind of ['raw', 'udp'] as const) {
+for (const kind of ['packet', 'raw', 'udp'] as const) {
   describe(`${kind} device, routing`, function () {
     this.timeout(30_000);
     let bench: Bench;

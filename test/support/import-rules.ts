@@ -22,6 +22,7 @@ const CORE_RANKS: Readonly<Record<string, number>> = {
   'assembly/mptcp': 3,
   'assembly/demux.ts': 4,
   'assembly/info.ts': 4,
+  'assembly/inspect': 4,
   'assembly/index.ts': 5,
   'assembly/probe.ts': 5,
 };
@@ -61,6 +62,8 @@ const UNITS: Readonly<Record<string, Unit>> = {
     types: ['src/stack', 'src/path', 'src/net'],
     portable: false,
   },
+  // The dissector's words are its own boundary (assembly/inspect/layout.ts).
+  'src/inspect': { imports: ['src/errors.ts', 'src/core', 'assembly/inspect'], portable: true },
   'src/transfer': { imports: ['src/errors.ts', 'src/core', 'src/net'], portable: false },
   'src/cli': {
     imports: [
@@ -73,13 +76,24 @@ const UNITS: Readonly<Record<string, Unit>> = {
         'src/io',
         'src/sim',
         'src/transfer',
+        'src/inspect',
       ],
       ...[DEVICE, ABI, 'src/index.ts'],
     ],
     portable: false,
   },
   'src/index.ts': {
-    imports: ['src/errors.ts', 'src/core', 'src/stack', 'src/path', 'src/net', 'src/io', 'src/sim', DEVICE],
+    imports: [
+      'src/errors.ts',
+      'src/core',
+      'src/stack',
+      'src/path',
+      'src/net',
+      'src/io',
+      'src/sim',
+      'src/inspect',
+      DEVICE,
+    ],
     types: ['src/transfer'],
     portable: false,
   },

@@ -19,7 +19,7 @@ describe('probe', () => {
     expect(devices.udp.ok).to.equal(true);
     expect(parts.map((part) => part.name)).to.deep.equal(['koffi', 'raw-socket', 'CAP_NET_RAW']);
     expect(devices.raw.ok).to.equal(parts.every((part) => part.ok));
-    for (const finding of [node, devices.raw, devices.udp, ...parts]) {
+    for (const finding of [node, ...Object.values(devices), ...parts]) {
       expect(finding.detail).to.not.equal('');
       expect(finding.ok || finding.remedy !== undefined, finding.name).to.equal(true);
     }
@@ -28,10 +28,13 @@ describe('probe', () => {
   it('chooses a device that works', async () => {
     const { devices } = await probe();
     expect(await chooseDevice('udp')).to.include({ kind: 'udp' });
-    expect(await chooseDevice('auto')).to.include({ kind: devices.raw.ok ? 'raw' : 'udp' });
-    const raw = await chooseDevice('raw').catch((error: unknown) => error);
-    if (devices.raw.ok) expect(raw).to.include({ kind: 'raw' });
-    else expect(raw).to.be.an.instanceOf(PlaitError);
+    const best = devices.packet.ok ? 'packet' : devices.raw.ok ? 'raw' : 'udp';
+    expect(await chooseDevice('auto')).to.include({ kind: best });
+    for (const kind of ['packet', 'raw'] as const) {
+      const chosen = await chooseDevice(kind).catch((error: unknown) => error);
+      if (devices[kind].ok) expect(chosen).to.include({ kind });
+      else expect(chosen).to.be.an.instanceOf(PlaitError);
+    }
   });
 });
 

@@ -1,0 +1,68 @@
+/**
+ * Where packets of one path leave to: the link address of the next hop, from the kernel's tables, asked again when
+ * they change.
+ */
+import { linkHeader, type LinkHeader } from './link-header.js';
+import type { Netlink } from './netlink.js';
+
+export class NextHops {
+  readonly #netlink: Netlink;
+  readonly #source: Uint8Array;
+  readonly #device: number;
+  readonly #known = new Map<number | string, Entry>();
+
+  constructor(netlink: Netlink, source: Uint8Array, device: number) {
+    this.#netlink = netlink;
+    this.#source = source;
+    this.#device = device;
+  }
+
+  /**
+   * For the destination of the IP packet at `at`. Null: leave this packet to the kernel, which asks for the neighbour on
+   * the way. A number: the errno when no route leads there.
+   */
+  find(packet: Buffer, at: number, now: number): LinkHeader | number | null {
+    const v4 = this.#source.length === 4;
+    const key = v4 ? packet.readUInt32BE(at + 16) : packet.toString('latin1', at + 24, at + 40);
+    const known = this.#known.get(key);
+    if (known !== undefined && now < known.until) return known.to;
+    const to = this.#lookUp(Uint8Array.from(packet.subarray(at + (v4 ? 16 : 24), at + (v4 ? 20 : 40))));
+    if (typeof to === 'number') return to;
+    if (this.#known.size >= CAPACITY) this.#known.clear();
+    const confirmed = known?.to === null || known === undefined ? now : known.confirmed;
+    const due = to !== null && now - confirmed >= CONFIRM;
+    const until = now + (to === null ? RETRY : LIFE);
+    this.#known.set(key, { to, until, confirmed: due ? now : confirmed });
+    // Now and then one packet takes the kernel's way, so that its table keeps a neighbour in use.
+    return due ? null : to;
+  }
+
+  /** The kernel's tables have changed. */
+  forget(): void {
+    for (const entry of this.#known.values()) entry.until = 0;
+  }
+
+  #lookUp(destination: Uint8Array): LinkHeader | number | null {
+    const route = this.#netlink.route(this.#source, destination, this.#device);
+    if (typeof route === 'number') return route;
+    // Nobody is next on the way to ourselves.
+    const neighbour = route.local ? NOBODY : this.#netlink.neighbour(route.device, route.nextHop);
+    return linkHeader(route.device, destination.length === 4 ? 4 : 6, neighbour);
+  }
+}
+
+interface Entry {
+  readonly to: LinkHeader | null;
+  /** Microseconds: when to ask again. */
+  until: number;
+  /** When the kernel last saw a packet to this destination. */
+  readonly confirmed: number;
+}
+
+const NOBODY = new Uint8Array(6);
+const CAPACITY = 4096;
+/** Microseconds that an answer is good for, as long as no table changes. */
+const LIFE = 5e6;
+/** Microseconds after which a neighbour that is still being looked for is asked for again. */
+const RETRY = 1e3;
+const CONFIRM = 20e6;
