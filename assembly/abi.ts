@@ -175,6 +175,13 @@ export const OPT_NODELAY = 1;
 export const OPT_KEEPALIVE = 2;
 export const OPT_SNDBUF_MAX = 3;
 export const OPT_RCVBUF_MAX = 4;
+/**
+ * TCP Fast Open (RFC 7413), before the connection opens. An opener: 1 to send what is written in the same turn in the
+ * SYN. A listening side: accepted connections that may wait for their third packet, 0 none.
+ */
+export const OPT_FAST_OPEN = 20;
+/** Fast Open without a cookie: it is neither asked for nor wanted. */
+export const OPT_FAST_OPEN_NO_COOKIE = 21;
 /** Offer and answer MP_CAPABLE; before the connection opens. */
 export const OPT_MULTIPATH = 50;
 /** Small segments wait until this is cleared (or 200 ms). */
@@ -211,6 +218,13 @@ export const CFG_PENDING_JOINS_MAX = 21;
 export const CFG_RST_RATE = 22;
 /** Least microseconds between two challenge ACKs of one subflow (net.ipv4.tcp_invalid_ratelimit). */
 export const CFG_CHALLENGE_INTERVAL = 23;
+/**
+ * TCP Fast Open, as net.ipv4.tcp_fastopen: 1 opener, 2 listening side, 4 opener without cookie, 0x200 listening side
+ * without cookie, 0x400 on every listener.
+ */
+export const CFG_FAST_OPEN = 25;
+/** Microseconds without Fast Open after it was found to be dropped, doubled each time; 0: it is tried always. */
+export const CFG_FAST_OPEN_BLACKHOLE = 28;
 
 // ---- subflow information in the scratch area (subflowInfo) ------------------------------------------------
 export const SI_STATE = 0;
@@ -236,7 +250,10 @@ export const SI_REMOTE = 104;
 
 // ---- connection information in the scratch area (connectionInfo) ------------------------------------------
 export const CI_STATE = 0;
-/** 1 mptcp, 2 fully established, 4 checksum, 8 opened by this side, 16 peer forbids joins to its first address. */
+/**
+ * 1 mptcp, 2 fully established, 4 checksum, 8 opened by this side, 16 peer forbids joins to its first address,
+ * 32 data in the SYN was taken.
+ */
 export const CI_FLAGS = 4;
 export const CI_FALLBACK = 8;
 export const CI_LOCAL_TOKEN = 12;
@@ -257,6 +274,7 @@ export const CIF_ESTABLISHED = 2;
 export const CIF_CHECKSUM = 4;
 export const CIF_CLIENT = 8;
 export const CIF_DENY_JOIN = 16;
+export const CIF_SYN_DATA = 32;
 
 // ---- counters: names are the kernel's, value is the index in the counter array ----------------------------
 export const MIB_MPCapableSYNRX = 0;
@@ -363,4 +381,12 @@ export const MIB_TCPReqQFullDoCookies = 99;
 export const MIB_TCPReqQFullDrop = 100;
 /** Resets that their ration did not allow; the kernel has no such limit. */
 export const MIB_OutRstsSkipped = 101;
+export const MIB_TCPFastOpenActive = 102;
+export const MIB_TCPFastOpenActiveFail = 103;
+export const MIB_TCPFastOpenPassive = 104;
+export const MIB_TCPFastOpenPassiveFail = 105;
+export const MIB_TCPFastOpenListenOverflow = 106;
+export const MIB_TCPFastOpenCookieReqd = 107;
+export const MIB_TCPFastOpenBlackhole = 108;
+export const MIB_TCPFastOpenPassiveAltKey = 109;
 export const MIB_COUNT = 192;

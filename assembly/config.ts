@@ -8,6 +8,8 @@ import {
   CFG_CHALLENGE_INTERVAL,
   CFG_CHECKSUM,
   CFG_CLOSE_TIMEOUT,
+  CFG_FAST_OPEN,
+  CFG_FAST_OPEN_BLACKHOLE,
   CFG_HALF_OPEN_MAX,
   CFG_MPTCP,
   CFG_PENDING_JOINS_MAX,
@@ -45,6 +47,8 @@ export let cfgSynCookies: i32 = 1;
 export let cfgPendingJoinsMax: u32 = 8;
 export let cfgRstRate: u32 = 1000;
 export let cfgChallengeInterval: f64 = 500e3;
+export let cfgFastOpen: u32 = 1;
+export let cfgFastOpenBlackhole: f64 = 0;
 
 /** Sets CFG_* for connections made from now on. 0, or E_INVAL. */
 export function configure(key: i32, value: f64): i32 {
@@ -104,6 +108,12 @@ export function configure(key: i32, value: f64): i32 {
       return 0;
     case CFG_RST_RATE:
       cfgRstRate = max(v, 0);
+      return 0;
+    case CFG_FAST_OPEN:
+      cfgFastOpen = v;
+      return 0;
+    case CFG_FAST_OPEN_BLACKHOLE:
+      cfgFastOpenBlackhole = max(value, 0);
       return 0;
     case CFG_CHALLENGE_INTERVAL:
       cfgChallengeInterval = max(value, 0);

@@ -64,6 +64,7 @@ import {
   sizeRings,
   takeDirty,
 } from './mptcp/connection';
+import { fastOpenReady as cookieReady, prepareFastOpen } from './mptcp/fast-open';
 import { drawKey, prepareSubflow, sendSyn } from './mptcp/handshake';
 import { resetSubflow } from './mptcp/input';
 import { bury, connectionCount, newConnection, newSubflow } from './mptcp/lifecycle';
@@ -85,6 +86,7 @@ import {
 } from './paths';
 import * as rings from './rings';
 import { setSecrets } from './secrets';
+import { setFastOpenKeys as cookieKeys } from './tcp/fastopen';
 import { RTO_INITIAL } from './tcp/rtt';
 import {
   SF_ACK_NOW,
@@ -93,6 +95,7 @@ import {
   SF_JOIN,
   SF_PRE_ESTABLISHED,
   SF_SEND_PRIO,
+  SF_SEND_SYN,
   Subflow,
   TIMER_HANDSHAKE,
 } from './tcp/subflow';
@@ -277,6 +280,18 @@ export function connect(now: f64, conn: u32, path: u32, localPort: u32, remotePo
   return 0;
 }
 
+/** Whether a SYN from ARG_LOCAL to ARG_REMOTE could carry data now (RFC 7413): a cookie is known, or none is wanted. */
+export function fastOpenReady(): u32 {
+  const l = scratch + ARG_LOCAL;
+  const r = scratch + ARG_REMOTE;
+  return cookieReady(get64(l), get64(l + 8), get64(r), get64(r + 8)) ? 1 : 0;
+}
+
+/** The key of Fast Open cookies, 16 octets at ARG_LOCAL, and with `backup` the one before it at ARG_REMOTE. */
+export function setFastOpenKeys(backup: u32): void {
+  cookieKeys(scratch + ARG_LOCAL, backup != 0 ? scratch + ARG_REMOTE : 0);
+}
+
 /**
  * Joins a subflow (RFC 8684 section 3.2) from ARG_LOCAL to ARG_REMOTE with these address IDs. Returns the
  * subflow's handle, or E_HANDLE, E_STATE, E_INVAL, E_INUSE, E_LIMIT, E_NOMEM.
@@ -331,7 +346,14 @@ function open(c: Connection, path: u32, localPort: u32, remotePort: u32): usize 
 function launch(c: Connection, sf: Subflow): void {
   prepareSubflow(c, sf);
   sf.state = TCP_SYN_SENT;
-  sendSyn(c, sf);
+  if (c.fastOpen != 0 && !sf.is(SF_JOIN)) {
+    // At the end of the turn, so that what is written until then can go with it.
+    prepareFastOpen(c, sf);
+    sf.set(SF_SEND_SYN);
+    markDirty(c);
+  } else {
+    sendSyn(c, sf);
+  }
   startTimer(sf, TIMER_HANDSHAKE, RTO_INITIAL);
 }
 
@@ -365,7 +387,8 @@ export function writeSpace(conn: u32): i32 {
   const c = connectionOf(conn);
   if (!c) return E_HANDLE;
   if (c.is(C_FIN_QUEUED) || c.state >= 8) return E_STATE;
-  if (c.state == CONN_OPENING) return 0; // data sequence numbers begin with EVENT_CONNECTED
+  // Data sequence numbers begin with EVENT_CONNECTED, but for Fast Open with the SYN.
+  if (c.state == CONN_OPENING && (c.fastOpen == 0 || !c.is(C_CLIENT))) return 0;
   if (!sendPrepare(c)) return E_NOMEM;
   if (sendRoom(c) == 0) {
     c.set(C_WANT_WRITE);

@@ -20,6 +20,7 @@ import {
   CIF_DENY_JOIN,
   CIF_ESTABLISHED,
   CIF_MPTCP,
+  CIF_SYN_DATA,
   SI_BYTES_RECEIVED,
   SI_BYTES_SENT,
   SI_CWND,
@@ -49,6 +50,7 @@ import {
   C_DENY_JOIN,
   C_ESTABLISHED,
   C_MPTCP,
+  C_SYN_DATA,
 } from './mptcp/connection';
 import { SF_FIN_QUEUED, SF_JOIN, SF_STALE, Subflow } from './tcp/subflow';
 
@@ -60,15 +62,16 @@ export function connectionInfo(c: Connection, at: usize): void {
       (c.is(C_ESTABLISHED) ? CIF_ESTABLISHED : 0) |
       (c.is(C_CHECKSUM) ? CIF_CHECKSUM : 0) |
       (c.is(C_CLIENT) ? CIF_CLIENT : 0) |
-      (c.is(C_DENY_JOIN) ? CIF_DENY_JOIN : 0),
+      (c.is(C_DENY_JOIN) ? CIF_DENY_JOIN : 0) |
+      (c.is(C_SYN_DATA) ? CIF_SYN_DATA : 0),
   );
   store<u32>(at + CI_FALLBACK, c.fallback);
   store<u32>(at + CI_LOCAL_TOKEN, c.localToken);
   store<u32>(at + CI_REMOTE_TOKEN, c.is(C_MPTCP) ? c.remoteToken : 0);
   store<u32>(at + CI_SUBFLOWS, c.subflowCount);
-  store<f64>(at + CI_BYTES_WRITTEN, <f64>(c.writeSeq - c.localIdsn - 1));
+  store<f64>(at + CI_BYTES_WRITTEN, <f64>(c.writeSeq - c.localIdsn - 1 + c.synBytes));
   store<f64>(at + CI_BYTES_READ, <f64>c.bytesRead);
-  store<f64>(at + CI_BYTES_ACKED, <f64>(dsnMin(c.dataUna, c.writeSeq) - c.localIdsn - 1));
+  store<f64>(at + CI_BYTES_ACKED, <f64>(dsnMin(c.dataUna, c.writeSeq) - c.localIdsn - 1 + c.synBytes));
   store<f64>(at + CI_BYTES_REINJECTED, <f64>c.bytesReinjected);
   store<u32>(at + CI_RCVBUF, c.rcvCap);
   store<u32>(at + CI_SNDBUF, c.sndCap);

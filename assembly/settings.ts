@@ -13,6 +13,9 @@ export class Settings {
   /** Small segments wait until the cork is drawn (Linux' TCP_CORK). */
   cork: bool;
   keepalive: bool;
+  /** An opener: data in the SYN. A listening side: how many connections may be accepted before their third packet. */
+  fastOpen: u32;
+  fastOpenNoCookie: bool;
   /** Largest send and receive rings, octets; powers of two. */
   sndMax: u32;
   rcvMax: u32;

@@ -38,9 +38,10 @@ import {
   TIMER_HANDSHAKE,
 } from '../tcp/subflow';
 import { startTimer } from '../tcp/timers';
-import { CAPABLE_CHECKSUM, HAS_CAPABLE, HAS_JOIN, seg } from '../wire/segment';
+import { CAPABLE_CHECKSUM, FIN, HAS_CAPABLE, HAS_JOIN, seg } from '../wire/segment';
 import { NO_REASON, RST_MPTCP, RST_PROHIBITED, RST_RESOURCES } from './close';
 import { Connection, C_CHECKSUM, C_ESTABLISHED, C_MPTCP, roomForJoin } from './connection';
+import { acceptEarly, fastOpenAsked } from './fast-open';
 import { drawKey, prepareSubflow, sendSyn, takeSynOptions } from './handshake';
 import { enterHalfOpen, freeConnection, halfOpenRoom, newConnection, newSubflow } from './lifecycle';
 import { refuse } from './refuse';
@@ -55,6 +56,7 @@ export function synArrives(path: u32): void {
     return;
   }
   const l = findListener(seg.dstHigh, seg.dstLow, seg.dstPort);
+  if ((seg.flags & FIN) != 0) return; // as Linux does it: no such segment has a purpose
   if (l == 0 || changetype<Listener>(l).joinsOnly) {
     refuse(path, NO_REASON);
     return;
@@ -71,7 +73,7 @@ export function synArrives(path: u32): void {
     }
     return;
   }
-  if (!openFor(path, likeOf(l), capable)) count(MIB_ListenDrops);
+  if (!openFor(path, l, capable)) count(MIB_ListenDrops);
 }
 
 /** The connection whose settings those of a listener begin with, 0 for the stack's. */
@@ -80,9 +82,9 @@ export function likeOf(listener: usize): usize {
 }
 
 /** A connection in SYN-RECEIVED for the SYN in hand. False: no memory, or no random octets. */
-function openFor(path: u32, like: usize, capable: bool): bool {
+function openFor(path: u32, listener: usize, capable: bool): bool {
   if (!randomLeft(64)) return false;
-  const p = newConnection(like);
+  const p = newConnection(likeOf(listener));
   if (p == 0) return false;
   const c = changetype<Connection>(p);
   const sfp = answer(c, path);
@@ -98,7 +100,10 @@ function openFor(path: u32, like: usize, capable: bool): bool {
   } else if (cfgChecksum || (seg.capFlags & CAPABLE_CHECKSUM) != 0) {
     c.set(C_CHECKSUM);
   }
-  sendAnswer(c, changetype<Subflow>(sfp));
+  const sf = changetype<Subflow>(sfp);
+  const l = changetype<Listener>(listener);
+  if (fastOpenAsked(c, sf, l)) acceptEarly(c, sf, l);
+  sendAnswer(c, sf);
   return true;
 }
 

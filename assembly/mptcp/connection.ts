@@ -8,6 +8,7 @@ import {
   EVENT_READABLE,
   EVENT_WRITABLE,
 } from '../abi';
+import { rotate } from '../bytes';
 import { emit } from '../events';
 import { cfgSubflowsMax } from '../host';
 import { Settings } from '../settings';
@@ -57,6 +58,8 @@ export const C_WATCH: u32 = 1 << 26;
 export const C_TOLD: u32 = 1 << 27;
 /** The peer has sent a DATA_ACK: DSS gets through in its direction. */
 export const C_DACK_SEEN: u32 = 1 << 23;
+/** Data in the SYN was taken (RFC 7413). */
+export const C_SYN_DATA: u32 = 1 << 24;
 /** The application has let go of the handle: free the record when the last subflow is gone. */
 export const C_RELEASED: u32 = 1 << 22;
 /** The application has left: nobody reads any more. */
@@ -106,6 +109,8 @@ export class Connection extends Settings {
   more: bool;
   /** Largest DATA_ACK + window seen on any subflow. */
   wndEdge: u64;
+  /** Octets that went with the SYN, outside the data sequence space. */
+  synBytes: u32;
 
   // receiving: readSeq <= rcvNxt
   rcv: usize;
@@ -207,16 +212,26 @@ export function sizeRings(c: Connection): void {
   c.rcvCap = min(FIRST_RING, c.rcvMax);
 }
 
-/** Starts both sequence spaces at their initial numbers (0 for plain TCP). */
+/** Starts both sequence spaces at their initial numbers (0 for plain TCP). Nothing was sent so far, but in the SYN. */
 export function startSequences(c: Connection, local: u64, remote: u64): void {
-  c.localIdsn = local;
-  c.remoteIdsn = remote;
+  const first = local + 1;
   const written = c.writeSeq - c.dataUna; // data may have been queued before the handshake ended
-  c.bufSeq = c.dataUna = c.dataNxt = local + 1;
-  c.writeSeq = local + 1 + written;
-  c.readSeq = c.rcvNxt = remote + 1;
-  c.advEdge = c.rcvNxt;
-  c.wndEdge = c.dataUna;
+  if (written != 0) rotate(c.snd, c.sndCap, <u32>(first - c.dataUna) & (c.sndCap - 1));
+  c.localIdsn = local;
+  c.bufSeq = c.dataUna = c.dataNxt = c.wndEdge = first;
+  c.writeSeq = first + written;
+  startReceiving(c, remote);
+}
+
+/** Starts the peer's sequence space; what came with the SYN has the numbers before its first. */
+export function startReceiving(c: Connection, remote: u64): void {
+  const shift = remote + 1 - c.rcvNxt;
+  if (c.readSeq != c.rcvNxt) rotate(c.rcv, c.rcvCap, <u32>shift & (c.rcvCap - 1));
+  c.remoteIdsn = remote;
+  c.readSeq += shift;
+  c.rcvNxt += shift;
+  c.advEdge += shift;
+  c.tuneSeq += shift;
 }
 
 /** Whether the connection may still carry application data. */

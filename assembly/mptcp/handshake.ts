@@ -37,6 +37,7 @@ import {
 import { put16, put32 } from '../bytes';
 import { count } from '../counters';
 import { deadlineArm } from '../deadlines';
+import { dsnMax } from '../dsn';
 import { emit } from '../events';
 import { equal } from '../hmac';
 import {
@@ -56,6 +57,7 @@ import {
   SF_BACKUP_LOCAL,
   SF_BACKUP_REMOTE,
   SF_FAILING,
+  SF_FAST_OPEN,
   SF_JOIN,
   SF_PASSIVE,
   SF_PLAIN_SYN,
@@ -68,7 +70,7 @@ import {
   Subflow,
   TIMER_HANDSHAKE,
 } from '../tcp/subflow';
-import { startTimer, stopTimer } from '../tcp/timers';
+import { scheduleRetransmission, startTimer, stopTimer } from '../tcp/timers';
 import {
   ACK,
   CAPABLE_CHECKSUM,
@@ -96,12 +98,15 @@ import {
   C_NO_INFINITE,
   C_OPENED,
   markDirty,
+  startReceiving,
   startSequences,
 } from './connection';
 import { failConnection, RST_MPTCP, sendReset, subflowFailed, NO_REASON } from './close';
+import { fallBack } from './fallback';
+import { addFastOpen, fastOpenAnswered, fastOpenOctets, leaveQueue, synDataLength } from './fast-open';
 import { idsnOf, joinHmac, tokenOf } from './keys';
 import { chooseCongestionControl, leaveHalfOpen } from './lifecycle';
-import { begin, finishControl, optionAdded, optionPointer, segmentSize, sendAck } from './packet';
+import { begin, finishControl, finishSyn, optionAdded, optionPointer, segmentSize, sendAck } from './packet';
 import { enterToken, findToken, removeToken } from './tables';
 import { armKeepalive } from './timers';
 
@@ -190,14 +195,23 @@ export function sendSyn(c: Connection, sf: Subflow): bool {
   }
   sf.clear(SF_SEND_SYN);
   const answer = sf.state == TCP_SYN_RCVD;
+  // Where a cookie and MP_CAPABLE leave no room for them, timestamps go (as in Linux' SYN/ACK).
+  if (c.is(C_MPTCP) && fastOpenOctets(sf) + (answer ? 12 : 4) > 20) sf.clear(SF_TIMESTAMPS);
   begin(sf);
   addSynOptions(sf);
+  optionAdded(addFastOpen(sf, optionPointer()));
   if (c.is(C_MPTCP) && !sf.is(SF_PLAIN_SYN)) {
     if (sf.is(SF_JOIN)) addJoin(c, sf, answer);
     else addCapable(c, answer);
   }
   const window = min<u32>(c.rcvCap, SYN_WINDOW);
-  finishControl(sf, sf.iss, answer ? sf.rcvNxt : 0, answer ? SYN | ACK : SYN, window);
+  const data: u32 = answer ? 0 : synDataLength(c, sf);
+  if (data != 0) {
+    sf.synData = data;
+    finishSyn(c, sf, window, c.dataUna, data);
+  } else {
+    finishControl(sf, sf.iss, answer ? sf.rcvNxt : 0, answer ? SYN | ACK : SYN, window);
+  }
   sf.rcvEdge = sf.rcvNxt + window;
   sf.lastAck = sf.rcvNxt;
   return true;
@@ -251,7 +265,7 @@ export function takeSynOptions(sf: Subflow): void {
 /** Both SYNs are acknowledged. */
 function established(c: Connection, sf: Subflow): void {
   sf.state = TCP_ESTABLISHED;
-  sf.sndUna = sf.iss + 1;
+  sf.sndUna = sf.firstOut;
   sf.sndEdge = sf.sndUna + sf.sndWnd;
   sf.rackFack = sf.sndUna;
   sf.lastReceived = now;
@@ -271,11 +285,12 @@ function established(c: Connection, sf: Subflow): void {
   if (sf.is(SF_SYN_RETRANSMITTED)) sf.cwnd = 1;
 }
 
-/** What both keys make known. */
-function adoptKey(c: Connection, key: u64): void {
+/** What both keys make known. `early`: this side sends already. */
+function adoptKey(c: Connection, key: u64, early: bool): void {
   c.remoteKey = key;
   c.remoteToken = tokenOf(key);
-  startSequences(c, idsnOf(c.localKey), idsnOf(key));
+  if (early) startReceiving(c, idsnOf(key));
+  else startSequences(c, idsnOf(c.localKey), idsnOf(key));
 }
 
 /** The peer proved to have our key: joins are possible in both directions. */
@@ -287,7 +302,7 @@ export function fullyEstablished(c: Connection): void {
 }
 
 /** Plain TCP from the handshake on. */
-function startPlain(c: Connection, sf: Subflow, reason: i32): void {
+export function startPlain(c: Connection, sf: Subflow, reason: i32): void {
   c.clear(C_MPTCP);
   c.fallback = reason;
   removeToken(c);
@@ -306,13 +321,14 @@ export function synAckArrives(c: Connection, sf: Subflow): void {
     joinAnswered(c, sf);
     return;
   }
+  if (c.fastOpen != 0) fastOpenAnswered(c, sf);
   // A key of 0 is what a broken or forged handshake has; Linux refuses it, too.
   const capable = c.is(C_MPTCP) && seg.has(HAS_CAPABLE) && seg.capSenderKey != 0;
   if (capable) {
     count(MIB_MPCapableSYNACKRX);
     if (cfgChecksum || (seg.capFlags & CAPABLE_CHECKSUM) != 0) c.set(C_CHECKSUM);
     if ((seg.capFlags & CAPABLE_DENY_JOIN) != 0) c.set(C_DENY_JOIN);
-    adoptKey(c, seg.capSenderKey);
+    adoptKey(c, seg.capSenderKey, false);
   } else {
     if (c.is(C_MPTCP)) count(MIB_MPCapableFallbackSYNACK);
     const reason: i32 = !c.is(C_MPTCP)
@@ -325,7 +341,8 @@ export function synAckArrives(c: Connection, sf: Subflow): void {
   established(c, sf);
   c.state = c.is(C_FIN_QUEUED) ? CONN_FIN_WAIT_1 : CONN_ESTABLISHED; // closed while it opened
   c.wndEdge = c.dataUna + seg.window;
-  sf.set(SF_ACK_NOW);
+  // The third packet goes ahead of data that waits, unless the SYN had brought that data in vain (as in Linux).
+  if (sf.synData != sf.ssnOutShift || !sendAck(c, sf)) sf.set(SF_ACK_NOW);
   emit(EVENT_CONNECTED, c.handle, sf.handle, capable ? 1 : 0, c.fallback, 0);
   markDirty(c);
 }
@@ -402,6 +419,7 @@ export function simultaneousOpen(c: Connection, sf: Subflow): void {
  */
 export function handshakeAckArrives(c: Connection, sf: Subflow): bool {
   if (sf.is(SF_JOIN)) return joinAckArrives(c, sf);
+  const early = sf.is(SF_FAST_OPEN);
   if (c.is(C_MPTCP)) {
     const proof =
       seg.has(HAS_CAPABLE) &&
@@ -411,21 +429,28 @@ export function handshakeAckArrives(c: Connection, sf: Subflow): bool {
     if (proof) {
       count(MIB_MPCapableACKRX);
       if ((seg.capFlags & CAPABLE_DENY_JOIN) != 0) c.set(C_DENY_JOIN);
-      adoptKey(c, seg.capSenderKey);
+      adoptKey(c, seg.capSenderKey, early);
     } else {
       // Data that overtook the third ACK proves nothing yet; the opener repeats MP_CAPABLE with its first octet.
       if (!seqLe(seg.seq, sf.rcvNxt) && seg.has(HAS_MPTCP)) return false;
       count(MIB_MPCapableFallbackACK);
-      startPlain(c, sf, FALLBACK_ACK);
+      if (early) fallBack(c, sf, FALLBACK_ACK);
+      else startPlain(c, sf, FALLBACK_ACK);
     }
-  } else {
+  } else if (!early) {
     startPlain(c, sf, c.fallback != 0 ? c.fallback : FALLBACK_SYN);
   }
   takeScaledWindow(sf);
   stopTimer(sf);
   established(c, sf);
+  c.wndEdge = dsnMax(c.wndEdge, c.dataUna + sf.sndWnd);
+  if (early) {
+    leaveQueue(sf, false);
+    if (c.is(C_MPTCP)) fullyEstablished(c);
+    scheduleRetransmission(sf, true, 0);
+    return true;
+  }
   c.state = CONN_ESTABLISHED;
-  c.wndEdge = c.dataUna + sf.sndWnd;
   if (c.is(C_CLIENT)) {
     // Simultaneous open: this side asked for the connection.
     emit(EVENT_CONNECTED, c.handle, sf.handle, 0, c.fallback, 0);

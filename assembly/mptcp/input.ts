@@ -34,6 +34,7 @@ import { rangesAdd } from '../tcp/ranges';
 import {
   SF_ACK_NOW,
   SF_FAILING,
+  SF_FAST_OPEN,
   SF_FIN_KNOWN,
   SF_FIN_QUEUED,
   SF_FIN_RECEIVED,
@@ -74,6 +75,7 @@ import {
 } from './close';
 import { Connection, C_FIN_SENT, C_MPTCP, C_PEER_DONE, C_REPORTED, C_WATCH, markDirty } from './connection';
 import { fallBack } from './fallback';
+import { leaveQueue } from './fast-open';
 import { handshakeAckArrives, joinConfirmed, openFailed, sendSyn, simultaneousOpen, synAckArrives } from './handshake';
 import { freeSubflow } from './lifecycle';
 import { owesKeys, sendAck, sendBareAck, sendKeys } from './packet';
@@ -127,7 +129,8 @@ export function segmentArrives(sf: Subflow): i32 {
 
 function synSentArrives(c: Connection, sf: Subflow): i32 {
   const flags = seg.flags;
-  if ((flags & ACK) != 0 && seg.ack != sf.iss + 1) return (flags & RST) != 0 ? DONE : REFUSE;
+  // Nothing, or some of the data of the SYN, may be acknowledged with it.
+  if ((flags & ACK) != 0 && seg.ack - (sf.iss + 1) > sf.synData) return (flags & RST) != 0 ? DONE : REFUSE;
   if ((flags & RST) != 0) {
     if ((flags & ACK) != 0) openFailed(c, sf, CLOSE_REFUSED, resetReason(), resetTransient());
     return DONE;
@@ -242,6 +245,7 @@ function resetArrives(c: Connection, sf: Subflow): void {
     fastclosed(c);
     return;
   }
+  if (sf.is(SF_FAST_OPEN)) leaveQueue(sf, true);
   if (sf.state == TCP_SYN_RCVD && !sf.is(SF_PASSIVE)) openFailed(c, sf, CLOSE_REFUSED, resetReason(), resetTransient());
   else subflowFailed(c, sf, CLOSE_RESET, resetReason(), resetTransient());
 }
@@ -256,7 +260,7 @@ function established(c: Connection, sf: Subflow): void {
   if (stale && !sf.is(SF_STALE)) count(MIB_SubflowRecover);
   if (ackAdvanced || ackReorderWait > 0) scheduleRetransmission(sf, ackAdvanced, ackReorderWait);
   if (sf.lostOut != 0 || ackAdvanced) markDirty(c);
-  const acked = ackAdvanced && seqGt(seg.ack, sf.iss + 1);
+  const acked = ackAdvanced && seqGt(seg.ack, sf.firstOut);
   if (!optionsLost(c, sf, acked)) {
     if (c.is(C_MPTCP) && (seg.options & SIGNALS) != 0 && !takeSignals(c, sf)) return;
   }

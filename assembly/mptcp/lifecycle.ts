@@ -18,6 +18,7 @@ import { RTO_INITIAL } from '../tcp/rtt';
 import { SF_HALF_OPEN, Subflow } from '../tcp/subflow';
 import { copySettings, defaultSettings, Settings } from '../settings';
 import { Connection, C_ESTABLISHED, C_MPTCP, dropDirty, initConnection, sizeRings } from './connection';
+import { leaveQueue } from './fast-open';
 import { mappingsFree } from './mapping';
 import { receiveFree } from './reassembly';
 import { sendFree } from './send-ring';
@@ -181,6 +182,7 @@ let graveyard: usize = 0;
 /** Ends a subflow that is unlinked. Its figures can be read until the event that told of it was handled. */
 export function freeSubflow(sf: Subflow): void {
   leaveHalfOpen(sf);
+  leaveQueue(sf, false);
   removeSubflow(sf);
   deadlineDisarm(sf.heapField);
   sf.hashNext = graveyard;

@@ -2,6 +2,8 @@
 import {
   E_INVAL,
   OPT_CORK,
+  OPT_FAST_OPEN,
+  OPT_FAST_OPEN_NO_COOKIE,
   OPT_KEEPALIVE,
   OPT_MULTIPATH,
   OPT_NODELAY,
@@ -20,6 +22,13 @@ export function setConnectionOption(c: Connection, option: i32, value: i32): i32
     case OPT_MULTIPATH:
       if (c.subflows != 0) return E_INVAL;
       c.multipath = value != 0;
+      return 0;
+    case OPT_FAST_OPEN:
+      if (c.subflows != 0 || value < 0) return E_INVAL;
+      c.fastOpen = value;
+      return 0;
+    case OPT_FAST_OPEN_NO_COOKIE:
+      c.fastOpenNoCookie = value != 0;
       return 0;
     case OPT_NODELAY:
       c.nodelay = value != 0;

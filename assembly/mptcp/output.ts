@@ -234,7 +234,7 @@ export function sendSegment(c: Connection, sf: Subflow, unsent: u64, window: u64
     if (canFallBack(c)) fallBack(c, sf, FALLBACK_MP_FAIL);
     else c.clear(C_SEND_INFINITE);
   }
-  if (c.is(C_MPTCP) && c.is(C_CLIENT) && !c.is(C_ESTABLISHED) && sf.sndNxt == sf.iss + 1) r.flags |= REC_CAPABLE;
+  if (c.is(C_MPTCP) && c.is(C_CLIENT) && !c.is(C_ESTABLISHED) && sf.sndNxt == sf.firstOut) r.flags |= REC_CAPABLE;
   if (c.is(C_SEND_INFINITE)) {
     r.flags |= REC_INFINITE;
     c.clear(C_SEND_INFINITE);

@@ -34,7 +34,7 @@ import {
   writeJoinAck,
   writePrio,
 } from '../wire/mptcp';
-import { ACK, DSS_ACK, DSS_ACK8, DSS_DSN8, DSS_FIN, DSS_MAP, FIN, PSH } from '../wire/segment';
+import { ACK, DSS_ACK, DSS_ACK8, DSS_DSN8, DSS_FIN, DSS_MAP, FIN, PSH, SYN } from '../wire/segment';
 import { TCP_CHECKSUM_AT, TCP_HEADER, writeTcp, writeTimestamps } from '../wire/tcp';
 import {
   capableFlags,
@@ -170,8 +170,10 @@ function addSack(sf: Subflow, payload: u32): void {
   optAt = at;
 }
 
+/** Without the peer's key (Fast Open) nothing of it can be acknowledged. */
 @inline
 function ackFlagsOf(c: Connection): u32 {
+  if (c.remoteKey == 0) return 0;
   return c.is(C_DACK8) ? DSS_ACK | DSS_ACK8 : DSS_ACK;
 }
 
@@ -199,7 +201,12 @@ export function segmentSize(c: Connection, sf: Subflow): u32 {
 /** Partial sum of a record's payload part [offset, offset + length), as attached to the open packet. */
 function payloadSumOf(c: Connection, r: Rec, offset: u32, length: u32): u64 {
   if (r.data != 0) return sum16(r.data + r.dataOffset + offset, length, 0);
-  const from = <u32>(r.dsn + offset) & (c.sndCap - 1);
+  return ringSum(c, r.dsn + offset, length);
+}
+
+/** Partial sum of [dsn, dsn + length) of the send ring. */
+function ringSum(c: Connection, dsn: u64, length: u32): u64 {
+  const from = <u32>dsn & (c.sndCap - 1);
   const first = min<u32>(length, c.sndCap - from);
   const sum = sum16(c.snd + from, first, 0);
   if (first == length) return sum;
@@ -286,7 +293,7 @@ function ackSent(sf: Subflow): void {
 
 /** The opener has sent no data, and has no proof yet that its keys arrived (RFC 8684 section 3.1). */
 export function owesKeys(c: Connection, sf: Subflow): bool {
-  return c.is(C_CLIENT) && !c.is(C_ESTABLISHED) && sf.sndNxt == sf.iss + 1;
+  return c.is(C_CLIENT) && !c.is(C_ESTABLISHED) && sf.sndNxt == sf.firstOut;
 }
 
 /** The third packet of the handshake again, although a DATA_FIN waits: that one needs DSS, and DSS needs the keys. */
@@ -399,6 +406,12 @@ export function optionPointer(): usize {
 /** `octets` of option were written there. */
 export function optionAdded(octets: u32): void {
   added(octets);
+}
+
+/** Ends the open packet, a SYN with `length` octets at `dsn` of the send ring. */
+export function finishSyn(c: Connection, sf: Subflow, window: u32, dsn: u64, length: u32): void {
+  sendAttach(c, slot, dsn, length);
+  finish(sf, optAt, sf.iss, 0, SYN, window, length, pathNeedsChecksum(sf.path) ? ringSum(c, dsn, length) : 0);
 }
 
 /** Ends the open packet, which has no payload. */

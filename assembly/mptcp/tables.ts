@@ -191,6 +191,10 @@ export class Listener {
   /** What SYN/ACKs of joins say there. */
   addressId: u8;
   backup: bool;
+  /** Fast Open: connections that wait for their third packet, and places that resets took until `penaltyUntil`. */
+  early: u32;
+  penalty: u32;
+  penaltyUntil: f64;
   /** Handle of the connection whose settings accepted ones begin with; 0: the stack's. */
   like: u32;
 }
@@ -216,7 +220,7 @@ export function enterListener(high: u64, low: u64, port: u32, like: u32): i32 {
     const l = changetype<Listener>(p);
     if (l.port == port && l.high == high && l.low == low) return 0;
   }
-  const p = alloc(LISTENER_SIZE);
+  const p = allocZero(LISTENER_SIZE);
   if (p == 0) return -1;
   const l = changetype<Listener>(p);
   l.next = listeners;

@@ -67,10 +67,12 @@ import {
   C_FIN_SENT,
   C_MPTCP,
   C_SEND_INFINITE,
+  C_SYN_DATA,
   C_WATCH,
   markDirty,
 } from './connection';
 import { canFallBack } from './fallback';
+import { fastOpenTimeout } from './fast-open';
 import { openFailed, sendSyn } from './handshake';
 import { freeSubflow } from './lifecycle';
 import { retransmit, sendSegment, signalFin } from './output';
@@ -167,6 +169,7 @@ function handshakeDue(c: Connection, sf: Subflow): bool {
       openFailed(c, sf, CLOSE_TIMEOUT, NO_REASON, false);
       return false;
     }
+    fastOpenTimeout(sf);
     // A middlebox may drop SYNs with options that it does not know (RFC 8684 section 3.7).
     if (sf.retries == cfgSynRetransFallback && c.is(C_MPTCP) && !sf.is(SF_JOIN)) {
       sf.set(SF_PLAIN_SYN);
@@ -193,6 +196,7 @@ function timeoutDue(c: Connection, sf: Subflow): bool {
     subflowFailed(c, sf, CLOSE_TIMEOUT, NO_REASON, false);
     return false;
   }
+  if (c.is(C_SYN_DATA)) fastOpenTimeout(sf);
   retransmissionTimeout(sf);
   if (sf.retries >= STALE_RETRIES && !sf.is(SF_STALE) && c.subflowCount > 1) {
     sf.set(SF_STALE);

@@ -1,13 +1,21 @@
 /** What every scheduler asks first: whether a subflow can carry data at all, and whether it can do so now. */
 import { TCP_CLOSE_WAIT, TCP_ESTABLISHED } from '../abi';
 import { seqLt } from '../seq';
-import { CA_LOSS, SF_FIN_QUEUED, SF_FIN_SENT, SF_PRE_ESTABLISHED, SF_STALE, Subflow } from '../tcp/subflow';
+import {
+  CA_LOSS,
+  SF_FAST_OPEN,
+  SF_FIN_QUEUED,
+  SF_FIN_SENT,
+  SF_PRE_ESTABLISHED,
+  SF_STALE,
+  Subflow,
+} from '../tcp/subflow';
 
-/** Established, verified, and not closing. */
+/** Established (or accepted with its SYN), verified, and not closing. */
 @inline
 export function canCarry(sf: Subflow): bool {
   return (
-    (sf.state == TCP_ESTABLISHED || sf.state == TCP_CLOSE_WAIT) &&
+    (sf.state == TCP_ESTABLISHED || sf.state == TCP_CLOSE_WAIT || sf.is(SF_FAST_OPEN)) &&
     (sf.flags & (SF_PRE_ESTABLISHED | SF_FIN_QUEUED | SF_FIN_SENT)) == 0
   );
 }

@@ -74,6 +74,8 @@ export const SF_BARE: u32 = 1 << 27;
 export const SF_ASKED: u32 = 1 << 28;
 /** SYN/ACK is to be sent (again), SYN is to be sent (again). */
 export const SF_SEND_SYN: u32 = 1 << 22;
+/** Accepted with its SYN (TCP Fast Open): the third packet of the handshake is still to come. */
+export const SF_FAST_OPEN: u32 = 1 << 23;
 
 @unmanaged
 export class Subflow extends CcState {
@@ -226,8 +228,13 @@ export class Subflow extends CcState {
   /** Mappings that reach beyond what has arrived, and octets that wait for theirs. */
   mapHead: usize;
   heldHead: usize;
-  /** Octets of SYN data, which lie outside the data sequence space. */
+  /** Octets of SYN data taken, and of ours that were taken: they lie outside the data sequence space. */
   ssnShift: u32;
+  ssnOutShift: u32;
+  /** Octets that our SYN carried. */
+  synData: u32;
+  /** TCP Fast Open, see mptcp/fast-open.ts. */
+  fastOpen: u8;
   /** Data sequence number of the mapping that arrived last. */
   mapDsn: u64;
   failDsn: u64;
@@ -255,10 +262,15 @@ export class Subflow extends CcState {
   clear(flag: u32): void {
     this.flags &= ~flag;
   }
-  /** Relative subflow sequence number (RFC 8684 section 3.3): the first octet after the SYN is 1. */
+  /** Sequence number of our first octet after the SYN and what it carried. */
+  @inline
+  get firstOut(): u32 {
+    return this.iss + 1 + this.ssnOutShift;
+  }
+  /** Relative subflow sequence number (RFC 8684 section 3.3): that octet is 1. */
   @inline
   ssnOut(seq: u32): u32 {
-    return seq - this.iss;
+    return seq - this.iss - this.ssnOutShift;
   }
   @inline
   get inFlight(): u32 {

@@ -28,6 +28,8 @@ export const HAS_PRIO: u32 = 1 << 10;
 export const HAS_FAIL: u32 = 1 << 11;
 export const HAS_FASTCLOSE: u32 = 1 << 12;
 export const HAS_TCPRST: u32 = 1 << 13;
+/** TCP Fast Open: a cookie, or (length 0) the wish for one. */
+export const HAS_FAST_OPEN: u32 = 1 << 14;
 /** Any option of Multipath TCP. */
 export const HAS_MPTCP: u32 =
   HAS_CAPABLE | HAS_JOIN | HAS_DSS | HAS_ADD_ADDR | HAS_RM_ADDR | HAS_PRIO | HAS_FAIL | HAS_FASTCLOSE | HAS_TCPRST;
@@ -77,6 +79,10 @@ export class Segment {
   tsEcr: u32;
   sackPtr: usize; // pairs of 32-bit edges in network order
   sackBlocks: u32;
+  // Fast Open: the cookie, and whether the option had its experimental form
+  cookiePtr: usize;
+  cookieLength: u32;
+  cookieExperimental: bool;
   // MP_CAPABLE
   capLength: u32; // of the option: 4, 12, 20, 22, 24
   capVersion: u32;

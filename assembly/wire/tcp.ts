@@ -2,7 +2,7 @@
  * TCP header and the options of RFC 9293, 7323 and 2018. Multipath options are handed on to mptcp.ts.
  */
 import { get8, get16, get32, put8, put16, put32 } from '../bytes';
-import { Segment, SYN, HAS_MSS, HAS_SCALE, HAS_SACK_OK, HAS_TS, HAS_SACK } from './segment';
+import { Segment, SYN, HAS_FAST_OPEN, HAS_MSS, HAS_SCALE, HAS_SACK_OK, HAS_TS, HAS_SACK } from './segment';
 import { parseMptcp } from './mptcp';
 
 export const TCP_HEADER: u32 = 20;
@@ -15,6 +15,13 @@ export const OPT_SACK_OK: u32 = 4;
 export const OPT_SACK: u32 = 5;
 export const OPT_TS: u32 = 8;
 export const OPT_MPTCP: u32 = 30;
+const OPT_FAST_OPEN: u32 = 34;
+/** Experiments share a kind and tell themselves apart by two octets (RFC 6994). */
+const OPT_EXPERIMENT: u32 = 254;
+const FAST_OPEN_EXPERIMENT: u32 = 0xf989;
+/** Octets of a Fast Open cookie (RFC 7413 section 4.1.1). */
+const COOKIE_MIN: u32 = 4;
+export const COOKIE_MAX: u32 = 16;
 
 /** Reads the header at `s.tcp` (of `s.tcpLength` octets with payload) and its options. False: malformed. */
 export function parseTcp(s: Segment): bool {
@@ -87,8 +94,36 @@ export function parseOption(s: Segment, kind: u32, at: usize, length: u32): void
       s.scale = min<u32>(get8(at + 2), 14); // RFC 7323 section 2.3
     } else if (kind == OPT_SACK_OK && length == 2) {
       s.options |= HAS_SACK_OK;
+    } else if (kind == OPT_FAST_OPEN) {
+      parseCookie(s, at + 2, length - 2, false);
+    } else if (kind == OPT_EXPERIMENT && length >= 4 && get16(at + 2) == FAST_OPEN_EXPERIMENT) {
+      parseCookie(s, at + 4, length - 4, true);
     }
   }
+}
+
+/** Nothing asks for a cookie; one of an odd or impossible length counts as absent. */
+function parseCookie(s: Segment, at: usize, length: u32, experimental: bool): void {
+  if ((length & 1) != 0 || (length != 0 && (length < COOKIE_MIN || length > COOKIE_MAX))) return;
+  s.options |= HAS_FAST_OPEN;
+  s.cookiePtr = at;
+  s.cookieLength = length;
+  s.cookieExperimental = experimental;
+}
+
+/** A Fast Open cookie of `length` octets, or (0) the wish for one, padded to a multiple of four. Returns the octets. */
+export function writeFastOpen(at: usize, cookie: usize, length: u32, experimental: bool): u32 {
+  let p = at + 2;
+  if (experimental) {
+    put16(p, FAST_OPEN_EXPERIMENT);
+    p += 2;
+  }
+  memory.copy(p, cookie, length);
+  p += length;
+  put8(at, experimental ? OPT_EXPERIMENT : OPT_FAST_OPEN);
+  put8(at + 1, <u32>(p - at));
+  while (((p - at) & 3) != 0) put8(p++, OPT_NOP);
+  return <u32>(p - at);
 }
 
 /** Writes the fixed header with a zero checksum. `optionLength` is a multiple of four. */

@@ -21,6 +21,8 @@ export interface CoreExports {
   eventsHandled(): void;
   create(): number;
   connect(now: number, conn: number, path: number, localPort: number, remotePort: number): number;
+  fastOpenReady(): number;
+  setFastOpenKeys(backup: number): void;
   join(
     now: number,
     conn: number,

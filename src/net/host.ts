@@ -46,6 +46,7 @@ export async function createHost(options: HostOptions = {}): Promise<Host> {
   const config: [number, number][] = [
     [abi.CFG_MPTCP, options.multipath === false ? 0 : 1],
     [abi.CFG_CHECKSUM, options.checksum === true ? 1 : 0],
+    [abi.CFG_FAST_OPEN, 3], // either side, where a socket or a server asks for it
   ];
   if (options.congestion !== undefined) {
     const id = CONGESTION[options.congestion];
@@ -207,14 +208,21 @@ class RealHost implements Host {
     const path = await this.#choosePath(remote, options.localAddress);
     if (socket.destroyed) return;
     await new Promise<void>((resolve, reject) => {
-      this.#stack.connect(path.id, localPort, remote, port, (error, connection) => {
-        if (error !== null || connection === null) {
-          reject(error ?? new PlaitError('EHOSTUNREACH', `cannot reach ${remote}`));
-          return;
-        }
-        socket.attach(connection, false);
-        resolve();
-      });
+      this.#stack.connect(
+        path.id,
+        localPort,
+        remote,
+        port,
+        (error, connection) => {
+          if (error !== null || connection === null) {
+            reject(error ?? new PlaitError('EHOSTUNREACH', `cannot reach ${remote}`));
+            return;
+          }
+          socket.attach(connection, false, options.fastOpen === true);
+          resolve();
+        },
+        options.fastOpen === true ? [[abi.OPT_FAST_OPEN, 1]] : [],
+      );
     });
     const cancel = this.#driver.at(this.#driver.now() + timeout * 1000, () => {
       if (!socket.connecting) return;

@@ -1,9 +1,12 @@
 /** A listening port as an EventEmitter. */
 import { EventEmitter } from 'node:events';
+import * as abi from '../../assembly/abi.js';
+import type { Settings } from '../core/core.js';
+import type { Connection } from '../stack/connection.js';
 import type { Listener } from '../stack/listener.js';
 import type { Stack } from '../stack/stack.js';
 import { PlaitSocket } from './socket.js';
-import type { Server, Socket } from './types.js';
+import type { ListenOptions, Server, Socket } from './types.js';
 
 export class PlaitServer extends EventEmitter implements Server {
   readonly #stack: Stack;
@@ -22,13 +25,15 @@ export class PlaitServer extends EventEmitter implements Server {
     return this.#listener?.port ?? 0;
   }
 
-  listen(port: number, address?: string): this {
-    const listener = this.#stack.listen(port, address ?? null, (connection) => {
+  listen(port: number, address?: string, options: ListenOptions = {}): this {
+    const accept = (connection: Connection): void => {
       const socket = new PlaitSocket();
       socket.attach(connection, true);
       this.#track(socket);
       this.emit('connection', socket);
-    });
+    };
+    const settings: Settings = options.fastOpen === undefined ? [] : [[abi.OPT_FAST_OPEN, options.fastOpen]];
+    const listener = this.#stack.listen(port, address ?? null, accept, settings);
     this.#listener = listener;
     listener.start((error) => {
       if (error !== null) {

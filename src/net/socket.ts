@@ -25,6 +25,8 @@ const NOTHING: ConnectionInfo = {
 export class PlaitSocket extends Duplex implements Socket, ConnectionHandler {
   #connection: Connection | null = null;
   #connecting = true;
+  /** What is written while it connects goes with the SYN. */
+  #fastOpen = false;
   /** What `_write` could not place yet. */
   #pending: { chunks: Uint8Array[]; offset: number; done: (error?: Error | null) => void } | null = null;
   #final: ((error?: Error | null) => void) | null = null;
@@ -38,7 +40,7 @@ export class PlaitSocket extends Duplex implements Socket, ConnectionHandler {
   }
 
   /** @internal */
-  attach(connection: Connection, connected: boolean): void {
+  attach(connection: Connection, connected: boolean, fastOpen = false): void {
     if (this.destroyed) {
       connection.release();
       return;
@@ -46,6 +48,8 @@ export class PlaitSocket extends Duplex implements Socket, ConnectionHandler {
     this.#connection = connection;
     connection.handler = this;
     if (connected) this.#connecting = false;
+    this.#fastOpen = fastOpen;
+    if (fastOpen) this.#flush();
   }
 
   get connecting(): boolean {
@@ -143,7 +147,7 @@ export class PlaitSocket extends Duplex implements Socket, ConnectionHandler {
 
   override _write(chunk: Uint8Array, _encoding: string, done: (error?: Error | null) => void): void {
     this.#pending = { chunks: [chunk], offset: 0, done };
-    if (!this.#connecting) this.#flush();
+    if (!this.#connecting || this.#fastOpen) this.#flush();
   }
 
   override _writev(
@@ -151,7 +155,7 @@ export class PlaitSocket extends Duplex implements Socket, ConnectionHandler {
     done: (error?: Error | null) => void,
   ): void {
     this.#pending = { chunks: chunks.map(({ chunk }) => chunk), offset: 0, done };
-    if (!this.#connecting) this.#flush();
+    if (!this.#connecting || this.#fastOpen) this.#flush();
   }
 
   #flush(): void {
@@ -186,7 +190,7 @@ export class PlaitSocket extends Duplex implements Socket, ConnectionHandler {
 
   override _final(done: (error?: Error | null) => void): void {
     this.#final = done;
-    if (!this.#connecting) this.#flush();
+    if (!this.#connecting || this.#fastOpen) this.#flush();
   }
 
   override _destroy(error: Error | null, done: (error: Error | null) => void): void {

@@ -53,6 +53,11 @@ export interface ConnectOptions {
   /** Local address of the first subflow; default chosen by the routing table. */
   readonly localAddress?: string;
   readonly localPort?: number;
+  /**
+   * TCP Fast Open (RFC 7413): what is written before the handshake goes with the SYN, once the peer has given a
+   * cookie in an earlier connection. The peer may get that data twice, so it must be harmless to repeat.
+   */
+  readonly fastOpen?: boolean;
   /** Give up on the handshake after this many milliseconds (default 30000). */
   readonly timeout?: number;
 }
@@ -74,9 +79,14 @@ export interface Socket extends Duplex {
   resetAndDestroy(): this;
 }
 
+export interface ListenOptions {
+  /** TCP Fast Open: connections that may be accepted with the data of their SYN before their handshake ends. Default 0. */
+  readonly fastOpen?: number;
+}
+
 export interface Server extends EventEmitter {
   /** Events `listening`, `connection` (Socket), `error`, `close`. Address default: every path. */
-  listen(port: number, address?: string): this;
+  listen(port: number, address?: string, options?: ListenOptions): this;
   readonly port: number;
   readonly listening: boolean;
   /** Stops accepting; resolves when the port is free again. Open sockets live on. */

@@ -302,7 +302,10 @@ export class Stack implements DeviceHost, ConnectionHost {
 
   // ---- opening and listening ----------------------------------------------------------------------------------------------
 
-  /** Opens a connection over a path. `done` gets it, its handshake just begun, or an error. `settings` hold from the SYN on. */
+  /**
+   * Opens a connection over a path. `done` gets it, its handshake just begun, or an error. `settings` hold from the
+   * SYN on; with OPT_FAST_OPEN, data that `done` writes goes with the SYN if the peer has given a cookie.
+   */
   connect(
     path: number,
     localPort: number,

@@ -1,6 +1,7 @@
 /** One stack in virtual time behind a device that records what it sends and lets tests inject packets. */
 import { expect } from 'chai';
 import type { PlaitError } from '../../src/errors.js';
+import type { Settings } from '../../src/core/core.js';
 import { loadCore } from '../../src/core/load.js';
 import { SeededRandom } from '../../src/core/random.js';
 import { Checksum, type Device, type DeviceHost, type OutPacket, type Path } from '../../src/io/device.js';
@@ -111,6 +112,15 @@ export interface BenchOptions {
   readonly seed?: number;
 }
 
+export interface OpenOptions {
+  readonly port?: number;
+  readonly localPort?: number;
+  /** Of the peer. */
+  readonly address?: string;
+  readonly settings?: Settings;
+  readonly data?: string;
+}
+
 /** Address of the stack (host 1) or of the peer (host 2) on a path, counted from 0. */
 export const addressOf = (path: number, host: number, ipv6 = false): string =>
   ipv6 ? `fd00:${String(path + 1)}::${String(host)}` : `10.0.${String(path)}.${String(host)}`;
@@ -177,23 +187,42 @@ export class Bench {
     this.world.runUntil(this.now);
   }
 
-  listen(port = 5000): void {
+  listen(port = 5000, settings: Settings = []): void {
     this.stack
-      .listen(port, null, (connection) => {
-        const app = this.app.connection === null ? this.app : new App();
-        app.attach(connection);
-        app.connected = true;
-        this.apps.push(app);
-      })
+      .listen(
+        port,
+        null,
+        (connection) => {
+          const app = this.app.connection === null ? this.app : new App();
+          app.attach(connection);
+          app.connected = true;
+          this.apps.push(app);
+        },
+        settings,
+      )
       .start((error) => expect(error).to.equal(null));
   }
 
   connect(port = 5000, localPort = 0): void {
+    this.open(this.app, { port, localPort });
+  }
+
+  /** Opens a connection to the peer for an application, which writes `data` in the same turn. */
+  open(app: App, options: OpenOptions = {}): void {
     const path = this.paths[0] as Path;
-    this.stack.connect(path.id, localPort, addressOf(0, 2, this.ipv6), port, (error, connection) => {
-      expect(error).to.equal(null);
-      if (connection !== null) this.app.attach(connection);
-    });
+    const { port = 5000, localPort = 0, address = addressOf(0, 2, this.ipv6), settings = [], data } = options;
+    this.stack.connect(
+      path.id,
+      localPort,
+      address,
+      port,
+      (error, connection) => {
+        expect(error).to.equal(null);
+        if (connection !== null) app.attach(connection);
+        if (data !== undefined) expect(app.write(data)).to.equal(data.length);
+      },
+      settings,
+    );
     this.settle();
   }
 

@@ -10,6 +10,8 @@ export interface TcpOptions {
   /** TSval and TSecr. */
   ts?: readonly [number, number] | null;
   sack?: readonly (readonly [number, number])[] | null;
+  /** Fast Open: cookie in hex, '' to ask for one; `experimental`: kind 254. */
+  fastOpen?: { cookie: string; experimental?: boolean } | null;
 }
 
 export interface Segment extends TcpOptions, MptcpOptions {
@@ -47,6 +49,12 @@ function buildOptions(s: Segment): number[] {
   if (s.sackOk === true) result.push(1, 1, 4, 2);
   if (s.ts) result.push(1, 1, 8, 10, ...be32(s.ts[0]), ...be32(s.ts[1]));
   if (typeof s.scale === 'number') result.push(1, 3, 3, s.scale);
+  if (s.fastOpen) {
+    const { cookie, experimental } = s.fastOpen;
+    const octets = [...Buffer.from(experimental === true ? `f989${cookie}` : cookie, 'hex')];
+    result.push(experimental === true ? 254 : 34, octets.length + 2, ...octets);
+    while (result.length % 4 !== 0) result.push(1);
+  }
   result.push(...buildMptcp(s));
   if (s.sack) result.push(1, 1, 5, 2 + 8 * s.sack.length, ...s.sack.flat().flatMap(be32));
   result.push(...Buffer.from(s.raw ?? '', 'hex'));
@@ -113,7 +121,7 @@ export function parsePacket(octets: Uint8Array): ParsedSegment {
     packetLength: packet.length,
     optionLength: header - 20,
     raw: tcp.toString('hex', 20, header),
-    ...{ mss: null, scale: null, sackOk: null, ts: null, sack: null },
+    ...{ mss: null, scale: null, sackOk: null, ts: null, sack: null, fastOpen: null },
     ...{ capable: null, join: null, dss: null, add: null, remove: null },
     ...{ prio: null, fail: null, fastclose: null, reset: null },
   };
@@ -142,6 +150,8 @@ function parseOptions(s: ParsedSegment, options: Buffer): void {
       s.sack = blocks;
     } else if (kind === 8) s.ts = [option.readUInt32BE(2), option.readUInt32BE(6)];
     else if (kind === 30) parseMptcp(option, s);
+    else if (kind === 34) s.fastOpen = { cookie: option.toString('hex', 2), experimental: false };
+    else if (kind === 254) s.fastOpen = { cookie: option.toString('hex', 4), experimental: true };
     else throw new Error(`an option of kind ${String(kind)}`);
   }
 }

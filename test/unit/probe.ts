@@ -13,6 +13,7 @@ export interface ProbeExports {
   pseudo6(src: number, dst: number, len: number): bigint;
   dssChecksum(dsn: bigint, ssn: number, len: number, payloadSum: bigint): number;
   sha256(ptr: number, len: number, out: number): void;
+  siphash(key: number, ptr: number, len: number): bigint;
   hmac(key: number, keyLen: number, msg: number, msgLen: number, out: number): void;
   equal(a: number, b: number, len: number): number;
   tokenOf(key: bigint): number;
