@@ -51,7 +51,7 @@ export class Host {
   readonly stack: Stack;
   readonly addressing: Addressing;
   readonly #device: TunDevice;
-  readonly #mtu: number;
+  #mtu: number;
   readonly #paths = new Map<string, Path>();
   #remotePort = REMOTE_PORTS;
 
@@ -79,6 +79,11 @@ export class Host {
     this.addAddress(this.addressing.local);
   }
 
+  /** Sets CFG_* of assembly/abi.ts. Throws a RangeError for a value that it cannot have. */
+  configure(key: number, value: number): void {
+    if (this.stack.core.x.configure(key, value) < 0) throw new RangeError('the stack refuses this value');
+  }
+
   get now(): number {
     return this.world.now();
   }
@@ -99,6 +104,24 @@ export class Host {
     if (path === undefined) return;
     this.#paths.delete(address);
     this.stack.removePath(path.id);
+    this.settle();
+  }
+
+  get addresses(): readonly string[] {
+    return [...this.#paths.keys()];
+  }
+
+  /** For addresses that are added from now on, and for those there are. */
+  setMtu(mtu: number): void {
+    this.#mtu = mtu;
+    for (const address of this.addresses) {
+      this.removeAddress(address);
+      this.addAddress(address);
+    }
+  }
+
+  setUp(up: boolean): void {
+    for (const { id } of this.#paths.values()) this.stack.pathState(id, up);
     this.settle();
   }
 

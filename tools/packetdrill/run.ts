@@ -6,7 +6,7 @@ import type { Config } from './config.js';
 import { Host } from './host.js';
 import { ScriptPeer } from './peer.js';
 import type { PacketSpec, Script, ScriptEvent } from './script.js';
-import { Shell } from './shell.js';
+import { Shell } from './shell/shell.js';
 import {
   ScriptError,
   type CallOutcome,
@@ -93,15 +93,16 @@ class Run {
     const { world, stack, addressing } = this.#host;
     this.#layer = environment.createLayer({ world, stack, addressing, changed: () => undefined });
     this.#peer = new ScriptPeer(this.#host, config, (fd) => this.#layer.endpoints(fd));
-    this.#shell = new Shell(this.#host, script.path, (line, message) =>
-      this.warnings.push({ line, message }),
-    );
+    const warn = (line: number, message: string): void => void this.warnings.push({ line, message });
+    this.#shell = new Shell(this.#host, script.path, config.verbose, warn);
     this.#code = new CodeRunner(config.codeCommand);
   }
 
   all(): void {
     const { init, events } = this.#script;
-    for (const file of this.#config.initScripts) this.#shell.runFile(file);
+    for (const file of this.#config.initScripts) {
+      if (this.#shell.runFile(file) === null) throw new ScriptError(`no init script ${file}`);
+    }
     if (init !== null) this.#shell.run(init.text, init.line);
     this.#start = this.#host.now;
     const first = events[0]!;

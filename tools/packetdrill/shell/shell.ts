@@ -1,0 +1,293 @@
+/** Runs shell lines of scripts on the host under test: nothing of the machine is touched. */
+import { existsSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import type { Host } from '../host.js';
+import { ScriptError } from '../socket-layer.js';
+import { COMMANDS } from './commands.js';
+import { parseShell, ShellSyntaxError, type Node, type Redirection, type Word } from './parse.js';
+import { Sysctls } from './sysctls.js';
+
+export interface Result {
+  readonly status: number;
+  readonly output: string;
+}
+
+/** What a command is given beside its words. */
+export interface Context {
+  readonly host: Host;
+  readonly sysctls: Sysctls;
+  readonly input: string;
+  readonly shell: Shell;
+  /** Says that something has no effect here; `always` also when not verbose. */
+  readonly warn: (message: string, always?: boolean) => void;
+}
+
+export type Command = (words: readonly string[], context: Context) => Result;
+
+export const ok = (output = ''): Result => ({ status: 0, output });
+export const failed = (status = 1): Result => ({ status, output: '' });
+
+/** Nested scripts and substitutions; enough for any, and an end to those that call themselves. */
+const MAX_DEPTH = 20;
+
+export class Shell {
+  readonly host: Host;
+  readonly sysctls: Sysctls;
+  readonly #warn: (line: number, message: string) => void;
+  readonly #verbose: boolean;
+  readonly #variables = new Map<string, string>();
+  readonly #folder: string;
+  #arguments: readonly string[] = [];
+  #line = 0;
+  #status = 0;
+  #depth = 0;
+
+  constructor(host: Host, script: string, verbose: boolean, warn: (line: number, message: string) => void) {
+    this.host = host;
+    this.#folder = dirname(script);
+    this.#verbose = verbose;
+    this.#warn = warn;
+    this.sysctls = new Sysctls(host);
+  }
+
+  /** Runs a command of the script. A status other than 0 is an error, as in packetdrill. */
+  run(text: string, line: number): void {
+    this.#line = line;
+    const { status } = this.evaluate(text.replace(/\\`/g, '`'));
+    this.host.settle();
+    if (status !== 0) {
+      throw new ScriptError(`the command ended with status ${status}: ${text.trim().split('\n')[0]!}`, line);
+    }
+  }
+
+  /** Runs text, whose output is returned. */
+  evaluate(text: string): Result {
+    let node: Node;
+    try {
+      node = parseShell(text);
+    } catch (error) {
+      if (!(error instanceof ShellSyntaxError)) throw error;
+      this.warn(`skipped, ${error.message}: ${text.trim().split('\n')[0]!}`, true);
+      return ok();
+    }
+    if (++this.#depth > MAX_DEPTH)
+      throw new ScriptError('shell scripts call each other without end', this.#line);
+    try {
+      return this.#run(node, '');
+    } finally {
+      this.#depth--;
+    }
+  }
+
+  /** A shell script beside the packetdrill script, or null when there is none of this name. */
+  runFile(name: string, args: readonly string[] = []): Result | null {
+    const path = this.resolve(name);
+    if (path === null) return null;
+    const before = this.#arguments;
+    this.#arguments = [name, ...args];
+    try {
+      return this.evaluate(readFileSync(path, 'utf8'));
+    } finally {
+      this.#arguments = before;
+    }
+  }
+
+  /** Files are looked for where the script is. */
+  resolve(name: string): string | null {
+    const path = name.startsWith('/') ? name : join(this.#folder, name);
+    return existsSync(path) ? path : null;
+  }
+
+  set(name: string, value: string): void {
+    this.#variables.set(name, value);
+  }
+
+  warn(message: string, always = false): void {
+    if (always || this.#verbose) this.#warn(this.#line, message);
+  }
+
+  // ---- control --------------------------------------------------------------------------------------------------
+
+  #run(node: Node, input: string): Result {
+    switch (node.kind) {
+      case 'list':
+        return this.#list(node);
+      case 'pipe': {
+        let result = ok(input);
+        for (const command of node.commands) result = this.#run(command, result.output);
+        return result;
+      }
+      case 'not': {
+        const { status, output } = this.#run(node.command, input);
+        return { status: status === 0 ? 1 : 0, output };
+      }
+      case 'if':
+        for (const [condition, body] of node.branches) {
+          if (this.#run(condition, '').status === 0) return this.#run(body, '');
+        }
+        return node.otherwise === null ? ok() : this.#run(node.otherwise, '');
+      case 'for': {
+        let output = '';
+        for (const value of node.values.flatMap((word) => this.#expand(word))) {
+          this.set(node.name, value);
+          output += this.#run(node.body, '').output;
+        }
+        return ok(output);
+      }
+      case 'simple':
+        return this.#simple(node, input);
+    }
+  }
+
+  #list({ items }: Extract<Node, { kind: 'list' }>): Result {
+    let output = '';
+    for (const { join: how, command, background } of items) {
+      if (how === '&&' && this.#status !== 0) continue;
+      if (how === '||' && this.#status === 0) continue;
+      const result = this.#run(command, '');
+      this.#status = background ? 0 : result.status;
+      output += result.output;
+    }
+    return { status: items.length === 0 ? 0 : this.#status, output };
+  }
+
+  #simple(node: Extract<Node, { kind: 'simple' }>, input: string): Result {
+    const all = node.words.flatMap((word) => this.#expand(word));
+    while (all.length > 0 && /^[A-Za-z_]\w*=/.test(all[0]!)) {
+      const [name, ...value] = all.shift()!.split('=');
+      this.set(name!, value.join('='));
+    }
+    let stdin = input;
+    for (const { from, target } of node.redirections) {
+      if (from === '0') stdin = this.#readFile(this.#expand(target).join(' '));
+    }
+    const result = all.length === 0 ? ok() : this.command(all, stdin);
+    return { status: result.status, output: this.#redirect(node.redirections, result.output) };
+  }
+
+  /** A command by its words. */
+  command(words: readonly string[], input = ''): Result {
+    const [name = '', ...args] = words;
+    const context: Context = {
+      ...{ host: this.host, sysctls: this.sysctls, input, shell: this },
+      warn: (message, always) => this.warn(`${message}: ${words.join(' ')}`, always),
+    };
+    const known = COMMANDS[name.replace(/^\/(?:usr\/)?s?bin\//, '')];
+    if (known !== undefined) return known(args, context);
+    const ran = name.includes('/') ? this.runFile(name, args) : null;
+    if (ran !== null) return ran;
+    context.warn('unknown command', true);
+    return ok();
+  }
+
+  #redirect(redirections: readonly Redirection[], output: string): string {
+    let rest = output;
+    for (const { from, target } of redirections) {
+      const file = this.#expand(target).join(' ');
+      if (from === '0' || from === '2' || file.startsWith('&')) continue;
+      const name = sysctlOfFile(file);
+      if (name !== null) this.sysctls.write(name, rest.trim(), (message) => this.warn(message, true));
+      else if (file !== '/dev/null') this.warn(`nothing is written to ${file}`);
+      rest = '';
+    }
+    return rest;
+  }
+
+  #readFile(file: string): string {
+    const name = sysctlOfFile(file);
+    if (name !== null) return `${this.sysctls.read(name) ?? ''}\n`;
+    const path = this.resolve(file);
+    return path === null ? '' : readFileSync(path, 'utf8');
+  }
+
+  // ---- words ----------------------------------------------------------------------------------------------------
+
+  /** A word may become several, or none. */
+  #expand(word: Word): string[] {
+    const result: string[] = [];
+    let current: string | null = null;
+    for (const part of word) {
+      if (part.kind === 'text') current = (current ?? '') + part.text;
+      else if (part.kind === 'arithmetic') current = (current ?? '') + String(this.#arithmetic(part.text));
+      else {
+        const value =
+          part.kind === 'variable' ? this.#value(part.name, part.otherwise) : this.#substitute(part.text);
+        if (part.quoted) current = (current ?? '') + value;
+        else {
+          const pieces = value.split(/\s+/);
+          pieces.forEach((piece, i) => {
+            if (i > 0 && current !== null) result.push(current);
+            if (i > 0) current = null;
+            if (piece !== '') current = (current ?? '') + piece;
+          });
+        }
+      }
+    }
+    if (current !== null) result.push(current);
+    return result;
+  }
+
+  #value(name: string, otherwise: string): string {
+    if (/^\d$/.test(name)) return this.#arguments[Number(name)] ?? otherwise;
+    if (name === '@' || name === '*') return this.#arguments.slice(1).join(' ');
+    if (name === '#') return String(Math.max(0, this.#arguments.length - 1));
+    if (name === '?') return String(this.#status);
+    return this.#variables.get(name) ?? otherwise;
+  }
+
+  #substitute(text: string): string {
+    return this.evaluate(text).output.replace(/\n+$/, '');
+  }
+
+  #arithmetic(text: string): number {
+    const plain = text.replace(/\$?\b([A-Za-z_]\w*)\b/g, (_, name: string) => this.#value(name, '0') || '0');
+    return calculate(plain);
+  }
+}
+
+/** /proc/sys/net/ipv4/tcp_sack is net.ipv4.tcp_sack. */
+export function sysctlOfFile(file: string): string | null {
+  const match = /^\/proc\/sys\/(.+)$/.exec(file);
+  return match === null ? null : match[1]!.replaceAll('/', '.');
+}
+
+/** Sums, products, shifts and parentheses of integers; 0 for anything else. */
+export function calculate(text: string): number {
+  const tokens = text.match(/\d+|<<|>>|[-+*/%()]/g) ?? [];
+  let at = 0;
+  const factor = (): number => {
+    const token = tokens[at++];
+    if (token === '(') {
+      const inner = shift();
+      at++;
+      return inner;
+    }
+    return token === '-' ? -factor() : Number(token ?? 0) || 0;
+  };
+  const product = (): number => {
+    let value = factor();
+    for (let op = tokens[at]; op === '*' || op === '/' || op === '%'; op = tokens[at]) {
+      at++;
+      const right = factor();
+      value = op === '*' ? value * right : Math.trunc(op === '/' ? value / right : value % right);
+    }
+    return value;
+  };
+  const sum = (): number => {
+    let value = product();
+    for (let op = tokens[at]; op === '+' || op === '-'; op = tokens[at]) {
+      at++;
+      value += op === '+' ? product() : -product();
+    }
+    return value;
+  };
+  const shift = (): number => {
+    let value = sum();
+    for (let op = tokens[at]; op === '<<' || op === '>>'; op = tokens[at]) {
+      at++;
+      value = op === '<<' ? value * 2 ** sum() : Math.floor(value / 2 ** sum());
+    }
+    return value;
+  };
+  return shift();
+}

@@ -1,0 +1,116 @@
+/**
+ * The kernel's settings that scripts touch, and what each does in this stack. Values are kept as text, so that what was
+ * written can be read; those of `SETTINGS` also configure the stack.
+ */
+import * as abi from '../../../assembly/abi.js';
+import * as cc from '../../../assembly/cc/ids.js';
+import type { Host } from '../host.js';
+
+interface Setting {
+  /** What Linux has after boot. */
+  readonly initial: string;
+  /** Configures the stack. Throws for a value that it cannot have. */
+  readonly apply: (host: Host, value: string, sysctls: Sysctls) => void;
+}
+
+const number = (value: string): number => {
+  const parsed = Number(value);
+  if (!Number.isFinite(parsed)) throw new Error(`${value} is no number`);
+  return parsed;
+};
+
+/** A CFG_* that is the number itself, times `scale`. */
+const configures = (initial: string, key: number, scale = 1): Setting => ({
+  initial,
+  apply: (host, value) => host.configure(key, number(value) * scale),
+});
+
+const SECONDS = 1e6;
+
+const SETTINGS: Readonly<Record<string, Setting>> = {
+  'net.mptcp.enabled': configures('1', abi.CFG_MPTCP),
+  'net.mptcp.checksum_enabled': configures('0', abi.CFG_CHECKSUM),
+  'net.mptcp.close_timeout': configures('60', abi.CFG_CLOSE_TIMEOUT, SECONDS),
+  'net.mptcp.syn_retrans_before_tcp_fallback': configures('2', abi.CFG_SYN_RETRANS_FALLBACK),
+  'net.ipv4.tcp_timestamps': configures('1', abi.CFG_TIMESTAMPS),
+  'net.ipv4.tcp_sack': configures('1', abi.CFG_SACK),
+  'net.ipv4.tcp_window_scaling': configures('1', abi.CFG_WINDOW_SCALE),
+  'net.ipv4.tcp_syncookies': configures('1', abi.CFG_SYN_COOKIES),
+  'net.ipv4.tcp_invalid_ratelimit': configures('500', abi.CFG_CHALLENGE_INTERVAL, 1e3),
+  'net.ipv4.tcp_max_syn_backlog': configures('1024', abi.CFG_HALF_OPEN_MAX),
+  'net.ipv4.tcp_rmem': { initial: '4096 131072 6291456', apply: receiveBuffer },
+  'net.core.rmem_max': { initial: '212992', apply: receiveBuffer },
+  'net.ipv4.tcp_wmem': {
+    initial: '4096 16384 4194304',
+    apply: (host, value) => host.configure(abi.CFG_SNDBUF_MAX, ringSize(number(value.split(/\s+/)[2] ?? ''))),
+  },
+  'net.ipv4.tcp_congestion_control': {
+    initial: 'cubic',
+    apply: (host, value) => {
+      const id = (cc as Readonly<Record<string, number | undefined>>)[`CC_${value.toUpperCase()}`];
+      if (id === undefined) throw new Error(`no congestion control ${value}`);
+      host.configure(abi.CFG_CC_SINGLE, id);
+    },
+  },
+};
+
+/** Settings that change nothing here, and why. */
+const INERT: readonly (readonly [pattern: RegExp, why: string])[] = [
+  [/^net\.mptcp\.(?:pm_type|path_manager|scheduler)$/, 'there is one, as in the kernel by default'],
+  [/^net\.ipv4\.tcp_(?:fastopen|fastopen_key|fastopen_blackhole_timeout_sec)$/, 'Fast Open is set by socket'],
+  [
+    /^net\.ipv4\.tcp_(?:no_metrics_save|no_ssthresh_metrics_save)$/,
+    'no metrics are kept between connections',
+  ],
+  [
+    /^net\.ipv4\.tcp_(?:min_tso_segs|tso_win_divisor|tso_rtt_log|limit_output_bytes)$/,
+    'no segmentation offload',
+  ],
+  [/^net\.ipv4\.tcp_(?:pacing_\w+|autocorking)$/, 'no pacing'],
+  [/^net\.(?:core\.default_qdisc|core\.netdev_\w+|core\.somaxconn|unix\.\w+)$/, 'the host has one device'],
+  [/^net\.ipv[46]\.(?:conf|neigh|route|icmp)\./, 'the host has one device'],
+  [/^(?:kernel|vm|fs)\./, 'there is no kernel'],
+];
+
+export class Sysctls {
+  readonly #host: Host;
+  readonly #values = new Map<string, string>();
+
+  constructor(host: Host) {
+    this.#host = host;
+  }
+
+  /** null: no such setting, as far as is known here. */
+  read(name: string): string | null {
+    return this.#values.get(name) ?? SETTINGS[name]?.initial ?? null;
+  }
+
+  /** `warn` hears of what has no effect. */
+  write(name: string, value: string, warn: (message: string) => void): void {
+    const text = value.trim().replace(/\s+/g, ' ');
+    this.#values.set(name, text);
+    const setting = SETTINGS[name];
+    if (setting === undefined) {
+      const inert = INERT.find(([pattern]) => pattern.test(name));
+      warn(`${name} has no effect${inert === undefined ? '' : `: ${inert[1]}`}`);
+      return;
+    }
+    try {
+      setting.apply(this.#host, text, this);
+    } catch (error) {
+      warn(`${name}=${text} has no effect: ${(error as Error).message}`);
+    }
+  }
+}
+
+/** The window's scale comes from the largest buffer that either setting allows (Linux' tcp_select_initial_window). */
+function receiveBuffer(host: Host, _value: string, sysctls: Sysctls): void {
+  const largest = Number((sysctls.read('net.ipv4.tcp_rmem') ?? '').split(' ')[2] ?? 0);
+  const allowed = Number(sysctls.read('net.core.rmem_max') ?? 0);
+  host.configure(abi.CFG_RCVBUF_MAX, ringSize(Math.max(largest, allowed)));
+}
+
+/** The power of two that is not above. */
+function ringSize(octets: number): number {
+  return 2 ** Math.max(12, Math.min(28, Math.floor(Math.log2(Math.max(octets, 1)))));
+}
