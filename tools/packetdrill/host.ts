@@ -3,6 +3,7 @@ import type { CoreModule } from '../../src/core/load.js';
 import { SeededRandom } from '../../src/core/random.js';
 import type { PlaitError } from '../../src/errors.js';
 import { Checksum, type Device, type DeviceHost, type OutPacket, type Path } from '../../src/io/device.js';
+import { PathManager } from '../../src/path/path-manager.js';
 import { World } from '../../src/sim/world.js';
 import { Stack } from '../../src/stack/stack.js';
 import type { Config } from './config.js';
@@ -49,6 +50,8 @@ class TunDevice implements Device {
 export class Host {
   readonly world = new World(1e6);
   readonly stack: Stack;
+  /** The endpoint table, which is empty at first. */
+  readonly paths: PathManager;
   readonly addressing: Addressing;
   readonly #device: TunDevice;
   #mtu: number;
@@ -73,6 +76,8 @@ export class Host {
       wake: () => this.world.wake(stack),
     });
     this.stack = stack;
+    this.paths = new PathManager(stack, 'endpoints');
+    stack.policy = this.paths;
     this.world.addHost(stack);
     this.#device = new TunDevice(() => this.world.now());
     stack.addDevice(this.#device);

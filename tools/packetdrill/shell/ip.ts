@@ -1,4 +1,6 @@
 /** `ip`: addresses of tun0, the path manager's endpoints; routes and the rest change nothing here. */
+import { PlaitError } from '../../../src/errors.js';
+import { applyIpMptcp } from '../../../src/path/ip-mptcp.js';
 import { failed, ok, type Command, type Context, type Result } from './shell.js';
 
 export const ip: Command = (words, context) => {
@@ -19,10 +21,16 @@ export const ip: Command = (words, context) => {
 const METRICS =
   /^(?:initcwnd|initrwnd|mtu|advmss|rto_min|quickack|congctl|features|hoplimit|window|rtt|cwnd|ssthresh)$/;
 
-/** `monitor` has nobody to tell. */
-function mptcp(args: readonly string[], context: Context): Result {
-  if (args[0] !== 'monitor') context.warn('no endpoints yet', true);
-  return ok();
+/** What is printed and refused is src/path's; `monitor` has nobody to tell. */
+function mptcp(args: readonly string[], { host, warn }: Context): Result {
+  if (args[0] === 'monitor') return ok();
+  try {
+    return ok(applyIpMptcp(host.paths, args));
+  } catch (error) {
+    if (!(error instanceof PlaitError)) throw error;
+    warn(error.message, true);
+    return failed();
+  }
 }
 
 /** `addr add ADDRESS[/PREFIX] dev tun0`, `addr del ...`, `addr show`. */
