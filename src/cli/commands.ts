@@ -4,7 +4,8 @@ import type { Command } from './command.js';
 import { demo } from './demo.js';
 import { demoReceiver } from './demo-receiver.js';
 import { doctor } from './doctor.js';
+import { dump } from './dump.js';
 import { recv } from './recv.js';
 import { send } from './send.js';
 
-export const COMMANDS: readonly Command[] = [cat, send, recv, demo, doctor, demoReceiver];
+export const COMMANDS: readonly Command[] = [cat, send, recv, demo, dump, doctor, demoReceiver];

@@ -5,7 +5,7 @@ import type { Host, HostOptions } from '../net/types.js';
 
 export interface Context {
   readonly stdin: Readable;
-  readonly stdout: Writable;
+  readonly stdout: Terminal;
   readonly stderr: Terminal;
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Aborted by SIGINT, SIGTERM and SIGHUP. */

@@ -110,7 +110,8 @@ function optionText(option: TcpOption, origins: Origins): string {
     case 'mp_prio':
       return `mp_prio backup=${option.backup ? '1' : '0'}`;
     case 'mp_fail':
-      return `mp_fail ${dataNumber('dsn', option.dsn, true, origins.dsn)}`;
+      // The failed data came from the receiver of this packet.
+      return `mp_fail ${dataNumber('dsn', option.dsn, true, origins.dataAck)}`;
     case 'mp_fastclose':
       return `mp_fastclose key=${String(scriptKey(option.key))}`;
     case 'mp_tcprst':
