@@ -1,0 +1,152 @@
+/** tshark and the dissector agree on every field of every packet: option vectors, simulated networks, kernels. */
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect } from 'chai';
+import { loadDissector, type Dissector } from '../../src/inspect/dissector.js';
+import { Direction, PcapngWriter } from '../../src/io/pcapng.js';
+import { SeededRandom } from '../../src/core/random.js';
+import { Bench, KernelPeer, skipWithoutNamespaces } from '../interop/netns.js';
+import { needCommands } from '../support/needs.js';
+import { captured, SCENES, type Scene } from '../unit/inspect/captures.js';
+import { vectorPackets } from '../unit/inspect/packets.js';
+import { readVectors } from '../unit/vectors.js';
+import { compareWithTshark, type Agreement } from './tshark.js';
+
+describe('tshark', function () {
+  this.timeout(120_000);
+  let dissector: Dissector;
+  let folder = '';
+
+  before(async function () {
+    needCommands(this, 'tshark');
+    dissector = await loadDissector();
+    folder = await mkdtemp(join(tmpdir(), 'plait-tshark-'));
+  });
+
+  after(async () => {
+    if (folder !== '') await rm(folder, { recursive: true, force: true });
+  });
+
+  async function agree(octets: Uint8Array): Promise<Agreement> {
+    const file = join(folder, 'one.pcapng');
+    await writeFile(file, octets);
+    return agreeOn(file);
+  }
+
+  async function agreeOn(file: string): Promise<Agreement> {
+    const agreement = await compareWithTshark(dissector, file);
+    expect(agreement.differences).to.deep.equal([]);
+    return agreement;
+  }
+
+  it('agrees on every option vector', async () => {
+    const chunks: Buffer[] = [];
+    const writer = new PcapngWriter((chunk) => void chunks.push(Buffer.from(chunk)));
+    const number = writer.addInterface({ name: 'vectors' });
+    const packets = vectorPackets(readVectors());
+    packets.forEach(({ packet }, i) => writer.packet(number, i, Direction.Unknown, packet));
+    const { compared } = await agree(Buffer.concat(chunks));
+    // Every field of Multipath TCP occurs in some vector.
+    const never = [...compared].filter(([field, count]) => field.includes('mptcp.') && count === 0);
+    expect(never).to.deep.equal([]);
+  });
+
+  for (const [name, scene] of Object.entries(SCENES)) {
+    it(`agrees on a simulated transfer: ${name}`, async () => {
+      const { packets } = await agree((await captured(scene)).file);
+      expect(packets).to.be.above(20);
+    });
+  }
+
+  it('agrees on random networks', async () => {
+    for (let seed = 1; seed <= 8; seed++) await agree((await captured(randomScene(seed))).file);
+  });
+
+  describe('beside a kernel', () => {
+    let bench: Bench | null = null;
+
+    before(function () {
+      skipWithoutNamespaces(this);
+      needCommands(this, 'tcpdump');
+    });
+
+    afterEach(async () => {
+      await bench?.close();
+      bench = null;
+    });
+
+    for (const checksums of [false, true]) {
+      it(`agrees on what two kernels say${checksums ? ' with checksums' : ''}`, async () => {
+        bench = await Bench.open({ paths: 2 });
+        const { a, b } = bench;
+        for (const side of [a, b]) {
+          await side.sysctl(`net.mptcp.checksum_enabled=${checksums ? '1' : '0'}`);
+          await side.mptcp('limits set subflow 2 add_addr_accepted 2');
+        }
+        await b.mptcp(`endpoint add ${b.address(1)} dev p1 signal`);
+        // All interfaces of one host at once (Linux cooked), one of the other in Ethernet, cut off.
+        const [all, one] = [join(folder, 'all.pcap'), join(folder, 'one.pcap')];
+        const files: readonly (readonly [typeof a, string, string[]])[] = [
+          [a, all, ['-i', 'any', '-s', '0']],
+          [b, one, ['-i', 'p0', '-s', '110']],
+        ];
+        const dumps = files.map(([side, file, options]) =>
+          side.spawn('tcpdump', ['-n', '-U', '--immediate-mode', ...options, '-w', file, 'tcp']),
+        );
+        await until(() => dumps.every(({ errorText }) => errorText.includes('listening on')));
+        const server = new KernelPeer(b, 'server', '0.0.0.0', 0, '--send', '50000');
+        const client = new KernelPeer(a, 'client', b.address(0), await server.port(), '--send', '200000');
+        expect(await client.report()).to.include({ error: null, subflows: 2 });
+        await server.report();
+        // The last packets are on their way to the file.
+        await untilQuiet(all);
+        await Promise.all(dumps.map((dump) => dump.kill()));
+        expect((await agreeOn(all)).packets).to.be.above(50);
+        expect((await agreeOn(one)).packets).to.be.above(20);
+      });
+    }
+  });
+});
+
+function randomScene(seed: number): Scene {
+  const random = new SeededRandom(seed);
+  const chance = (p: number): boolean => random.unit() < p;
+  const links = Array.from({ length: random.int(1, 4) }, () => ({
+    rate: random.int(1, 100) * 1e6,
+    delay: random.int(100, 100_000),
+    jitter: chance(0.3) ? random.int(0, 10_000) : 0,
+    queue: random.int(10_000, 400_000),
+    loss: chance(0.5) ? random.unit() * 0.1 : 0,
+    reorder: chance(0.5) ? random.unit() * 0.1 : 0,
+    reorderDelay: random.int(100, 20_000),
+    duplicate: chance(0.5) ? random.unit() * 0.05 : 0,
+    corrupt: chance(0.5) ? random.unit() * 0.03 : 0,
+    mtu: chance(0.2) ? random.int(1280, 9000) : 1500,
+  }));
+  return {
+    seed,
+    links,
+    ipv6: chance(0.3),
+    pairing: chance(0.5) ? 'fullmesh' : 'laminar',
+    up: random.int(0, 200_000),
+    down: random.int(0, 200_000),
+  };
+}
+
+async function until(condition: () => boolean): Promise<void> {
+  for (let tries = 0; tries < 500 && !condition(); tries++) await pause();
+  expect(condition()).to.equal(true);
+}
+
+/** Until a file has not grown for a while. */
+async function untilQuiet(file: string): Promise<void> {
+  let size = -1;
+  for (let same = 0; same < 10; await pause()) {
+    const now = (await readFile(file)).length;
+    same = now === size ? same + 1 : 0;
+    size = now;
+  }
+}
+
+const pause = (): Promise<void> => new Promise((next) => setTimeout(next, 20));
