@@ -102,8 +102,8 @@ describe('tshark', function () {
         // The last packets are on their way to the file.
         await untilQuiet(all);
         await Promise.all(dumps.map((dump) => dump.kill()));
-        expect((await agreeOn(all)).packets).to.be.above(50);
-        expect((await agreeOn(one)).packets).to.be.above(20);
+        expect((await agreeOn(all)).packets).to.be.above(20);
+        expect((await agreeOn(one)).packets).to.be.above(10);
       });
     }
   });
