@@ -9,12 +9,26 @@ let nextId: u32 = 0;
 /** An ID was given, and the host has not named the next one yet. */
 export let idsWait: bool = false;
 
+/** One octet per path: 1 while the device takes no packets for it. */
+const blocked = memory.data(256, 8);
+
 export function setPath(path: u32, mtu: u32, overhead: u32, needsChecksum: bool, addressId: u32): void {
   const at = table + path * ENTRY;
   store<u32>(at, mtu);
   store<u32>(at + 4, overhead);
   store<u32>(at + 8, needsChecksum ? 1 : 0);
   store<u32>(at + 12, addressId);
+  store<u8>(blocked + path, 0);
+}
+
+export function setPathBlocked(path: u32, on: bool): void {
+  store<u8>(blocked + path, on ? 1 : 0);
+}
+
+/** No data may be given to the path now; what is due in any case, such as an ACK, waits at the host. */
+@inline
+export function pathBlocked(path: u32): bool {
+  return load<u8>(blocked + path) != 0;
 }
 
 /** Largest IP packet in octets; 0 when there is no such path. */

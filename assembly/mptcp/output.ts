@@ -20,6 +20,7 @@ import { count } from '../counters';
 import { deadlineArm } from '../deadlines';
 import { dsnDiff, dsnMin } from '../dsn';
 import { now } from '../host';
+import { pathBlocked } from '../paths';
 import { txRoom } from '../rings';
 import { pickSubflow } from '../sched/scheduler';
 import { seqDiff } from '../seq';
@@ -114,7 +115,7 @@ export function output(c: Connection): void {
 function retransmitLost(c: Connection): void {
   for (let p = c.subflows; p != 0; p = changetype<Subflow>(p).nextOfConn) {
     const sf = changetype<Subflow>(p);
-    if (sf.lostOut <= sf.retransOut) continue;
+    if (sf.lostOut <= sf.retransOut || pathBlocked(sf.path)) continue;
     let sent = false;
     while (sf.inFlight < sf.cwnd) {
       const id = recNextLost(sf);

@@ -5,7 +5,7 @@
 import { alloc, allocZero, free } from '../arena';
 import { hashSeed } from '../secrets';
 import { Subflow } from '../tcp/subflow';
-import { Connection } from './connection';
+import { Connection, markDirty } from './connection';
 
 const FIRST: u32 = 64;
 
@@ -83,6 +83,16 @@ export function removeSubflow(sf: Subflow): void {
     }
     link = p + offsetof<Subflow>('hashNext');
     p = load<usize>(link);
+  }
+}
+
+/** Lets the connections with a subflow on a path try to send again. */
+export function wakePath(path: u32): void {
+  for (let i: u32 = 0; i < subflowSlots; i++) {
+    for (let p = load<usize>(subflowTable + (i << 2)); p != 0; p = changetype<Subflow>(p).hashNext) {
+      const sf = changetype<Subflow>(p);
+      if (sf.path == path && sf.conn != 0) markDirty(changetype<Connection>(sf.conn));
+    }
   }
 }
 

@@ -26,6 +26,7 @@ import { count } from '../counters';
 import { deadlineArm } from '../deadlines';
 import { dsnDiff, dsnMin } from '../dsn';
 import { cfgSynRetransFallback, now } from '../host';
+import { pathBlocked } from '../paths';
 import { txRoom } from '../rings';
 import { REC_LOST, REC_SACKED, recAt } from '../tcp/records';
 import { reorderTimeout, retransmissionTimeout } from '../tcp/recovery';
@@ -212,6 +213,10 @@ function timeoutDue(c: Connection, sf: Subflow): bool {
 /** Tail loss probe (RFC 8985 section 7.3): new data when there is some, else the last segment again. */
 function probeDue(c: Connection, sf: Subflow): void {
   if (sf.packetsOut == 0) return;
+  if (pathBlocked(sf.path)) {
+    scheduleRetransmission(sf, false, 0); // what would be probed has not left; the timeout stands
+    return;
+  }
   const canSend = sf.state == TCP_ESTABLISHED || sf.state == TCP_CLOSE_WAIT;
   const unsent = dsnDiff(c.writeSeq, c.dataNxt);
   const window = dsnDiff(dsnMin(c.writeSeq, c.wndEdge), c.dataNxt);

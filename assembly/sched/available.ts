@@ -1,5 +1,6 @@
 /** What every scheduler asks first: whether a subflow can carry data at all, and whether it can do so now. */
 import { TCP_CLOSE_WAIT, TCP_ESTABLISHED } from '../abi';
+import { pathBlocked } from '../paths';
 import { seqLt } from '../seq';
 import {
   CA_LOSS,
@@ -26,8 +27,13 @@ export function isHealthy(sf: Subflow): bool {
   return !sf.is(SF_STALE) && !sf.tlpOut && !(sf.caState == CA_LOSS && sf.backoff != 0);
 }
 
-/** Room in the congestion window and in the peer's window of this subflow. */
+/** Room in the congestion window, in the peer's window of this subflow, and in the device. */
 @inline
 export function hasRoom(sf: Subflow): bool {
-  return sf.inFlight < sf.cwnd && sf.lostOut <= sf.retransOut && seqLt(sf.sndNxt, sf.sndEdge);
+  return (
+    sf.inFlight < sf.cwnd &&
+    sf.lostOut <= sf.retransOut &&
+    seqLt(sf.sndNxt, sf.sndEdge) &&
+    !pathBlocked(sf.path)
+  );
 }

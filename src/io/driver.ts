@@ -54,7 +54,13 @@ export class Driver implements Timers {
   #run(): void {
     const stack = this.#stack;
     if (stack === null) return;
-    const next = stack.run(this.#clock.now());
+    let next: number;
+    try {
+      next = stack.run(this.#clock.now());
+    } catch (error) {
+      this.wake(); // a program may go on after a handler of its own has thrown
+      throw error;
+    }
     if (this.#stack === null || next >= this.#timerAt) return; // waking early is harmless
     if (this.#timer !== null) clearTimeout(this.#timer);
     this.#timer = null;

@@ -13,6 +13,7 @@ import { Checksum, type Device, type DeviceHost, type OutPacket, type Path } fro
 import type { Timers } from '../io/timers.js';
 import { Connection, type ConnectionHost } from './connection.js';
 import type { Counters } from './info.js';
+import { Backlog } from './backlog.js';
 import { ipHeaderLength, writeIpHeader } from './ip-header.js';
 import { Listener } from './listener.js';
 import { closeName, commandError, fallbackName } from './names.js';
@@ -37,6 +38,8 @@ interface PathEntry {
   readonly device: Device;
   readonly bytes: Uint8Array;
   up: boolean;
+  /** What the device refused. */
+  readonly backlog: Backlog;
 }
 
 /** A path's address ID on connections that did not begin there (RFC 8684 section 3.2); 0 means the first. */
@@ -67,7 +70,10 @@ export class Stack implements DeviceHost, ConnectionHost {
   readonly #outgoing: Outgoing;
   #nextPath = 1;
   #running = false;
-  #stalled = false;
+  /** Paths whose device was full. */
+  readonly #stalled = new Set<PathEntry>();
+  /** What handlers threw during this turn. */
+  readonly #thrown: unknown[] = [];
   #kicked = false;
   /** Set when the core trapped: a bug of ours, nothing more can be done with this stack. */
   #broken: PlaitError | null = null;
@@ -113,7 +119,8 @@ export class Stack implements DeviceHost, ConnectionHost {
     done?: (error: PlaitError | null, path: Path) => void,
   ): Path {
     const path: Path = { id: this.#freePathId(), ...info };
-    const entry: PathEntry = { path, device, bytes: addressBytes(info.address), up: false };
+    const bytes = addressBytes(info.address);
+    const entry: PathEntry = { path, device, bytes, up: false, backlog: new Backlog() };
     this.#names.set(path.id, path.name);
     device.attach(path, (error) => {
       if (error === null) {
@@ -144,6 +151,7 @@ export class Stack implements DeviceHost, ConnectionHost {
     const entry = this.#paths.get(id);
     if (entry === undefined) return;
     this.#paths.delete(id);
+    this.#stalled.delete(entry);
     this.policy?.pathRemoved(entry.path);
     this.#closePath(id);
     for (const listener of this.#listeners.values()) listener.unbindPath(id);
@@ -220,7 +228,12 @@ export class Stack implements DeviceHost, ConnectionHost {
   }
 
   writable(): void {
-    this.#stalled = false;
+    for (const entry of this.#stalled) {
+      const { path, device, backlog } = entry;
+      if (!backlog.drain((packet) => device.send(path.id, packet))) continue;
+      this.#stalled.delete(entry);
+      this.core.x.setPathBlocked(path.id, 0);
+    }
     this.#wake();
   }
 
@@ -243,43 +256,58 @@ export class Stack implements DeviceHost, ConnectionHost {
   run(now: number): number {
     if (this.#running || this.#broken !== null) return Infinity;
     this.#running = true;
+    let next = Infinity;
     try {
       for (let round = 0; round < MAX_ROUNDS; round++) {
         this.#kicked = false;
         if (this.core.rxPending > 0) this.core.rxHandle(now, this.#drain);
         const more = this.core.x.poll(now);
         const events = this.#drain();
-        const held = this.core.x.blocked() === 1 && !this.#stalled;
+        const held = this.core.x.blocked() === 1;
         if (events === 0 && !this.#kicked && more === 0 && !held && this.core.rxPending === 0) break;
       }
       for (const device of this.#devices) device.flush();
       this.core.refillRandom();
-      return this.core.rxPending > 0 || this.#kicked ? now : this.core.x.deadline();
+      next = this.core.rxPending > 0 || this.#kicked ? now : this.core.x.deadline();
     } catch (error) {
       if (!isTrap(error)) throw error;
       this.#fail(error);
-      return Infinity;
     } finally {
       this.#running = false;
     }
+    this.#rethrow();
+    return next;
+  }
+
+  /** Throws what handlers threw, after every event of the turn was handled. */
+  #rethrow(): void {
+    const errors = this.#thrown.splice(0);
+    if (errors.length === 0) return;
+    if (errors.length === 1) throw errors[0];
+    throw new AggregateError(errors, `${String(errors.length)} handlers failed; first: ${String(errors[0])}`);
   }
 
   /** Sends what waits and hands out events. Returns the number of events. */
   readonly #drain = (): number => {
     this.#transmit();
     this.core.refillRandom();
-    return this.core.drainEvents(this.#onEvent, this.#onEnded);
+    return this.core.drainEvents(this.#guarded, this.#onEnded);
   };
 
   #transmit(): void {
-    if (this.#stalled) return;
     const { x } = this.core;
+    const packet = this.#outgoing;
     for (let n = x.txPending(); n > 0; n--) {
-      const path = this.#outgoing.load(x.txFirst());
+      const path = packet.load(x.txFirst());
       const entry = this.#paths.get(path);
-      if (entry !== undefined && this.#outgoing.length > 0 && !entry.device.send(path, this.#outgoing)) {
-        this.#stalled = true;
-        return;
+      if (
+        entry !== undefined &&
+        packet.length > 0 &&
+        (!entry.backlog.isEmpty || !entry.device.send(path, packet))
+      ) {
+        entry.backlog.push(packet);
+        if (!this.#stalled.has(entry)) x.setPathBlocked(path, 1);
+        this.#stalled.add(entry);
       }
       x.txDone(1);
     }
@@ -462,7 +490,17 @@ export class Stack implements DeviceHost, ConnectionHost {
     connection?.remember(connection.subflow(subflow));
   };
 
-  readonly #onEvent = (event: CoreEvent): void => {
+  /** A handler that throws must not cost others their events. A trap is a bug of the core: nothing goes on after it. */
+  readonly #guarded = (event: CoreEvent): void => {
+    try {
+      this.#onEvent(event);
+    } catch (error) {
+      if (isTrap(error)) throw error;
+      this.#thrown.push(error);
+    }
+  };
+
+  #onEvent(event: CoreEvent): void {
     if (event.type === abi.EVENT_ACCEPT) {
       this.#accept(event);
       return;
@@ -529,7 +567,7 @@ export class Stack implements DeviceHost, ConnectionHost {
         });
         break;
     }
-  };
+  }
 
   #accept(event: CoreEvent): void {
     const first = this.#firstSubflow(event.subflow);

@@ -23,6 +23,8 @@ class FakeDevice implements Device {
   readonly needsChecksum = true;
   readonly sent: Recorded[] = [];
   host: DeviceHost | null = null;
+  /** Paths on which it takes no packets. */
+  readonly full = new Set<number>();
   #port = 40000;
   constructor(readonly now: () => number) {}
   open(host: DeviceHost): void {
@@ -37,6 +39,7 @@ class FakeDevice implements Device {
   }
   unbind(): void {}
   send(path: number, packet: OutPacket): boolean {
+    if (this.full.has(path)) return false;
     const octets = new Uint8Array(packet.length);
     packet.copyTo(octets, 0);
     this.sent.push({ ...parsePacket(octets), path, time: this.now() });
@@ -128,6 +131,8 @@ export const addressOf = (path: number, host: number, ipv6 = false): string =>
 export class Bench {
   readonly app = new App();
   readonly apps: App[] = [];
+  /** Packets that arrive wait for `settle`, so that they make one batch. */
+  holding = false;
   private constructor(
     readonly world: World,
     readonly stack: Stack,
@@ -248,7 +253,7 @@ export class Bench {
 
   inject(path: number, packet: Uint8Array): void {
     this.device.host?.receive((this.paths[path] as Path).id, packet, Checksum.Unknown);
-    this.settle();
+    if (!this.holding) this.settle();
   }
 
   /** A counter of the kernel's name. */
