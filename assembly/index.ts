@@ -73,23 +73,14 @@ import { windowGain } from './mptcp/packet';
 import { consume, readContiguous, readPointer } from './mptcp/reassembly';
 import { sendContiguous, sendPointer, sendPrepare, sendRoom } from './mptcp/send-ring';
 import { announce as announceAddress, withdraw } from './mptcp/signal';
-import {
-  enterJoinListener,
-  enterListener,
-  findSubflow,
-  removeListener,
-  subflowCount,
-  wakePath,
-} from './mptcp/tables';
+import { enterJoinListener, enterListener, findSubflow, removeListener, subflowCount } from './mptcp/tables';
 import { connectionDue, subflowDue } from './mptcp/timers';
 import { setConnectionOption } from './mptcp/options';
 import {
   idsWait,
   MAX_PATHS,
   pathMtu,
-  setNextId as defineNextId,
   setPath as definePath,
-  setPathBlocked as blockPath,
   setPathEndpoint as definePathEndpoint,
 } from './paths';
 import * as rings from './rings';
@@ -169,17 +160,8 @@ export function setPathEndpoint(path: u32, addressId: u32, backup: u32): i32 {
 }
 
 /** The address ID for the next path that needs one; 0: joins on such paths are refused. */
-export function setNextId(id: u32): void {
-  defineNextId(id);
-}
-
-/** The device is full, or takes packets for the path again: then its subflows go on. 0, or E_INVAL. */
-export function setPathBlocked(path: u32, on: u32): i32 {
-  if (path >= MAX_PATHS) return E_INVAL;
-  blockPath(path, on != 0);
-  if (on == 0) wakePath(path);
-  return 0;
-}
+export { setNextId } from './paths';
+export { setPathBlocked } from './mptcp/tables';
 
 // ---- packets, time ----------------------------------------------------------------------------------------
 

@@ -21,7 +21,8 @@ export function setPath(path: u32, mtu: u32, overhead: u32, needsChecksum: bool,
   store<u8>(blocked + path, 0);
 }
 
-export function setPathBlocked(path: u32, on: bool): void {
+export function blockPath(path: u32, on: bool): void {
+  if (path >= MAX_PATHS) return;
   store<u8>(blocked + path, on ? 1 : 0);
 }
 

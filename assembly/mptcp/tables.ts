@@ -4,6 +4,7 @@
  */
 import { alloc, allocZero, free } from '../arena';
 import { hashSeed } from '../secrets';
+import { blockPath } from '../paths';
 import { Subflow } from '../tcp/subflow';
 import { Connection, markDirty } from './connection';
 
@@ -86,8 +87,10 @@ export function removeSubflow(sf: Subflow): void {
   }
 }
 
-/** Lets the connections with a subflow on a path try to send again. */
-export function wakePath(path: u32): void {
+/** The device of a path (of setPath) is full, or it takes packets again: then the path's subflows go on. */
+export function setPathBlocked(path: u32, on: u32): void {
+  blockPath(path, on != 0);
+  if (on != 0) return;
   for (let i: u32 = 0; i < subflowSlots; i++) {
     for (let p = load<usize>(subflowTable + (i << 2)); p != 0; p = changetype<Subflow>(p).hashNext) {
       const sf = changetype<Subflow>(p);

@@ -8,7 +8,7 @@ export interface CoreExports {
   setPath(path: number, mtu: number, overhead: number, needsChecksum: number, addressId: number): number;
   setPathEndpoint(path: number, addressId: number, backup: number): number;
   setNextId(id: number): void;
-  setPathBlocked(path: number, on: number): number;
+  setPathBlocked(path: number, on: number): void;
   input(now: number, from: number, n: number): number;
   poll(now: number): number;
   deadline(): number;

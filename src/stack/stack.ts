@@ -17,8 +17,8 @@ import { Backlog } from './backlog.js';
 import { ipHeaderLength, writeIpHeader } from './ip-header.js';
 import { Listener } from './listener.js';
 import { closeName, commandError, fallbackName } from './names.js';
-import { Outgoing } from './outgoing.js';
 import type { PathPolicy } from './policy.js';
+import { Transmitter, type Outlet } from './transmitter.js';
 
 export type { PathPolicy, SubflowDown } from './policy.js';
 
@@ -33,13 +33,9 @@ export interface StackOptions {
   readonly config?: readonly (readonly [number, number])[];
 }
 
-interface PathEntry {
-  readonly path: Path;
-  readonly device: Device;
+interface PathEntry extends Outlet {
   readonly bytes: Uint8Array;
   up: boolean;
-  /** What the device refused. */
-  readonly backlog: Backlog;
 }
 
 /** A path's address ID on connections that did not begin there (RFC 8684 section 3.2); 0 means the first. */
@@ -67,11 +63,9 @@ export class Stack implements DeviceHost, ConnectionHost {
   readonly #connections = new Map<number, Connection>();
   /** By address and port: one port may have a listener per address. */
   readonly #listeners = new Map<string, Listener>();
-  readonly #outgoing: Outgoing;
+  readonly #transmitter: Transmitter;
   #nextPath = 1;
   #running = false;
-  /** Paths whose device was full. */
-  readonly #stalled = new Set<PathEntry>();
   /** What handlers threw during this turn. */
   readonly #thrown: unknown[] = [];
   #kicked = false;
@@ -85,7 +79,7 @@ export class Stack implements DeviceHost, ConnectionHost {
     this.timers = options.timers;
     this.#wake = options.wake;
     this.core = new Core(options.module, options.random);
-    this.#outgoing = new Outgoing(this.core);
+    this.#transmitter = new Transmitter(this.core, this.#paths);
     for (const [key, value] of options.config ?? []) {
       const result = this.core.x.configure(key, value);
       if (result < 0) throw commandError(result, `configuration ${key}`);
@@ -151,7 +145,7 @@ export class Stack implements DeviceHost, ConnectionHost {
     const entry = this.#paths.get(id);
     if (entry === undefined) return;
     this.#paths.delete(id);
-    this.#stalled.delete(entry);
+    this.#transmitter.forget(entry);
     this.policy?.pathRemoved(entry.path);
     this.#closePath(id);
     for (const listener of this.#listeners.values()) listener.unbindPath(id);
@@ -228,12 +222,7 @@ export class Stack implements DeviceHost, ConnectionHost {
   }
 
   writable(): void {
-    for (const entry of this.#stalled) {
-      const { path, device, backlog } = entry;
-      if (!backlog.drain((packet) => device.send(path.id, packet))) continue;
-      this.#stalled.delete(entry);
-      this.core.x.setPathBlocked(path.id, 0);
-    }
+    this.#transmitter.resume();
     this.#wake();
   }
 
@@ -282,36 +271,16 @@ export class Stack implements DeviceHost, ConnectionHost {
   /** Throws what handlers threw, after every event of the turn was handled. */
   #rethrow(): void {
     const errors = this.#thrown.splice(0);
-    if (errors.length === 0) return;
     if (errors.length === 1) throw errors[0];
-    throw new AggregateError(errors, `${String(errors.length)} handlers failed; first: ${String(errors[0])}`);
+    if (errors.length > 1) throw new AggregateError(errors, `handlers failed; first: ${String(errors[0])}`);
   }
 
   /** Sends what waits and hands out events. Returns the number of events. */
   readonly #drain = (): number => {
-    this.#transmit();
+    this.#transmitter.transmit();
     this.core.refillRandom();
     return this.core.drainEvents(this.#guarded, this.#onEnded);
   };
-
-  #transmit(): void {
-    const { x } = this.core;
-    const packet = this.#outgoing;
-    for (let n = x.txPending(); n > 0; n--) {
-      const path = packet.load(x.txFirst());
-      const entry = this.#paths.get(path);
-      if (
-        entry !== undefined &&
-        packet.length > 0 &&
-        (!entry.backlog.isEmpty || !entry.device.send(path, packet))
-      ) {
-        entry.backlog.push(packet);
-        if (!this.#stalled.has(entry)) x.setPathBlocked(path, 1);
-        this.#stalled.add(entry);
-      }
-      x.txDone(1);
-    }
-  }
 
   #fail(cause: Error): void {
     const error = new PlaitError(
