@@ -3,6 +3,7 @@ import { expect } from 'chai';
 import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { loadCore } from '../../src/core/load.js';
+import { loadDissector } from '../../src/inspect/dissector.js';
 import { createSocketLayer } from '../../tools/packetdrill/posix/layer.js';
 import { findScripts, formatReport, runFile } from '../../tools/packetdrill/files.js';
 
@@ -12,7 +13,11 @@ const folder = dirname(fileURLToPath(import.meta.url)).replace(/([\\/])dist([\\/
 describe('scripts in the packetdrill language', () => {
   for (const path of findScripts([folder])) {
     it(path.slice(folder.length + 1), async () => {
-      const environment = { module: await loadCore('debug'), createLayer: createSocketLayer };
+      const environment = {
+        module: await loadCore('debug'),
+        dissector: await loadDissector(),
+        createLayer: createSocketLayer,
+      };
       const reports = runFile(path, [{ name: 'strict_options', value: null }], environment);
       const failed = reports.filter(({ failure }) => failure !== null);
       expect(failed.map((report) => formatReport(report, false)).join('\n')).to.equal('');

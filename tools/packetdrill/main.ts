@@ -2,6 +2,7 @@
 /** `npm run packetdrill -- [OPTIONS] FILE...`: runs scripts in the packetdrill language over this stack. */
 import { fileURLToPath } from 'node:url';
 import { loadCore } from '../../src/core/load.js';
+import { loadDissector } from '../../src/inspect/dissector.js';
 import { createSocketLayer } from './posix/layer.js';
 import { commandLine, configure } from './config.js';
 import { findScripts, formatReport, runFile } from './files.js';
@@ -9,7 +10,11 @@ import { findScripts, formatReport, runFile } from './files.js';
 async function main(args: readonly string[]): Promise<number> {
   const { options, rest } = commandLine(args);
   const { verbose } = configure(options);
-  const environment = { module: await loadCore('release'), createLayer: createSocketLayer };
+  const environment = {
+    module: await loadCore('release'),
+    dissector: await loadDissector(),
+    createLayer: createSocketLayer,
+  };
   const counts = { passed: 0, failed: 0 };
   for (const path of findScripts(rest)) {
     for (const report of runFile(path, options, environment)) {

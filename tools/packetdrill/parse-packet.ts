@@ -90,6 +90,10 @@ function parseEndpoint(lexer: Lexer): EndpointSpec | null {
   }
   if (kind === 'ipv4' || kind === 'ipv6') {
     lexer.next();
+    // The port after an IPv6 address looks like its last group.
+    const group = kind === 'ipv6' && lexer.peek().text !== ':' ? text.lastIndexOf(':') : -1;
+    if (group > 0)
+      return { kind: 'address', address: text.slice(0, group), port: Number(text.slice(group + 1)) };
     lexer.expect(':');
     return { kind: 'address', address: text, port: lexer.number('port', 0, 0xffff) };
   }

@@ -1,4 +1,5 @@
 /** The script's side of the wire: builds its packets, and compares those of the stack with it. */
+import type { Dissector } from '../../src/inspect/dissector.js';
 import { comparePacket, flagBits } from './compare.js';
 import type { Config } from './config.js';
 import type { Flow } from './flow.js';
@@ -25,14 +26,21 @@ export interface Received {
 export class ScriptPeer {
   readonly #host: Host;
   readonly #config: Config;
+  readonly #dissector: Dissector;
   readonly #names = new Names();
   readonly #peerAddresses = new PeerAddresses();
   readonly #flows: Flows;
   readonly #endpoints: (fd: number) => SocketEndpoints | null;
 
-  constructor(host: Host, config: Config, endpoints: (fd: number) => SocketEndpoints | null) {
+  constructor(
+    host: Host,
+    config: Config,
+    dissector: Dissector,
+    endpoints: (fd: number) => SocketEndpoints | null,
+  ) {
     this.#host = host;
     this.#config = config;
+    this.#dissector = dissector;
     this.#endpoints = endpoints;
     this.#flows = new Flows(host, this.#names, this.#peerAddresses);
   }
@@ -51,7 +59,11 @@ export class ScriptPeer {
     const packet = this.#build(spec, body, flow);
     this.#flows.learnNames(spec, flow);
     this.#host.inject(wire.buildTcp(ipOf(spec, flow), packet), flow.local.address);
-    return formatPacket(packet, flow, 'in');
+    return formatPacket(this.#dissector, { ...ipOf(spec, flow), ...packet }, flow, 'in');
+  }
+
+  #show(packet: wire.Packet, flow: Flow): string {
+    return formatPacket(this.#dissector, packet, flow, 'out');
   }
 
   #build(spec: PacketSpec, tcp: TcpSpec, flow: Flow): wire.TcpFields {
@@ -96,12 +108,12 @@ export class ScriptPeer {
     if (first === null) return { packet: null, mismatch: null, actual: '' };
     const { flow } = first;
     if (expected !== null && flow !== expected) {
-      const actual = formatPacket(first.packet, flow, 'out');
+      const actual = this.#show(first.packet, flow);
       return { packet: first.packet, mismatch: 'the packet is of another flow', actual };
     }
     const refused = this.#addressesDiffer(spec, first.packet);
     if (refused !== null) {
-      return { packet: first.packet, mismatch: refused, actual: formatPacket(first.packet, flow, 'out') };
+      return { packet: first.packet, mismatch: refused, actual: this.#show(first.packet, flow) };
     }
     this.#learnHandshake(body, first.packet, flow);
     const { packet, error } = this.#whole(body, first.packet, flow, latest);
@@ -109,7 +121,7 @@ export class ScriptPeer {
     const mismatch =
       error ?? within(spec.line, () => comparePacket(spec, body, packet, known, this.#config, elapsed));
     if (mismatch === null) this.#flows.learnNames(spec, flow);
-    return { packet, mismatch, actual: formatPacket(packet, flow, 'out') };
+    return { packet, mismatch, actual: this.#show(packet, flow) };
   }
 
   /** The stack's next packet of a flow that the script knows, or begins with this SYN. */

@@ -1,5 +1,6 @@
 /** One script in one mode: walks through its events in virtual time, as packetdrill does in real time. */
 import type { CoreModule } from '../../src/core/load.js';
+import type { Dissector } from '../../src/inspect/dissector.js';
 import type { SocketCall } from './ast.js';
 import { CodeRunner } from './code.js';
 import type { Config } from './config.js';
@@ -32,6 +33,7 @@ export interface RunResult {
 
 export interface Environment {
   readonly module: CoreModule;
+  readonly dissector: Dissector;
   readonly createLayer: CreateSocketLayer;
 }
 
@@ -92,7 +94,7 @@ class Run {
     this.#host = new Host(environment.module, mode, config);
     const { world, stack, addressing } = this.#host;
     this.#layer = environment.createLayer({ world, stack, addressing, changed: () => undefined });
-    this.#peer = new ScriptPeer(this.#host, config, (fd) => this.#layer.endpoints(fd));
+    this.#peer = new ScriptPeer(this.#host, config, environment.dissector, (fd) => this.#layer.endpoints(fd));
     const warn = (line: number, message: string): void => void this.warnings.push({ line, message });
     this.#shell = new Shell(this.#host, script.path, config.verbose, warn);
     this.#code = new CodeRunner(config.codeCommand);

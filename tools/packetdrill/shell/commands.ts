@@ -2,7 +2,8 @@
 import { nstat } from './counters.js';
 import { filters } from './filters.js';
 import { ip } from './ip.js';
-import { failed, ok, sysctlOfFile, type Command } from './shell.js';
+import { sysctlOfFile } from './sysctls.js';
+import { failed, ok, type Command } from './command.js';
 
 const nothing: Command = () => ok();
 /** Known, and without effect on this host. */

@@ -1,6 +1,6 @@
 /** `nstat`: the stack's counters under the names that nstat gives the kernel's. */
 import type { Host } from '../host.js';
-import { ok, type Command } from './shell.js';
+import { ok, type Command } from './command.js';
 
 /** Counters of the group Tcp; all others of TCP are extensions. */
 const TCP_GROUP = new Set([

@@ -1,5 +1,5 @@
 /** Filters behind a pipe, as far as scripts use them on counters. */
-import { ok, type Command, type Result } from './shell.js';
+import { ok, type Command, type Result } from './command.js';
 
 const linesOf = (text: string): string[] => (text === '' ? [] : text.replace(/\n$/, '').split('\n'));
 const textOf = (lines: readonly string[]): string => lines.map((line) => `${line}\n`).join('');

@@ -1,7 +1,7 @@
 /** `ip`: addresses of tun0, the path manager's endpoints; routes and the rest change nothing here. */
 import { PlaitError } from '../../../src/errors.js';
 import { applyIpMptcp } from '../../../src/path/ip-mptcp.js';
-import { failed, ok, type Command, type Context, type Result } from './shell.js';
+import { failed, ok, type Command, type Context, type Result } from './command.js';
 
 export const ip: Command = (words, context) => {
   const rest = words.filter((word) => !/^-/.test(word));

@@ -3,29 +3,10 @@ import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { Host } from '../host.js';
 import { ScriptError } from '../socket-layer.js';
+import { ok, type Context, type Result } from './command.js';
 import { COMMANDS } from './commands.js';
 import { parseShell, ShellSyntaxError, type Node, type Redirection, type Word } from './parse.js';
-import { Sysctls } from './sysctls.js';
-
-export interface Result {
-  readonly status: number;
-  readonly output: string;
-}
-
-/** What a command is given beside its words. */
-export interface Context {
-  readonly host: Host;
-  readonly sysctls: Sysctls;
-  readonly input: string;
-  readonly shell: Shell;
-  /** Says that something has no effect here; `always` also when not verbose. */
-  readonly warn: (message: string, always?: boolean) => void;
-}
-
-export type Command = (words: readonly string[], context: Context) => Result;
-
-export const ok = (output = ''): Result => ({ status: 0, output });
-export const failed = (status = 1): Result => ({ status, output: '' });
+import { sysctlOfFile, Sysctls } from './sysctls.js';
 
 /** Nested scripts and substitutions; enough for any, and an end to those that call themselves. */
 const MAX_DEPTH = 20;
@@ -243,12 +224,6 @@ export class Shell {
     const plain = text.replace(/\$?\b([A-Za-z_]\w*)\b/g, (_, name: string) => this.#value(name, '0') || '0');
     return calculate(plain);
   }
-}
-
-/** /proc/sys/net/ipv4/tcp_sack is net.ipv4.tcp_sack. */
-export function sysctlOfFile(file: string): string | null {
-  const match = /^\/proc\/sys\/(.+)$/.exec(file);
-  return match === null ? null : match[1]!.replaceAll('/', '.');
 }
 
 /** Sums, products, shifts and parentheses of integers; 0 for anything else. */

@@ -114,3 +114,9 @@ function receiveBuffer(host: Host, _value: string, sysctls: Sysctls): void {
 function ringSize(octets: number): number {
   return 2 ** Math.max(12, Math.min(28, Math.floor(Math.log2(Math.max(octets, 1)))));
 }
+
+/** /proc/sys/net/ipv4/tcp_sack is net.ipv4.tcp_sack. */
+export function sysctlOfFile(file: string): string | null {
+  const match = /^\/proc\/sys\/(.+)$/.exec(file);
+  return match === null ? null : match[1]!.replaceAll('/', '.');
+}
