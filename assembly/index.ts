@@ -30,6 +30,7 @@ import {
   LAYOUT_TX_DESC,
   LAYOUT_TX_SLOTS,
   MIB_ActiveOpens,
+  MIB_RmSubflow,
   RX_CHECKSUM,
   RX_LEN,
   RX_PATH,
@@ -536,6 +537,7 @@ export function finishSubflow(now: f64, subflow: u32): i32 {
     resetSubflow(c, sf, CLOSE_LOCAL, RST_UNSPECIFIED, false);
     return 0;
   }
+  count(MIB_RmSubflow);
   sf.set(SF_FIN_QUEUED);
   markDirty(c);
   return 0;

@@ -21,6 +21,9 @@ export type ErrorCode =
   | 'EBUSY' // the endpoint ID is taken
   | 'ERANGE' // there are as many endpoints as there may be
   | 'ERR_SOCKET_CLOSED' // used after close
+  | 'EAGAIN' // not yet
+  | 'EOPNOTSUPP' // the connection is plain TCP
+  | 'ESRCH' // no such subflow
   // ours
   | 'ERR_PLAIT_DEVICE' // a device cannot be used here; `remedy` says what to install or run
   | 'ERR_PLAIT_CORE' // the WASM core trapped: a bug of ours, this stack is closed

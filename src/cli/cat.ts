@@ -44,6 +44,7 @@ export const cat: Command = {
       throw args.wrong('--timeout does not go with --listen');
     args.expect(listen === undefined ? 2 : 0, listen === undefined ? 2 : 0);
     const [host = '', port = ''] = args.positionals;
+    if (options.events === '-') throw args.wrong('--events - would mix with the data; name a file');
     const target = { host, port: listen ?? args.parseInteger('the port', port, 1, 65535) };
     return withHost(context, options, async (session) => {
       const socket =

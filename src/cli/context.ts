@@ -8,8 +8,10 @@ export interface Context {
   readonly stdout: Terminal;
   readonly stderr: Terminal;
   readonly env: Readonly<Record<string, string | undefined>>;
-  /** Aborted by SIGINT, SIGTERM and SIGHUP. */
+  /** Aborted by SIGINT and SIGTERM, and by SIGHUP unless `onHangup` was called. */
   readonly signal: AbortSignal;
+  /** From now on SIGHUP calls back instead. */
+  readonly onHangup: (callback: () => void) => void;
   /** Monotonic milliseconds. */
   readonly now: () => number;
   readonly createHost: (options: HostOptions) => Promise<Host>;

@@ -7,10 +7,12 @@ import type {
   PathManagerName,
   SchedulerName,
 } from '../net/types.js';
+import type { EndpointSpec, PathLimits } from '../path/endpoints.js';
+import { parseEndpoint, parseLimits } from '../path/ip-mptcp.js';
 import type { Arguments, OptionSpec } from './command.js';
 
 const DEVICES: readonly DeviceName[] = ['auto', 'packet', 'raw', 'udp'];
-const PATH_MANAGERS: readonly PathManagerName[] = ['laminar', 'fullmesh', 'none', 'endpoints'];
+const PATH_MANAGER = /^(laminar|fullmesh|none|endpoints|ndiffports(:[1-8])?)$/;
 const CONGESTION: readonly CongestionName[] = ['cubic', 'reno', 'lia', 'olia', 'balia', 'wvegas'];
 const SCHEDULERS: readonly SchedulerName[] = ['minrtt'];
 
@@ -31,8 +33,28 @@ export const HOST_OPTIONS: readonly OptionSpec[] = [
   {
     name: 'pm',
     value: 'NAME',
-    choices: PATH_MANAGERS,
-    help: 'which subflows to open: laminar pairs each local address with one of the peer, fullmesh with all of them, none opens the first only',
+    help: 'which subflows to open: laminar pairs each local address with one of the peer, fullmesh with all of them, ndiffports:N opens N over one pair, endpoints goes by --endpoint, none opens the first only',
+  },
+  {
+    name: 'endpoint',
+    value: 'SPEC',
+    multiple: true,
+    help: 'what to do with a local address, as ip mptcp endpoint add takes it: "10.0.1.1 dev eth0 signal,subflow backup id 3"',
+  },
+  {
+    name: 'limits',
+    value: 'SPEC',
+    help: 'as ip mptcp limits set takes them: "subflows 4 add_addr_accepted 2"',
+  },
+  {
+    name: 'endpoints-file',
+    value: 'FILE',
+    help: 'a line per endpoint or limits; SIGHUP has it read again',
+  },
+  {
+    name: 'events',
+    value: 'FILE',
+    help: 'write what happens to subflows and addresses there, a JSON object per line; - is standard output',
   },
   {
     name: 'cc',
@@ -50,6 +72,10 @@ export const QUIET: OptionSpec = { name: 'quiet', short: 'q', help: 'print error
 
 export interface CommonOptions {
   readonly host: HostOptions;
+  readonly endpoints: readonly EndpointSpec[];
+  readonly limits: Partial<PathLimits>;
+  readonly endpointsFile: string | undefined;
+  readonly events: string | undefined;
   readonly bind: string | undefined;
   readonly stats: boolean;
   readonly quiet: boolean;
@@ -63,11 +89,21 @@ export function commonOptions(args: Arguments): CommonOptions {
   const paths = args.texts('path');
   const [device, pathManager] = [args.text('device'), args.text('pm')];
   const [congestion, scheduler, pcap] = [args.text('cc'), args.text('scheduler'), args.text('pcap')];
+  if (pathManager !== undefined && !PATH_MANAGER.test(pathManager)) {
+    const names = 'laminar, fullmesh, ndiffports:N (1 to 8), endpoints, none';
+    throw args.wrong(`--pm cannot be '${pathManager}'; it is one of ${names}`);
+  }
+  const endpointsFile = args.text('endpoints-file');
   return {
+    endpoints: args.texts('endpoint').map((text) => checked(args, () => parseEndpoint(text))),
+    limits: checked(args, () => parseLimits(args.text('limits') ?? '')),
+    endpointsFile,
+    events: args.text('events'),
     host: {
       // The casts follow from the tables of choices above.
       ...(device !== undefined && { device: device as DeviceName }),
       ...(paths.length > 0 && { paths }),
+      ...(endpointsFile !== undefined && { pathManager: 'endpoints' as const }),
       ...(pathManager !== undefined && { pathManager: pathManager as PathManagerName }),
       ...(congestion !== undefined && { congestion: congestion as CongestionName }),
       ...(scheduler !== undefined && { scheduler: scheduler as SchedulerName }),
@@ -78,4 +114,13 @@ export function commonOptions(args: Arguments): CommonOptions {
     stats: args.flag('stats'),
     quiet: args.flag('quiet'),
   };
+}
+
+/** What `read` returns; an error in it is one of the command line. */
+function checked<T>(args: Arguments, read: () => T): T {
+  try {
+    return read();
+  } catch (error) {
+    throw args.wrong((error as Error).message.replace('ip mptcp: ', ''));
+  }
 }

@@ -11,13 +11,15 @@ export async function runProcess(
   fork: (args: readonly string[]) => ChildProcess,
 ): Promise<never> {
   const interruption = new AbortController();
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
-    process.on(signal, () => {
-      // Who asks twice does not want to wait.
-      if (interruption.signal.aborted) process.exit(Exit.Interrupted);
-      interruption.abort();
-    });
-  }
+  const interrupt = (): void => {
+    // Who asks twice does not want to wait.
+    if (interruption.signal.aborted) process.exit(Exit.Interrupted);
+    interruption.abort();
+  };
+  let hangup = interrupt;
+  process.on('SIGINT', interrupt);
+  process.on('SIGTERM', interrupt);
+  process.on('SIGHUP', () => hangup());
   process.on('uncaughtException', (error) => {
     process.stderr.write(`${errorLine(error)}\n`);
     process.exit(Exit.Generic);
@@ -35,6 +37,9 @@ export async function runProcess(
     stderr: process.stderr,
     env: process.env,
     signal: interruption.signal,
+    onHangup: (callback) => {
+      hangup = callback;
+    },
     now: () => performance.now(),
     createHost,
     fork,

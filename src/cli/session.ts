@@ -6,6 +6,7 @@ import { problemOf } from '../transfer/report.js';
 import { say, type Context } from './context.js';
 import { errorLine, exitCode, Interrupted } from './exit.js';
 import type { CommonOptions } from './options.js';
+import { applyPathOptions } from './path-options.js';
 import { statsLine } from './stats.js';
 import type { Target } from './target.js';
 
@@ -19,7 +20,9 @@ export async function withHost(
   const interrupt = (): void => session.interrupt();
   context.signal.addEventListener('abort', interrupt);
   if (context.signal.aborted) interrupt();
+  let finish = (): Promise<void> => Promise.resolve();
   try {
+    finish = await applyPathOptions(context, options, session.host);
     return await body(session);
   } catch (thrown) {
     const error = context.signal.aborted ? new Interrupted() : thrown;
@@ -28,6 +31,7 @@ export async function withHost(
   } finally {
     context.signal.removeEventListener('abort', interrupt);
     await session.close();
+    await finish();
   }
 }
 

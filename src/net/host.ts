@@ -13,6 +13,7 @@ import { PathManager } from '../path/path-manager.js';
 import { addressBytes, familyOf } from '../core/address.js';
 import { Stack } from '../stack/stack.js';
 import type { Counters } from '../stack/info.js';
+import { PathEvents } from './path-events.js';
 import { PlaitServer } from './server.js';
 import { PlaitSocket } from './socket.js';
 import type {
@@ -65,6 +66,8 @@ export async function createHost(options: HostOptions = {}): Promise<Host> {
     }
     config.push([abi.CFG_SCHEDULER, id]);
   }
+  const { closeTimeout } = options;
+  if (closeTimeout !== undefined) config.push([abi.CFG_CLOSE_TIMEOUT, closeTimeout * 1000]);
   const driver = new Driver(realClock);
   const module = await loadCore();
   const platform = await openPlatform(options, driver);
@@ -93,6 +96,8 @@ interface Platform {
 
 class RealHost implements Host {
   readonly device: HostDevice;
+  readonly pathManager: PathManager;
+  readonly events = new PathEvents();
   readonly #stack: Stack;
   readonly #driver: Driver;
   readonly #platform: Platform;
@@ -109,7 +114,14 @@ class RealHost implements Host {
     this.#platform = platform;
     this.#options = options;
     this.device = platform.kind;
-    stack.policy = new PathManager(stack, options.pathManager ?? 'laminar');
+    if (options.addAddrTimeout !== undefined) stack.addAddrTimeout = options.addAddrTimeout * 1000;
+    stack.monitor.listen((event) => this.events.tell(event));
+    this.pathManager = new PathManager(stack, options.pathManager ?? 'laminar', {
+      sourceFor: (remote) => platform.sourceFor(remote).catch(() => null),
+      // An address that is no path by itself (loopback) becomes one.
+      endpointAdded: ({ address }) => void this.#pathFor(address),
+    });
+    stack.policy = this.pathManager;
   }
 
   async start(): Promise<void> {
@@ -117,6 +129,7 @@ class RealHost implements Host {
     for (const address of paths ?? []) addressBytes(address);
     this.#stack.addDevice(this.#platform.device);
     this.#driver.drive(this.#stack);
+    await this.#configurePaths();
     this.#watch = watchInterfaces(
       {
         source: () => this.#platform.addresses(),
@@ -148,6 +161,17 @@ class RealHost implements Host {
       error !== null &&
       (paths !== undefined || results.every((result) => result !== null))
     ) {
+      await this.close();
+      throw error;
+    }
+  }
+
+  async #configurePaths(): Promise<void> {
+    const { limits = {}, endpoints = [] } = this.#options;
+    try {
+      this.pathManager.setLimits(limits);
+      for (const endpoint of endpoints) this.pathManager.addEndpoint(endpoint);
+    } catch (error) {
       await this.close();
       throw error;
     }
@@ -283,5 +307,6 @@ class RealHost implements Host {
     this.#stack.close();
     this.#driver.close();
     await this.#platform.finish();
+    this.events.close();
   }
 }

@@ -3,6 +3,7 @@ import { Duplex } from 'node:stream';
 import type { PlaitError } from '../errors.js';
 import type { Connection, ConnectionEvent, ConnectionHandler } from '../stack/connection.js';
 import type { ConnectionInfo } from '../stack/info.js';
+import { SocketPaths } from './socket-paths.js';
 import type { Socket } from './types.js';
 
 /** Octets read from the receive ring in one piece. */
@@ -23,6 +24,7 @@ const NOTHING: ConnectionInfo = {
 };
 
 export class PlaitSocket extends Duplex implements Socket, ConnectionHandler {
+  readonly mptcp = new SocketPaths(() => this.#connection);
   #connection: Connection | null = null;
   #connecting = true;
   /** What is written while it connects goes with the SYN. */

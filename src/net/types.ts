@@ -4,7 +4,11 @@ import type { EventEmitter } from 'node:events';
 import type { ConnectionInfo, Counters } from '../stack/info.js';
 import type { ConnectionEvent } from '../stack/connection.js';
 import type { Device, Path } from '../io/device.js';
+import type { EndpointSpec, PathLimits } from '../path/endpoints.js';
+import type { EndpointControl } from '../path/ip-mptcp.js';
 import type { PathManagerName } from '../path/path-manager.js';
+import type { PathEventStream } from './path-events.js';
+import type { SocketPaths } from './socket-paths.js';
 import type { Timers } from '../io/timers.js';
 
 export type DeviceName = 'auto' | HostDevice;
@@ -18,8 +22,16 @@ export interface HostOptions {
   readonly device?: DeviceName;
   /** Local addresses to use as paths; default every usable one. */
   readonly paths?: readonly string[];
-  /** Default laminar. */
+  /** Who decides on further subflows (docs/path-management.md). Default laminar; with endpoints, these. */
   readonly pathManager?: PathManagerName;
+  /** Endpoints to begin with. */
+  readonly endpoints?: readonly EndpointSpec[];
+  /** Default 2 subflows, 0 announced addresses; they count where endpoints decide. */
+  readonly limits?: Partial<PathLimits>;
+  /** Milliseconds that a connection without any subflow waits for a new one. Default 60000. */
+  readonly closeTimeout?: number;
+  /** Milliseconds at most until ADD_ADDR is repeated without an echo; 0: never. Default 120000. */
+  readonly addAddrTimeout?: number;
   /** Default cubic for a single path, lia as soon as a connection has two subflows. */
   readonly congestion?: CongestionName;
   readonly scheduler?: SchedulerName;
@@ -42,6 +54,10 @@ export interface Host {
   createServer(onConnection?: (socket: Socket) => void): Server;
   paths(): readonly Path[];
   counters(): Counters;
+  /** Endpoints and limits, to be changed at any time; see also `applyIpMptcp`. */
+  readonly pathManager: EndpointControl;
+  /** What happens to subflows and addresses, as `ip mptcp monitor` tells it. */
+  readonly events: PathEventStream;
   /** Resolves when the capture is written, every socket is destroyed and every device is closed. */
   close(): Promise<void>;
 }
@@ -73,6 +89,8 @@ export interface Socket extends Duplex {
   readonly localAddress: string;
   readonly localPort: number;
   readonly connecting: boolean;
+  /** Subflows and addresses by hand. */
+  readonly mptcp: SocketPaths;
   /** Snapshot; stays available after close. */
   info(): ConnectionInfo;
   /** Aborts the connection (MP_FASTCLOSE, or RST after fallback). */

@@ -34,6 +34,13 @@ interface State {
   readonly joins: Joins;
 }
 
+interface World {
+  /** An endpoint for an address that has none (the table changes). */
+  implicit(address: string): PathEndpoint | null;
+  /** Local address from which the routing table leads to a remote one. */
+  readonly sourceFor: ((remote: string) => Promise<string | null>) | null;
+}
+
 /** The local end of a join. */
 interface Source {
   readonly path: Path;
@@ -45,14 +52,13 @@ interface Source {
 export class InKernel implements Policy {
   readonly #stack: Stack;
   readonly #table: EndpointTable;
-  /** An endpoint for an address that has none (the table may change). */
-  readonly #implicit: (address: string) => PathEndpoint | null;
+  readonly #world: World;
   readonly #states = new Map<Connection, State>();
 
-  constructor(stack: Stack, table: EndpointTable, implicit: (address: string) => PathEndpoint | null) {
+  constructor(stack: Stack, table: EndpointTable, world: World) {
     this.#stack = stack;
     this.#table = table;
-    this.#implicit = implicit;
+    this.#world = world;
   }
 
   // ---- what happens to a connection -----------------------------------------------------------------------------
@@ -120,9 +126,13 @@ export class InKernel implements Policy {
     if (known) return;
     state.joins.forget((target) => target.address === address && target.remoteId === id);
     const remote = { id, address, port: port === 0 ? connection.remotePort : port };
-    const sources = this.#sourcesTo(connection, state, remote, instead);
-    const opened = sources.filter((source) => this.#join(state, source, remote));
-    if (opened.length > 0 && id !== 0) state.accepted.add(id);
+    const open = (sources: readonly Source[]): void => {
+      const opened = sources.filter((source) => this.#join(state, source, remote));
+      if (opened.length > 0 && id !== 0) state.accepted.add(id);
+    };
+    const chosen = this.#chosenSources(connection, state, remote, instead);
+    if (chosen !== null) open(chosen);
+    else this.#routedSource(connection, state, remote.address, (source) => open([source]));
   }
 
   addressRemoved(connection: Connection, id: number): void {
@@ -331,8 +341,13 @@ export class InKernel implements Policy {
     return [...remotes.values()].filter((one) => !taken.has(one.id) && fits(one));
   }
 
-  /** Where joins to an announced address come from. */
-  #sourcesTo(connection: Connection, state: State, remote: RemoteAddress, instead: boolean): Source[] {
+  /** The endpoints from which an announced address is joined; null: that is left to the routing table. */
+  #chosenSources(
+    connection: Connection,
+    state: State,
+    remote: RemoteAddress,
+    instead: boolean,
+  ): Source[] | null {
     const { subflows } = this.#table.limits;
     const room = subflows - this.#extra(connection, state);
     const fits = ({ path }: Source): boolean => familyOf(path.address) === familyOf(remote.address);
@@ -368,13 +383,24 @@ export class InKernel implements Policy {
       for (const { path } of chosen) take(unused.find((entry) => entry.address === path.address));
       return chosen;
     }
-    const path = this.#route(connection, remote.address);
-    const source = path === null ? null : this.#sourceAt(connection, state, path);
-    return source === null ? [] : [source];
+    return null;
   }
 
-  /** The path by which an address is reached: of its subnet, else the first subflow's, else any of its family. */
-  #route(connection: Connection, address: string): Path | null {
+  /** `use` gets the local end from which the routing table leads to an address. */
+  #routedSource(connection: Connection, state: State, address: string, use: (source: Source) => void): void {
+    const take = (local: string | null): void => {
+      if (connection.handle === 0 || connection.over) return;
+      const path =
+        this.#stack.paths().find((one) => one.address === local) ?? this.#guess(connection, address);
+      const source = path === null ? null : this.#sourceAt(connection, state, path);
+      if (source !== null) use(source);
+    };
+    if (this.#world.sourceFor === null) take(null);
+    else void this.#world.sourceFor(address).then(take);
+  }
+
+  /** Without a routing table: the path of the same subnet, else the first subflow's, else any of the family. */
+  #guess(connection: Connection, address: string): Path | null {
     const paths = this.#stack.paths().filter((path) => familyOf(path.address) === familyOf(address));
     const near = paths.find((path) => sameSubnet(path.address, address));
     return near ?? paths.find((path) => path.address === connection.localAddress) ?? paths[0] ?? null;
@@ -391,7 +417,7 @@ export class InKernel implements Policy {
     const found = this.#table.forLocal(path.address, 0);
     const backup = found?.backup === true;
     if (path.address === connection.localAddress) return { path, id: 0, backup };
-    const entry = found ?? this.#implicit(path.address);
+    const entry = found ?? this.#world.implicit(path.address);
     return entry === null ? null : { path, id: this.#idOf(state, entry), backup };
   }
 

@@ -8,8 +8,7 @@ import { addressBytes, addressText } from '../core/address.js';
 import { PlaitError } from '../errors.js';
 import type { Path } from '../io/device.js';
 import type { Connection } from '../stack/connection.js';
-import { JoinListener } from '../stack/join-listener.js';
-import type { PathPolicy, Stack, SubflowDown } from '../stack/stack.js';
+import { addressId, type PathPolicy, type Stack, type SubflowDown } from '../stack/stack.js';
 import { Automatic } from './automatic.js';
 import {
   EndpointTable,
@@ -28,20 +27,31 @@ import type { Policy } from './policy.js';
 export type PathManagerName =
   'laminar' | 'fullmesh' | 'none' | 'endpoints' | 'ndiffports' | `ndiffports:${number}`;
 
+export interface PathManagerHooks {
+  /** Local address from which the routing table leads to a remote one, null when none does. */
+  readonly sourceFor?: (remote: string) => Promise<string | null>;
+  readonly endpointAdded?: (entry: PathEndpoint) => void;
+}
+
 export class PathManager implements PathPolicy, EndpointControl {
   readonly #stack: Stack;
   readonly #table = new EndpointTable();
   readonly #inKernel: InKernel;
   readonly #initial: Policy;
   readonly #policies = new Map<Connection, Policy>();
-  /** By endpoint ID. */
-  readonly #listeners = new Map<number, JoinListener>();
+  /** What gives the port of an endpoint back, by its ID. */
+  readonly #ports = new Map<number, () => void>();
+  readonly #hooks: PathManagerHooks;
   #endpointMode: boolean;
 
   /** Throws EINVAL for a name that does not exist. */
-  constructor(stack: Stack, name: PathManagerName) {
+  constructor(stack: Stack, name: PathManagerName, hooks: PathManagerHooks = {}) {
     this.#stack = stack;
-    this.#inKernel = new InKernel(stack, this.#table, (address) => this.#addImplicit(address));
+    this.#hooks = hooks;
+    this.#inKernel = new InKernel(stack, this.#table, {
+      implicit: (address) => this.#addImplicit(address),
+      sourceFor: hooks.sourceFor ?? null,
+    });
     this.#initial = initialPolicy(stack, name) ?? this.#inKernel;
     this.#endpointMode = this.#initial === this.#inKernel;
     if (this.#endpointMode) this.#synchronize();
@@ -72,7 +82,6 @@ export class PathManager implements PathPolicy, EndpointControl {
   }
   pathAdded(path: Path): void {
     if (this.#endpointMode) this.#synchronize();
-    for (const listener of this.#listeners.values()) listener.bindPath(path);
     for (const policy of this.#active()) policy.pathAdded(path);
   }
   pathRemoved(path: Path): void {
@@ -84,6 +93,12 @@ export class PathManager implements PathPolicy, EndpointControl {
     const address = this.#stack.paths().find((one) => one.id === path)?.address;
     if (address !== undefined && this.#table.implicitId() === id) this.#table.addImplicit(address);
     this.#synchronize();
+  }
+
+  addressIdOf(path: number): number | null {
+    if (!this.#endpointMode) return addressId(path);
+    const address = this.#stack.paths().find(({ id }) => id === path)?.address ?? '';
+    return (this.#table.forLocal(address, 0) ?? this.#addImplicit(address))?.id ?? null;
   }
 
   #active(): Set<Policy> {
@@ -99,16 +114,17 @@ export class PathManager implements PathPolicy, EndpointControl {
   addEndpoint(spec: EndpointSpec): PathEndpoint {
     const entry = this.#table.add(spec);
     if (entry.port !== 0) {
-      const listener = new JoinListener(this.#stack, entry.address, entry.port, entry.id, entry.backup);
-      const error = listener.start();
-      if (error !== null) {
+      try {
+        const { address, port, id, backup } = entry;
+        this.#ports.set(id, this.#stack.openPort(address, port, id, backup));
+      } catch (error) {
         this.#table.delete({ id: entry.id });
         throw error;
       }
-      this.#listeners.set(entry.id, listener);
     }
     this.#endpointMode = true;
     this.#synchronize();
+    this.#hooks.endpointAdded?.(entry);
     this.#inKernel.endpointAdded(entry);
     return entry;
   }
@@ -166,8 +182,8 @@ export class PathManager implements PathPolicy, EndpointControl {
   }
 
   #stopListening(id: number): void {
-    this.#listeners.get(id)?.close();
-    this.#listeners.delete(id);
+    this.#ports.get(id)?.();
+    this.#ports.delete(id);
   }
 
   /** Tells the core what answers to joins need: IDs, backup flags, how many subflows there may be. */

@@ -8,6 +8,7 @@ import type { Core } from '../core/core.js';
 import type { PlaitError } from '../errors.js';
 import type { Timers } from '../io/timers.js';
 import { Announcer } from './announcer.js';
+import { PathControl, type ControlHost } from './control.js';
 import type { ConnectionInfo, SubflowInfo } from './info.js';
 import { CONNECTION_STATES, TCP_STATES, closeError, commandError, fallbackName } from './names.js';
 
@@ -50,7 +51,7 @@ export interface BoundPort {
 }
 
 /** What a connection needs of its stack. */
-export interface ConnectionHost {
+export interface ConnectionHost extends ControlHost {
   readonly core: Core;
   readonly timers: Timers;
   readonly addAddrTimeout: number;
@@ -73,6 +74,10 @@ export class Connection {
   readonly ports = new Map<number, BoundPort>();
   /** ADD_ADDR that went out, and what became of it. */
   readonly announcer: Announcer;
+  /** Subflows and addresses by hand. */
+  readonly mptcp: PathControl;
+  /** This side's token from the handshake to the end; null without Multipath TCP. */
+  token: string | null = null;
   /** The listening port, held on every path for an accepted connection. */
   readonly shared: BoundPort[] = [];
   readonly #host: ConnectionHost;
@@ -95,6 +100,7 @@ export class Connection {
     this.localPort = first.localPort;
     this.remoteAddress = first.remote;
     this.remotePort = first.remotePort;
+    this.mptcp = new PathControl(host, this);
     this.announcer = new Announcer({
       timers: host.timers,
       addAddrTimeout: host.addAddrTimeout,
@@ -216,7 +222,6 @@ export class Connection {
     if (this.#handle === 0) return;
     this.#final = this.info();
     const handle = this.#handle;
-    this.announcer.close();
     this.#host.forget(this);
     this.#handle = 0;
     this.#host.core.x.release(this.#host.now(), handle);
@@ -259,6 +264,12 @@ export class Connection {
   get isClient(): boolean {
     this.#host.core.x.connectionInfo(this.#handle);
     return (this.#host.core.scratchU32(abi.CI_FLAGS) & abi.CIF_CLIENT) !== 0;
+  }
+
+  /** Neither side has begun to close it. */
+  get isOpen(): boolean {
+    this.#host.core.x.connectionInfo(this.#handle);
+    return !this.over && this.#host.core.scratchU32(abi.CI_STATE) === abi.CONN_ESTABLISHED;
   }
 
   /** Whether the peer forbids joins to its first address (flag C of MP_CAPABLE). */
@@ -320,5 +331,7 @@ export class Connection {
     if (this.over) return;
     this.over = true;
     this.error = closeError(reason);
+    this.announcer.close();
+    this.mptcp.close();
   }
 }

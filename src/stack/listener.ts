@@ -37,10 +37,14 @@ export class Listener {
     this.#settings = settings;
   }
 
+  /** The one address listened on, or null. */
+  get address(): string | null {
+    return this.#address === null ? null : addressText(this.#bytes());
+  }
+
   /** @internal Local address (or any) and port. */
   get key(): string {
-    const address = this.#address === null ? '*' : addressText(this.#bytes());
-    return `${address} ${this.port}`;
+    return `${this.address ?? '*'} ${this.port}`;
   }
 
   /** Binds the port on the paths that exist; later ones follow by themselves. */

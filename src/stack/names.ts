@@ -88,6 +88,17 @@ export function closeError(reason: number): PlaitError | null {
   return entry === undefined ? null : new PlaitError(entry[0], entry[1]);
 }
 
+const ERRNOS: Readonly<Record<number, number>> = {
+  [abi.CLOSE_REFUSED]: 111,
+  [abi.CLOSE_RESET]: 104,
+  [abi.CLOSE_TIMEOUT]: 110,
+  [abi.CLOSE_NOMEM]: 105,
+  [abi.CLOSE_PROTOCOL]: 71,
+};
+
+/** Linux' number for an end that is an error; 0 for one that was wanted. */
+export const errnoOf = (reason: number): number => ERRNOS[reason] ?? 0;
+
 /** The error for a negative result of a core command. */
 export function commandError(code: number, what: string): PlaitError {
   switch (code) {

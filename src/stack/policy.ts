@@ -13,6 +13,8 @@ export interface PathPolicy {
   pathAdded(path: Path): void;
   /** A path is about to go; its subflows are still there. */
   pathRemoved(path: Path): void;
+  /** Address ID of a path on connections that did not begin there; null: it gets none. */
+  addressIdOf(path: number): number | null;
   /** A join came in on a path that had no address ID, and was given the next one. */
   localIdTaken(path: number, id: number): void;
 }

@@ -12,11 +12,14 @@ import { PlaitError } from '../errors.js';
 import { Checksum, type Device, type DeviceHost, type OutPacket, type Path } from '../io/device.js';
 import type { Timers } from '../io/timers.js';
 import { Connection, type ConnectionHost } from './connection.js';
+import { created, dispatch } from './dispatch.js';
 import type { Counters } from './info.js';
 import { Backlog } from './backlog.js';
 import { ipHeaderLength, writeIpHeader } from './ip-header.js';
+import { JoinPorts } from './join-ports.js';
 import { Listener } from './listener.js';
-import { closeName, commandError, fallbackName } from './names.js';
+import { Monitor } from './monitor.js';
+import { commandError } from './names.js';
 import type { PathPolicy } from './policy.js';
 import { Transmitter, type Outlet } from './transmitter.js';
 
@@ -53,6 +56,8 @@ export class Stack implements DeviceHost, ConnectionHost {
   readonly core: Core;
   readonly timers: Timers;
   policy: PathPolicy | null = null;
+  readonly monitor = new Monitor();
+  readonly #joinPorts = new JoinPorts(this);
   /** Microseconds at most until ADD_ADDR is repeated for the first time; 0: it is not. */
   addAddrTimeout = 120e6;
   readonly #wake: () => void;
@@ -123,6 +128,7 @@ export class Stack implements DeviceHost, ConnectionHost {
         entry.up = true;
         this.#paths.set(path.id, entry);
         for (const listener of this.#listeners.values()) listener.bindPath(path);
+        this.#joinPorts.bindPath(path);
         this.policy?.pathAdded(path);
       }
       done?.(error, path);
@@ -390,10 +396,24 @@ export class Stack implements DeviceHost, ConnectionHost {
   /** @internal */
   addListener(listener: Listener): void {
     this.#listeners.set(listener.key, listener);
+    this.monitor.listener('LISTENER_CREATED', listener.address, listener.port);
   }
   /** @internal */
   removeListener(listener: Listener): void {
-    if (this.#listeners.get(listener.key) === listener) this.#listeners.delete(listener.key);
+    if (this.#listeners.get(listener.key) !== listener) return;
+    this.#listeners.delete(listener.key);
+    this.monitor.listener('LISTENER_CLOSED', listener.address, listener.port);
+  }
+
+  /** Opens a port at an address for joins; see `JoinPorts.open`. */
+  openPort(address: string, port: number, id: number, backup: boolean): () => void {
+    return this.#joinPorts.open(address, port, id, backup);
+  }
+
+  /** Address ID of a path on a connection. */
+  addressIdOf(connection: Connection, path: number): number {
+    if (path === connection.initialPath) return 0;
+    return this.policy?.addressIdOf(path) ?? addressId(path);
   }
 
   closeSubflow(subflow: number, reason: number, transient: boolean): void {
@@ -426,6 +446,9 @@ export class Stack implements DeviceHost, ConnectionHost {
   forget(connection: Connection): void {
     this.#connections.delete(connection.handle);
     this.policy?.closed(connection);
+    this.monitor.closed(connection);
+    connection.announcer.close();
+    connection.mptcp.close();
     for (const bound of connection.ports.values()) this.#unbindLater(bound.path, bound.port);
     for (const bound of connection.shared) this.#unbindLater(bound.path, bound.port);
     connection.ports.clear();
@@ -462,83 +485,20 @@ export class Stack implements DeviceHost, ConnectionHost {
   /** A handler that throws must not cost others their events. A trap is a bug of the core: nothing goes on after it. */
   readonly #guarded = (event: CoreEvent): void => {
     try {
-      this.#onEvent(event);
+      dispatch(this, event);
     } catch (error) {
       if (isTrap(error)) throw error;
       this.#thrown.push(error);
     }
   };
 
-  #onEvent(event: CoreEvent): void {
-    if (event.type === abi.EVENT_ACCEPT) {
-      this.#accept(event);
-      return;
-    }
-    if (event.type === abi.EVENT_LOCAL_ID) {
-      this.policy?.localIdTaken(event.b, event.a);
-      return;
-    }
-    const connection = this.#connections.get(event.connection);
-    if (connection === undefined) return;
-    const { handler } = connection;
-    switch (event.type) {
-      case abi.EVENT_CONNECTED:
-        handler?.onConnected();
-        handler?.onEvent({ type: 'created' });
-        break;
-      case abi.EVENT_ESTABLISHED:
-        handler?.onEvent({ type: 'established' });
-        this.policy?.established(connection);
-        break;
-      case abi.EVENT_READABLE:
-        handler?.onReadable();
-        break;
-      case abi.EVENT_WRITABLE:
-        handler?.onWritable();
-        break;
-      case abi.EVENT_END:
-        handler?.onEnd();
-        break;
-      case abi.EVENT_CLOSED:
-        connection.finish(event.a);
-        connection.announcer.close();
-        handler?.onEvent({ type: 'closed', reason: closeName(event.a) });
-        handler?.onClosed(connection.error);
-        break;
-      case abi.EVENT_FALLBACK:
-        handler?.onEvent({ type: 'fallback', reason: fallbackName(event.a) ?? '' });
-        break;
-      case abi.EVENT_SUBFLOW_UP:
-        handler?.onEvent({ type: 'subflow-established', subflow: event.subflow, addressId: event.b });
-        this.policy?.subflowUp(connection, event.subflow);
-        break;
-      case abi.EVENT_SUBFLOW_DOWN:
-        this.#subflowDown(connection, event);
-        break;
-      case abi.EVENT_ADD_ADDR: {
-        const address = addressText(event.address);
-        handler?.onEvent({ type: 'announced', addressId: event.a, address, port: event.c });
-        this.policy?.addressAdded(connection, event.a, address, event.c);
-        break;
-      }
-      case abi.EVENT_ADD_ADDR_ECHO:
-        connection.announcer.echoed(event.a, addressText(event.address), event.c);
-        break;
-      case abi.EVENT_RM_ADDR:
-        handler?.onEvent({ type: 'removed', addressId: event.a });
-        this.policy?.addressRemoved(connection, event.a);
-        break;
-      case abi.EVENT_PRIO:
-        handler?.onEvent({
-          type: 'priority',
-          subflow: event.subflow,
-          reason: event.a ? 'backup' : 'regular',
-        });
-        break;
-    }
+  /** @internal */
+  connection(handle: number): Connection | undefined {
+    return this.#connections.get(handle);
   }
 
-  #accept(event: CoreEvent): void {
+  /** @internal */
+  accepted(event: CoreEvent): void {
     const first = this.#firstSubflow(event.subflow);
     // As in the core: the exact address wins.
     const listener = this.#listeners.get(`${first.local} ${event.a}`) ?? this.#listeners.get(`* ${event.a}`);
@@ -548,6 +508,7 @@ export class Stack implements DeviceHost, ConnectionHost {
       connection.release();
       return;
     }
+    if (event.b === 1) created(this, connection);
     // The port outlives the listener for as long as this connection may be joined on it.
     for (const { path, device } of this.#paths.values()) {
       device.bind(path.id, connection.localPort, (error) => {
@@ -577,24 +538,11 @@ export class Stack implements DeviceHost, ConnectionHost {
     };
   }
 
-  #subflowDown(connection: Connection, event: CoreEvent): void {
-    const info = connection.subflow(event.subflow);
-    const bound = connection.ports.get(event.subflow);
-    if (bound !== undefined) {
-      connection.ports.delete(event.subflow);
-      this.#unbindLater(bound.path, bound.port);
-    }
-    const reason = closeName(event.a);
-    connection.handler?.onEvent({ type: 'subflow-closed', subflow: event.subflow, reason });
-    this.policy?.subflowDown(connection, {
-      subflow: event.subflow,
-      path: info.path,
-      remote: info.remote.address,
-      remotePort: info.remote.port,
-      established: info.srtt > 0,
-      reason: event.a,
-      resetReason: event.b,
-      transient: event.c === 1,
-    });
+  /** @internal */
+  portDone(connection: Connection, subflow: number): void {
+    const bound = connection.ports.get(subflow);
+    if (bound === undefined) return;
+    connection.ports.delete(subflow);
+    this.#unbindLater(bound.path, bound.port);
   }
 }

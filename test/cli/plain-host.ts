@@ -2,6 +2,8 @@
 import { EventEmitter } from 'node:events';
 import * as net from 'node:net';
 import { networkInterfaces } from 'node:os';
+import { TableControl } from '../support/endpoint-control.js';
+import { PathEvents } from '../../src/net/path-events.js';
 import type { Host, HostOptions, Server, Socket } from '../../src/net/types.js';
 import type { ConnectionInfo } from '../../src/stack/info.js';
 
@@ -35,6 +37,8 @@ export function createPlainHost(options: HostOptions): Promise<Host> {
     },
     paths: () => addresses.map((address, id) => ({ id, name: interfaceOf(address), address, mtu: 1500 })),
     counters: () => ({ MPCapableSYNTX: 1 }),
+    pathManager: new TableControl(),
+    events: new PathEvents(),
     close: () => {
       for (const socket of sockets) socket.destroy();
       for (const server of servers) server.close();

@@ -69,6 +69,10 @@ describe('plait command lines', function () {
       '--device raw --path 192.0.2.1 --path 2001:db8::1 --pm fullmesh --cc olia --scheduler minrtt --checksum --pcap f --bind 192.0.2.1 --stats -q';
     const options = commonOptions(new Arguments(command('recv'), all.split(' ')));
     expect(options).to.deep.equal({
+      endpoints: [],
+      limits: {},
+      endpointsFile: undefined,
+      events: undefined,
       host: {
         device: 'raw',
         paths: ['192.0.2.1', '2001:db8::1'],

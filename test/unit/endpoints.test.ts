@@ -1,8 +1,9 @@
 /** The endpoint table, its limits, and the text of `ip mptcp`: rules and messages of Linux 6.18. */
 import { expect } from 'chai';
 import type { PlaitError } from '../../src/errors.js';
-import { EndpointTable, type EndpointSpec } from '../../src/path/endpoints.js';
-import { applyIpMptcp, parseEndpoint, parseLimits, type EndpointControl } from '../../src/path/ip-mptcp.js';
+import { EndpointTable } from '../../src/path/endpoints.js';
+import { parseEndpoint, parseLimits } from '../../src/path/ip-mptcp.js';
+import { TableControl } from '../support/endpoint-control.js';
 
 const codeOf = (fn: () => unknown): string => {
   try {
@@ -12,25 +13,6 @@ const codeOf = (fn: () => unknown): string => {
   }
   return 'no error';
 };
-
-/** A control that is nothing but a table. */
-class Control implements EndpointControl {
-  readonly table = new EndpointTable();
-  readonly deleted: unknown[] = [];
-  addEndpoint = (spec: EndpointSpec) => this.table.add(spec);
-  deleteEndpoint = (name: object): void => {
-    this.deleted.push(name);
-    if (!('id' in name && name.id === 0)) this.table.delete(name);
-  };
-  changeEndpoint = (name: object, change: object): void => void this.table.change(name, change);
-  flushEndpoints = (): void => void this.table.flush();
-  endpoints = () => this.table.list();
-  limits = () => this.table.limits;
-  setLimits = (limits: object): void => this.table.setLimits(limits);
-  ip(args: string): string {
-    return applyIpMptcp(this, args);
-  }
-}
 
 describe('endpoint table', () => {
   it('gives IDs upwards and begins again at 1 after 255', () => {
@@ -171,7 +153,7 @@ describe('ip mptcp in words', () => {
   });
 
   it('add, change, delete, flush and show, as Linux prints it', () => {
-    const control = new Control();
+    const control = new TableControl();
     control.ip('endpoint add 10.0.1.1');
     control.ip('endpoint add 10.0.1.2 id 5 signal');
     control.ip('endpoint add 127.0.0.1 port 5000 signal');
@@ -204,7 +186,7 @@ describe('ip mptcp in words', () => {
   });
 
   it('limits set and show', () => {
-    const control = new Control();
+    const control = new TableControl();
     expect(control.ip('limits show')).to.equal('add_addr_accepted 0 subflows 2 \n');
     control.ip('limits set add_addr_accepted 8 subflows 8');
     expect(control.ip('limits')).to.equal('add_addr_accepted 8 subflows 8 \n');
@@ -222,6 +204,6 @@ describe('ip mptcp in words', () => {
     'monitor',
     'limits raise',
   ]) {
-    it(`refuses "${text}"`, () => expect(codeOf(() => new Control().ip(text))).to.equal('EINVAL'));
+    it(`refuses "${text}"`, () => expect(codeOf(() => new TableControl().ip(text))).to.equal('EINVAL'));
   }
 });
