@@ -56,6 +56,7 @@ export const NO_SUBTYPE = 16;
  *   window scale  the shift as it stands there
  *   timestamps    value, echo
  *   SACK          number of blocks, then both edges of each
+ *   Fast Open     offset of the cookie, its length (also in its experimental form, kind 254)
  *   MP_CAPABLE    version, flags, sender's key, receiver's key, data length, checksum (by length, 4 to 24)
  *   MP_JOIN       backup, address ID, token, nonce, offset of the HMAC (by length, 12 to 24)
  *   DSS           flags, DATA_ACK, DSN, SSN, data length, whether there is a checksum, checksum

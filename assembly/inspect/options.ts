@@ -3,12 +3,15 @@
  * readers in wire/: an option that they take is as a stack sees it. One that they refuse is offered to them again as
  * part of other packets, so that a watcher sees what it says.
  */
-import { get8 } from '../bytes';
+import { get16, get8 } from '../bytes';
 import { parseMptcp, readCapable, SUB_ADD_ADDR, SUB_CAPABLE, SUB_DSS } from '../wire/mptcp';
 import { SUB_FAIL, SUB_FASTCLOSE, SUB_JOIN, SUB_PRIO, SUB_RM_ADDR, SUB_TCPRST } from '../wire/mptcp';
 import { ACK, RST, Segment, SYN } from '../wire/segment';
 import {
+  FAST_OPEN_EXPERIMENT,
   OPT_END,
+  OPT_EXPERIMENT,
+  OPT_FAST_OPEN,
   OPT_MPTCP,
   OPT_MSS,
   OPT_NOP,
@@ -74,7 +77,7 @@ export function walkOptions(packet: usize, from: usize, end: usize, s: Segment):
 /** Reads one option and puts its values down. Returns STANDING_*. */
 function option(s: Segment, kind: u32, at: usize, length: u32): u32 {
   if (kind == OPT_MPTCP) return multipath(s, at, length);
-  if (!isKnown(kind)) return STANDING_UNKNOWN;
+  if (!isKnown(kind, at, length)) return STANDING_UNKNOWN;
   const flags = s.flags;
   let standing: u32 = STANDING_READ;
   s.options = 0;
@@ -100,11 +103,18 @@ function option(s: Segment, kind: u32, at: usize, length: u32): u32 {
     case OPT_SACK:
       sackBlocks(s);
       break;
+    case OPT_FAST_OPEN:
+    case OPT_EXPERIMENT:
+      value(0, s.cookiePtr - origin);
+      value(1, s.cookieLength);
+      break;
   }
   return standing;
 }
 
-function isKnown(kind: u32): bool {
+function isKnown(kind: u32, at: usize, length: u32): bool {
+  if (kind == OPT_EXPERIMENT) return length >= 4 && get16(at + 2) == FAST_OPEN_EXPERIMENT;
+  if (kind == OPT_FAST_OPEN) return true;
   return kind == OPT_MSS || kind == OPT_SCALE || kind == OPT_SACK_OK || kind == OPT_SACK || kind == OPT_TS;
 }
 

@@ -15,10 +15,10 @@ export const OPT_SACK_OK: u32 = 4;
 export const OPT_SACK: u32 = 5;
 export const OPT_TS: u32 = 8;
 export const OPT_MPTCP: u32 = 30;
-const OPT_FAST_OPEN: u32 = 34;
+export const OPT_FAST_OPEN: u32 = 34;
 /** Experiments share a kind and tell themselves apart by two octets (RFC 6994). */
-const OPT_EXPERIMENT: u32 = 254;
-const FAST_OPEN_EXPERIMENT: u32 = 0xf989;
+export const OPT_EXPERIMENT: u32 = 254;
+export const FAST_OPEN_EXPERIMENT: u32 = 0xf989;
 /** Octets of a Fast Open cookie (RFC 7413 section 4.1.1). */
 const COOKIE_MIN: u32 = 4;
 export const COOKIE_MAX: u32 = 16;

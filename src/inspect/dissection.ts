@@ -114,6 +114,8 @@ export type OptionValue =
   | { readonly name: 'timestamps'; readonly value: number; readonly echo: number }
   /** Left and right edge of each block. */
   | { readonly name: 'sack'; readonly blocks: readonly (readonly [left: number, right: number])[] }
+  /** Fast Open (RFC 7413), also in its experimental form: the cookie in hexadecimal, '' to ask for one. */
+  | { readonly name: 'fastopen'; readonly cookie: string }
   | MultipathValue
   /** Malformed, or unknown: the octets say what there is. `subtype` is Multipath TCP's, null for other kinds. */
   | { readonly name: 'other'; readonly subtype: number | null };

@@ -185,6 +185,9 @@ class Reading {
       }
       case 8:
         return { name: 'timestamps', value: this.#at(at), echo: this.#at(at + 1) };
+      case 34:
+      case 254:
+        return { name: 'fastopen', cookie: this.#hex(this.#at(at), this.#at(at + 1)) };
       default:
         return this.#multipath(subtype, length, at);
     }

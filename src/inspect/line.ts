@@ -72,6 +72,8 @@ function optionWords(option: TcpOption, relative: RelativeNumbers): string {
       const blocks = option.standing === 'read' ? relative.sack : option.blocks;
       return `sack ${blocks.map(([left, right]) => `${String(left)}:${String(right)}`).join(' ')}`;
     }
+    case 'fastopen':
+      return option.cookie === '' ? 'fastopen request' : `fastopen ${option.cookie}`;
     case 'mp_capable':
       return words(
         `capable v${String(option.version)} ${flagNames(option.flags, 'ABCDEFGH')}`,

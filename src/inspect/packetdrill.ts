@@ -40,7 +40,7 @@ export function formatPacketdrillOptions(tcp: TcpSegment, origins: Origins = {})
   return tcp.options.map((option) => optionText(option, origins)).join(',');
 }
 
-/** FIN, SYN, RST, PSH, URG, ECE and CWR by their letters, ACK as a dot at the end; `-` for none. */
+/** FIN, SYN, RST, PSH, URG, ECE, CWR and AE by their letters, ACK as a dot at the end; `-` for none. */
 export function flagLetters(flags: number): string {
   const letters = LETTERS.map(([bit, letter]) => ((flags & bit) === 0 ? '' : letter)).join('');
   return letters === '' ? '-' : letters;
@@ -65,6 +65,8 @@ function optionText(option: TcpOption, origins: Origins): string {
       const edge = (value: number): string => String(from(value, origins.ack));
       return `sack ${option.blocks.map(([left, right]) => `${edge(left)}:${edge(right)}`).join(' ')}`;
     }
+    case 'fastopen':
+      return words(option.kind === 34 ? 'FO' : 'FOEXP', option.cookie !== '' && option.cookie);
     case 'mp_capable': {
       const keys = [option.senderKey, option.receiverKey].filter((key) => key !== null);
       // On SYN/ACK the key is the server's, later the client's comes first.
@@ -168,6 +170,7 @@ const LETTERS: readonly (readonly [bit: number, letter: string])[] = [
   [TcpFlag.URG, 'U'],
   [TcpFlag.ECE, 'E'],
   [TcpFlag.CWR, 'W'],
+  [TcpFlag.AE, 'A'],
   [TcpFlag.ACK, '.'],
 ];
 const CAPABLE_FLAGS: readonly (readonly [bit: number, name: string])[] = [

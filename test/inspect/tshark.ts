@@ -194,6 +194,7 @@ const FIELDS: Readonly<Record<string, Read>> = {
   'tcp.options.sack.count': option(['sack'], ({ blocks }) => [blocks.length]),
   'tcp.options.sack_le': (packet) => edges(packet, 0),
   'tcp.options.sack_re': (packet) => edges(packet, 1),
+  'tcp.options.tfo.cookie': option(['fastopen'], ({ cookie }) => (cookie === '' ? [] : [cookie])),
   'tcp.options.mptcp.subtype': option(MULTIPATH, subtype),
   'tcp.options.mptcp.version': option(['mp_capable'], ({ version }) => [version]),
   'tcp.options.mptcp.checksumreq.flags': option(['mp_capable'], ({ flags }) => bit(flags, 0x80)),
