@@ -145,29 +145,33 @@ function addTimestamps(sf: Subflow): void {
   added(12);
 }
 
-/** As many SACK blocks as fit beside `payload` octets, a D-SACK first (RFC 2018, 2883). */
+/**
+ * As many SACK blocks as the other options and `payload` octets leave room for, a D-SACK first (RFC 2018, 2883). They stand
+ * before the Multipath options, as Linux writes them.
+ */
 function addSack(sf: Subflow, payload: u32): void {
   if (!sf.is(SF_SACK) || (sf.sackCount == 0 && !sf.hasDsack)) return;
   const packet = <u32>(optAt - ipAt) + sf.overhead + payload;
   const room = min(roomForOptions(), sf.mtu - min(sf.mtu, packet));
   if (room < 12) return;
-  const blocks = (room - 4) / 8;
-  let at = optAt + 4;
+  const blocks = min((room - 4) / 8, sf.sackCount + (sf.hasDsack ? 1 : 0));
+  const start = tcpAt + TCP_HEADER + (sf.is(SF_TIMESTAMPS) ? 12 : 0);
+  let at = start + 4 + 8 * blocks;
+  memory.copy(at, start, optAt - start);
+  added(4 + 8 * blocks);
+  put32(start, 0x01010500 | (2 + 8 * blocks));
+  at = start + 4;
   let n: u32 = 0;
   if (sf.hasDsack) {
     put32(at, sf.dsackStart);
     put32(at + 4, sf.dsackEnd);
-    at += 8;
-    n++;
     sf.hasDsack = false;
+    n++;
   }
-  for (let i: u32 = 0; i < sf.sackCount && n < blocks; i++, n++) {
-    put32(at, blockStart(sf, i));
-    put32(at + 4, blockEnd(sf, i));
-    at += 8;
+  for (let i: u32 = 0; n < blocks; i++, n++) {
+    put32(at + 8 * n, blockStart(sf, i));
+    put32(at + 8 * n + 4, blockEnd(sf, i));
   }
-  put32(optAt, 0x01010500 | (2 + 8 * n));
-  optAt = at;
 }
 
 /** Without the peer's key (Fast Open) nothing of it can be acknowledged. */
@@ -242,8 +246,8 @@ function sendPiece(c: Connection, sf: Subflow, r: Rec, offset: u32, length: u32)
   } else {
     if (r.is(REC_INFINITE)) addInfiniteMapping(c, sf, r);
     else if (c.is(C_TOLD) && r.length == 0) addWatchedDss(c, true);
-    addSack(sf, length);
   }
+  addSack(sf, length);
   const last = offset + length == r.length;
   let flags = ACK;
   if (last && r.is(REC_PSH)) flags |= PSH;

@@ -44,7 +44,7 @@ export function parseMptcp(lexer: Lexer, name: string): MptcpSpec | null {
     case 'mp_fail':
       return { kind: 'mp_fail', dsn: lexer.accept('dsn8') ? parseDataNumber(lexer) : null };
     case 'mp_fastclose': {
-      const key = lexer.peek().kind === 'word' ? parseKey(lexer) : null;
+      const key = parseFastcloseKey(lexer);
       return { kind: 'mp_fastclose', key, plus: lexer.accept('+') ? lexer.integer('addend') : 0n };
     }
     case 'mp_reset': {
@@ -123,6 +123,13 @@ function parseKeys(lexer: Lexer): KeySpec[] {
 function parseKey(lexer: Lexer): KeySpec {
   const name = lexer.word('name of a key');
   return { name, value: lexer.accept('=') ? BigInt.asUintN(64, lexer.integer('key', -(1n << 63n))) : null };
+}
+
+/** `key[skey]` as in MP_CAPABLE, a bare name with or without a value, or nothing. */
+function parseFastcloseKey(lexer: Lexer): KeySpec | null {
+  if (lexer.peek().kind !== 'word') return null;
+  const key = parseKey(lexer);
+  return lexer.peek().text === '[' ? (parseKeys(lexer)[0] ?? null) : key;
 }
 
 // ---- MP_JOIN ----------------------------------------------------------------------------------------------
