@@ -226,6 +226,27 @@ export const CFG_FAST_OPEN = 25;
 /** Microseconds without Fast Open after it was found to be dropped, doubled each time; 0: it is tried always. */
 export const CFG_FAST_OPEN_BLACKHOLE = 28;
 
+// Limits: what meets one is refused and counted (assembly/limits.ts, docs/hostile-input.md)
+/** Octets of memory that the core may take in all. */
+export const CFG_MEMORY_MAX = 70;
+/** Octets that hold unmapped or unverified data: of one connection, of the stack. */
+export const CFG_HELD_MAX = 71;
+export const CFG_HELD_STACK_MAX = 72;
+/** Intervals beyond a hole: of one subflow, of one connection's data. */
+export const CFG_RANGES_MAX = 73;
+/** Mappings of one subflow whose octets have not all come. */
+export const CFG_MAPPINGS_MAX = 74;
+/** Address signals of one connection that wait for a packet. */
+export const CFG_SIGNALS_MAX = 75;
+/** Data ranges of one connection that wait for another subflow. */
+export const CFG_REINJECTIONS_MAX = 76;
+/** Segments of one subflow in flight. */
+export const CFG_RECORDS_MAX = 77;
+/** Octets of one connection's private copies of data in flight. */
+export const CFG_PRIVATE_MAX = 78;
+/** Subflows in TIME-WAIT. */
+export const CFG_TIME_WAIT_MAX = 79;
+
 // ---- subflow information in the scratch area (subflowInfo) ------------------------------------------------
 export const SI_STATE = 0;
 export const SI_PATH = 4;
@@ -389,4 +410,17 @@ export const MIB_TCPFastOpenListenOverflow = 106;
 export const MIB_TCPFastOpenCookieReqd = 107;
 export const MIB_TCPFastOpenBlackhole = 108;
 export const MIB_TCPFastOpenPassiveAltKey = 109;
+// What met a limit
+/** Memory was refused: CFG_MEMORY_MAX, or none is left. */
+export const MIB_MemoryDrop = 170;
+/** Segments beyond a hole that needed one interval too many: on a subflow (the kernel's name), in the data. */
+export const MIB_TCPOFODrop = 171;
+export const MIB_DataOFODrop = 172;
+/** Unmapped or unverified octets without a place to wait. */
+export const MIB_HeldDrop = 173;
+export const MIB_MappingDrop = 174;
+export const MIB_TCPTimeWaitOverflow = 175;
+export const MIB_ReinjectDrop = 176;
+export const MIB_RecordsFull = 177;
+export const MIB_PrivateFull = 178;
 export const MIB_COUNT = 192;

@@ -3,6 +3,9 @@
  * the engine. Growing the memory detaches the views that TypeScript holds; it refreshes them after each call.
  */
 
+import { MIB_MemoryDrop } from './abi';
+import { count } from './counters';
+
 const MIN_SHIFT: u32 = 6;
 const MAX_SHIFT: u32 = 28;
 const PAGE: usize = 65536;
@@ -10,12 +13,22 @@ const PAGE: usize = 65536;
 /** Heads of the free lists, one per size class. */
 const freeLists = memory.data(8 * 32, 8);
 let top: usize = 0;
-/** Octets handed out and not freed, rounded up to their classes. */
+/** Octets handed out and not freed, rounded up to their classes, and how many that may be. */
 let used: u64 = 0;
+let most: u64 = 512 << 20;
+
+export function setMemoryMax(octets: u32): void {
+  most = octets;
+}
 
 @inline
 function shiftOf(size: u32): u32 {
   return size <= 64 ? MIN_SHIFT : 32 - clz<u32>(size - 1);
+}
+
+/** Less than an eighth of the memory allowed is left. */
+export function memoryShort(): bool {
+  return used > most - (most >> 3);
 }
 
 /** Octets that a block of `size` really takes. */
@@ -23,8 +36,15 @@ export function blockSize(size: u32): u32 {
   return 1 << shiftOf(size);
 }
 
-/** A block of at least `size` octets, aligned to 16, contents undefined. 0 when memory is exhausted. */
+/** A block of at least `size` octets, aligned to 16, contents undefined. 0 when it would be too much. */
 export function alloc(size: u32): usize {
+  if (used + blockSize(size) <= most) return allocBeyond(size);
+  count(MIB_MemoryDrop);
+  return 0;
+}
+
+/** Like `alloc`, whatever the limit is: for what the core cannot go on without. */
+export function allocBeyond(size: u32): usize {
   const shift = shiftOf(size);
   if (shift > MAX_SHIFT) return 0;
   const list = freeLists + (<usize>shift << 2);
@@ -43,8 +63,9 @@ export function alloc(size: u32): usize {
   if (end > have) {
     // Grow in steps of at least 1 MiB so that small blocks do not grow the memory one by one.
     const pages = <i32>max<usize>((end - have + PAGE - 1) / PAGE, 16);
-    if (memory.grow(pages) < 0) {
-      if (memory.grow(<i32>((end - have + PAGE - 1) / PAGE)) < 0) return 0;
+    if (memory.grow(pages) < 0 && memory.grow(<i32>((end - have + PAGE - 1) / PAGE)) < 0) {
+      count(MIB_MemoryDrop);
+      return 0;
     }
   }
   const block = top;

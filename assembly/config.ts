@@ -26,6 +26,7 @@ import {
   CFG_WINDOW_SCALE,
   E_INVAL,
 } from './abi';
+import { setLimit } from './limits';
 
 /** Ask for and answer MP_CAPABLE. */
 export let cfgMptcp: bool = true;
@@ -119,7 +120,7 @@ export function configure(key: i32, value: f64): i32 {
       cfgChallengeInterval = max(value, 0);
       return 0;
   }
-  return E_INVAL;
+  return setLimit(key, value) ? 0 : E_INVAL;
 }
 
 /** Rings are masked by their size. */

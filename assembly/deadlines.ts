@@ -100,3 +100,20 @@ export function deadlineDue(time: f64): usize {
   deadlineDisarm(load<u32>(at(1) + 12));
   return owner;
 }
+
+// ---- for the audit ----------------------------------------------------------------------------------------
+
+export function deadlinesSize(): u32 {
+  return size;
+}
+/** Whether the entry that an owner's position field names is the owner's, and not later than its parent allows. */
+export function deadlineRight(owner: usize, field: usize): bool {
+  const position = load<u32>(field);
+  if (position == 0) return true;
+  if (position > size || load<u32>(at(position) + 12) != <u32>field) return false;
+  if (load<u32>(at(position) + 8) != <u32>owner) return false;
+  return position == 1 || keyAt(position >> 1) <= keyAt(position);
+}
+export function deadlinesBytes(): u32 {
+  return capacity * ENTRY;
+}

@@ -20,6 +20,12 @@ export function dsnGt(a: u64, b: u64): bool {
   return <i64>(a - b) > 0;
 }
 
+/** a follows or equals b. */
+@inline
+export function dsnGe(a: u64, b: u64): bool {
+  return <i64>(a - b) >= 0;
+}
+
 /** Octets from a to b; negative when b precedes a. */
 @inline
 export function dsnDiff(b: u64, a: u64): i64 {

@@ -4,7 +4,7 @@
  * may abort any number of connections in one turn: for them it grows.
  */
 import { EV_A, EV_B, EV_C, EV_ADDR, EV_CONN, EV_SIZE, EV_SUBFLOW, EV_TYPE } from './abi';
-import { alloc, free } from './arena';
+import { allocBeyond, blockSize, free } from './arena';
 import { put64 } from './bytes';
 import { trap } from './trap';
 
@@ -44,7 +44,7 @@ export function emit(type: u32, conn: u32, subflow: u32, a: u32, b: u32, c: u32)
 
 function grow(): bool {
   const octets = eventSlots * EV_SIZE;
-  const fresh = alloc(octets * 2);
+  const fresh = allocBeyond(octets * 2);
   if (fresh == 0) return false;
   memory.copy(fresh, eventRing, octets);
   if (eventSlots != EVENT_SLOTS) free(eventRing, octets);
@@ -58,4 +58,9 @@ export function emitAddress(type: u32, conn: u32, a: u32, b: u32, c: u32, high: 
   const at = emit(type, conn, 0, a, b, c);
   put64(at + EV_ADDR, high);
   put64(at + EV_ADDR + 8, low);
+}
+
+/** Octets that the ring takes from the arena: none as long as it has not grown. */
+export function eventsBytes(): u32 {
+  return eventSlots == EVENT_SLOTS ? 0 : blockSize(eventSlots * EV_SIZE);
 }

@@ -67,3 +67,18 @@ export function handleFree(handle: u32): void {
   store<u32>(at + 4, generation << 8);
   freeHead = index;
 }
+
+// ---- for the audit ----------------------------------------------------------------------------------------
+
+/** Handles are below this index. */
+export function handlesEnd(): u32 {
+  return next;
+}
+/** The record of this kind at an index, 0 when there is none. */
+export function handleAt(index: u32, kind: u32): usize {
+  const at = table + index * ENTRY;
+  return (load<u32>(at + 4) & 0xff) == kind ? <usize>load<u32>(at) : 0;
+}
+export function handlesBytes(): u32 {
+  return capacity * ENTRY;
+}

@@ -67,6 +67,13 @@ export function intervalsCover(v: Intervals, start: u64, end: u64): bool {
   return i < v.count && dsnLe(startOf(v, i), start);
 }
 
+/** Whether any of [start, end) is there. */
+export function intervalsMeet(v: Intervals, start: u64, end: u64): bool {
+  let i = intervalsFind(v, start);
+  if (i < v.count && endOf(v, i) == start) i++;
+  return i < v.count && dsnLt(startOf(v, i), end);
+}
+
 export const ADDED_ALONE: i32 = 0;
 /** It touched others and became one with them; `mergedAt` is the index. */
 export const ADDED_MERGED: i32 = 1;
@@ -114,7 +121,7 @@ function makeRoom(v: Intervals, i: u32): bool {
     return true;
   }
   if (v.first + v.count == v.capacity && !tidyOrGrow(v)) return false;
-  memory.copy(entry(v, i + 1), entry(v, i), (v.count - i) * ENTRY);
+  if (i != v.count) memory.copy(entry(v, i + 1), entry(v, i), (v.count - i) * ENTRY);
   v.count++;
   return true;
 }
@@ -147,6 +154,34 @@ export function intervalsReach(v: Intervals, number: u64): u64 {
   v.count -= i;
   if (v.count == 0) intervalsFree(v);
   return number;
+}
+
+/**
+ * Takes [start, end) out. Where an interval would fall in two and there is no memory for the second, its rest goes,
+ * too.
+ */
+export function intervalsCut(v: Intervals, start: u64, end: u64): void {
+  let i = intervalsFind(v, start);
+  if (i < v.count && endOf(v, i) == start) i++;
+  if (i == v.count) return;
+  if (dsnLt(startOf(v, i), start)) {
+    const last = endOf(v, i);
+    store<u64>(entry(v, i++), start, 8);
+    if (dsnLt(end, last)) {
+      if (!makeRoom(v, i)) return;
+      store<u64>(entry(v, i), end);
+      store<u64>(entry(v, i), last, 8);
+      return;
+    }
+  }
+  let j = i;
+  while (j < v.count && dsnLe(endOf(v, j), end)) j++;
+  if (j < v.count && dsnLt(startOf(v, j), end)) store<u64>(entry(v, j), end);
+  if (j != i) {
+    memory.copy(entry(v, i), entry(v, j), (v.count - j) * ENTRY);
+    v.count -= j - i;
+  }
+  if (v.count == 0) intervalsFree(v);
 }
 
 /** Numbers from `number` to the end of the last interval; 0 when there is none. */

@@ -15,7 +15,7 @@ import {
   TX_SPAN2,
   TX_SPAN2_LEN,
 } from './abi';
-import { alloc } from './arena';
+import { alloc, blockSize } from './arena';
 
 export const RX_SLOTS: u32 = 256;
 export const RX_BYTES: u32 = 512 * 1024;
@@ -32,6 +32,11 @@ export function initRings(): bool {
   rxData = alloc(RX_BYTES);
   txDescriptors = alloc(TX_SLOTS * TX_SIZE);
   return rxDescriptors != 0 && rxData != 0 && txDescriptors != 0;
+}
+
+/** Octets that the rings take from the arena. */
+export function ringsBytes(): u32 {
+  return blockSize(RX_SLOTS * RX_SIZE) + blockSize(RX_BYTES) + blockSize(TX_SLOTS * TX_SIZE);
 }
 
 /** Packets waiting for the device. */

@@ -87,6 +87,7 @@ function listSteps() {
     asc('core', 'assembly/index.ts', 'release'),
     asc('core.debug', 'assembly/index.ts', 'debug'),
   ];
+  steps.push(asc('audit.debug', 'assembly/audit.ts', 'audit'));
   if (existsSync('assembly/probe.ts')) {
     steps.push(
       asc('probe', 'assembly/probe.ts', 'release'),

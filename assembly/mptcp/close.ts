@@ -55,7 +55,15 @@ import {
   C_REPORTED,
   markDirty,
 } from './connection';
-import { chooseCongestionControl, freeConnection, freeSubflow, leaveHalfOpen, unlink } from './lifecycle';
+import {
+  chooseCongestionControl,
+  enterTimeWaits,
+  freeConnection,
+  freeSubflow,
+  leaveHalfOpen,
+  timeWaitRoom,
+  unlink,
+} from './lifecycle';
 import { begin, finishControl, optionAdded, optionPointer } from './packet';
 import { reinjectSubflow } from './reinject';
 import { sendRelease } from './send-ring';
@@ -246,6 +254,11 @@ export function afterLastSubflow(c: Connection, reason: i32, established: bool):
 
 /** A subflow has finished its FIN exchange and lingers for 2 MSL (RFC 9293 section 3.6) on its own. */
 export function enterTimeWait(c: Connection, sf: Subflow): void {
+  if (!timeWaitRoom()) {
+    closedNormally(c, sf);
+    return;
+  }
+  enterTimeWaits();
   sf.state = TCP_TIME_WAIT;
   emit(EVENT_SUBFLOW_DOWN, c.handle, sf.handle, CLOSE_NORMAL, NO_REASON, 0);
   unlink(c, sf);

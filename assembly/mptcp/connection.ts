@@ -149,6 +149,8 @@ export class Connection extends Settings {
 
   // data ranges to send again on another subflow
   reinjectHead: usize;
+  reinjectTail: usize;
+  reinjectCount: u32;
   /** Address and priority signals that wait for a packet. */
   signalHead: usize;
 

@@ -78,6 +78,7 @@ import { fallBack } from './fallback';
 import { leaveQueue } from './fast-open';
 import { handshakeAckArrives, joinConfirmed, openFailed, sendSyn, simultaneousOpen, synAckArrives } from './handshake';
 import { freeSubflow } from './lifecycle';
+import { mappingBegins } from './mapping';
 import { owesKeys, sendAck, sendBareAck, sendKeys } from './packet';
 import {
   DROPPED,
@@ -89,6 +90,7 @@ import {
   takeData,
   takeDataAck,
   takeMapping,
+  TAKEN,
 } from './receive';
 import { sendRelease } from './send-ring';
 import { fastclosed, takeSignals } from './signal';
@@ -294,9 +296,13 @@ function finArrivedAtPeer(c: Connection, sf: Subflow): bool {
 
 function payload(c: Connection, sf: Subflow): void {
   const multipath = c.is(C_MPTCP);
+  // New octets that repeat old ones; -1: the segment's payload cannot be taken.
   let repeated: i32 = 0;
   if (multipath) {
-    if ((seg.options & HAS_MPTCP) != 0 && takeMapping(c, sf) == GONE) return;
+    mappingBegins();
+    const mapping = (seg.options & HAS_MPTCP) != 0 ? takeMapping(c, sf) : TAKEN;
+    if (mapping == GONE) return;
+    if (mapping == DROPPED) repeated = -1;
   } else if (c.is(C_WATCH)) {
     repeated = lookAtMapping(c, sf);
   }

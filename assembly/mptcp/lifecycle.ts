@@ -2,14 +2,15 @@
  * Birth and death of connection and subflow records: memory, tables, lists, handles. Why something ends is
  * close.ts' business.
  */
-import { alloc, allocZero, free } from '../arena';
+import { alloc, allocZero, free, memoryShort } from '../arena';
 import { KIND_CONNECTION, KIND_SUBFLOW, handleFree, handleNew } from '../handles';
 import { ccInit } from '../cc/controller';
 import { CcState } from '../cc/state';
 import { cfgCcMulti, cfgCcSingle, cfgHalfOpenMax } from '../host';
 import { deadlineDisarm, deadlinesReserve } from '../deadlines';
-import { uncount } from '../counters';
-import { MIB_MPCurrEstab } from '../abi';
+import { count, uncount } from '../counters';
+import { maxTimeWait } from '../limits';
+import { MIB_MPCurrEstab, MIB_MemoryDrop, MIB_TCPTimeWaitOverflow, TCP_CLOSED, TCP_TIME_WAIT } from '../abi';
 import { pathMtu, pathOverhead } from '../paths';
 import { txPurge } from '../rings';
 import { rangesFree } from '../tcp/ranges';
@@ -29,6 +30,8 @@ const SUBFLOW_SIZE: u32 = offsetof<Subflow>();
 /** ACKs sent at once before delayed ACKs begin (Linux' TCP_MAX_QUICKACKS). */
 const QUICK_ACKS: u32 = 16;
 
+/** Subflows in TIME-WAIT. */
+export let timeWaits: u32 = 0;
 export let connectionCount: u32 = 0;
 /** Subflows that still have a connection or a closing handshake to finish. */
 export let halfOpen: u32 = 0;
@@ -37,8 +40,26 @@ export function halfOpenRoom(): bool {
   return halfOpen < cfgHalfOpenMax;
 }
 
-/** A new connection without subflows that is set like another (0: like the stack); 0 when memory or handles are out. */
+/** Room for one more subflow in TIME-WAIT. */
+export function timeWaitRoom(): bool {
+  if (timeWaits < maxTimeWait) return true;
+  count(MIB_TCPTimeWaitOverflow);
+  return false;
+}
+/** A subflow has entered TIME-WAIT. */
+export function enterTimeWaits(): void {
+  timeWaits++;
+}
+
+/**
+ * A new connection without subflows that is set like another (0: like the stack); 0 when memory or handles are out. The
+ * last eighth of the memory is for connections that exist.
+ */
 export function newConnection(like: usize): usize {
+  if (memoryShort()) {
+    count(MIB_MemoryDrop);
+    return 0;
+  }
   if (!deadlinesReserve(connectionCount + 1 + subflowCount)) return 0;
   const p = allocZero(CONNECTION_SIZE);
   if (p == 0) return 0;
@@ -178,13 +199,22 @@ export function unlink(c: Connection, sf: Subflow): void {
 }
 
 let graveyard: usize = 0;
+let buried: u32 = 0;
+
+/** Subflows that ended and whose events are not handled yet. */
+export function graveyardCount(): u32 {
+  return buried;
+}
 
 /** Ends a subflow that is unlinked. Its figures can be read until the event that told of it was handled. */
 export function freeSubflow(sf: Subflow): void {
   leaveHalfOpen(sf);
   leaveQueue(sf, false);
+  if (sf.state == TCP_TIME_WAIT) timeWaits--;
+  sf.state = TCP_CLOSED;
   removeSubflow(sf);
   deadlineDisarm(sf.heapField);
+  buried++;
   sf.hashNext = graveyard;
   graveyard = changetype<usize>(sf);
 }
@@ -194,6 +224,7 @@ export function bury(): void {
   while (graveyard != 0) {
     const sf = changetype<Subflow>(graveyard);
     graveyard = sf.hashNext;
+    buried--;
     handleFree(sf.handle);
     free(changetype<usize>(sf), SUBFLOW_SIZE);
   }

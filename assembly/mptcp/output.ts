@@ -5,6 +5,7 @@
 import {
   CONN_CLOSED,
   FALLBACK_MP_FAIL,
+  MIB_RecordsFull,
   MIB_RetransSegs,
   MIB_TCPFastRetrans,
   MIB_TCPSlowStartRetrans,
@@ -20,6 +21,7 @@ import { count } from '../counters';
 import { deadlineArm } from '../deadlines';
 import { dsnDiff, dsnMin } from '../dsn';
 import { now } from '../host';
+import { maxPrivate, maxRecords } from '../limits';
 import { pathBlocked } from '../paths';
 import { txRoom } from '../rings';
 import { pickSubflow } from '../sched/scheduler';
@@ -150,6 +152,10 @@ export function retransmit(c: Connection, sf: Subflow, id: u32): bool {
 
 /** A record for [dsn, dsn + length) at the end of the subflow's sequence space. 0: no memory. */
 function newRecord(c: Connection, sf: Subflow, dsn: u64, length: u32): u32 {
+  if (sf.recTail - sf.recHead >= maxRecords && length != 0) {
+    count(MIB_RecordsFull);
+    return 0;
+  }
   if (!recReserve(sf)) return 0;
   if (sf.packetsOut == 0 && sf.lastSent != 0 && now - sf.lastSent > sf.rto) ccOnIdle(sf, now - sf.lastSent);
   const id = recPush(sf);
@@ -192,8 +198,8 @@ function sendReinjections(c: Connection): void {
     const id = newRecord(c, sf, range.start, n);
     if (id == 0) return;
     const r = recAt(sf, id);
-    // A private copy keeps the order of what lies in the ring.
-    if (!sendDetach(c, r)) {
+    // A private copy keeps the order of what lies in the ring; it must not wait for those of a dead path.
+    if (!sendDetach(c, sf, r, maxPrivate * 2)) {
       sf.recTail = id;
       return;
     }

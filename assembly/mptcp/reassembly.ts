@@ -2,8 +2,9 @@
  * Data-level reassembly in place: every octet goes to its final position in the receive ring at once, in order
  * or not; a sorted list of ranges tells what has arrived beyond a hole.
  */
-import { alloc, free } from '../arena';
+import { alloc, free, memoryShort } from '../arena';
 import {
+  MIB_DataOFODrop,
   MIB_DuplicateData,
   MIB_NoDSSInWindow,
   MIB_OFOMerge,
@@ -25,11 +26,9 @@ import {
   NOT_ADDED,
   startOf,
 } from '../intervals';
+import { maxRanges } from '../limits';
 import { Subflow } from '../tcp/subflow';
 import { Connection, C_MPTCP, C_PEER_FIN, tellReadable } from './connection';
-
-/** Ranges that one connection may hold; octets that would need more are dropped at data level. */
-const MAX_RANGES: u32 = 8192;
 
 @inline
 function rangesOf(c: Connection): Intervals {
@@ -40,6 +39,11 @@ function rangesOf(c: Connection): Intervals {
 @inline
 export function receiveEdge(c: Connection): u64 {
   return c.readSeq + c.rcvCap;
+}
+
+/** Data sequence number after the last octet that came, beyond holes or not. */
+export function dataEnd(c: Connection): u64 {
+  return c.rcvNxt + intervalsSpan(rangesOf(c), c.rcvNxt);
 }
 
 /** The ring exists after this; false: no memory. */
@@ -76,7 +80,7 @@ export function placeData(c: Connection, dsn: u64, from: usize, length: u32): bo
   if (c.oooCount == 0) copyIn(c, start, from, <u32>(end - start));
   else copyGaps(c, start, from, end);
   if (start != c.rcvNxt) {
-    if (!rangeAdd(c, start, end)) count(MIB_NoDSSInWindow);
+    if (!rangeAdd(c, start, end)) count(MIB_DataOFODrop);
     return false;
   }
   c.rcvNxt = c.oooCount == 0 ? end : intervalsReach(rangesOf(c), end);
@@ -107,7 +111,7 @@ function copyGaps(c: Connection, start: u64, from: usize, end: u64): void {
 function rangeAdd(c: Connection, start: u64, end: u64): bool {
   const v = rangesOf(c);
   const atTail = v.count != 0 && dsnLe(startOf(v, v.count - 1), start);
-  const result = intervalsAdd(v, start, end, MAX_RANGES);
+  const result = intervalsAdd(v, start, end, maxRanges);
   if (result == NOT_ADDED) return false;
   count(result == ADDED_ALONE ? MIB_OFOQueue : atTail ? MIB_OFOQueueTail : MIB_OFOMerge);
   return true;
@@ -148,10 +152,11 @@ function slowestRtt(c: Connection): f64 {
 }
 
 function grow(c: Connection): void {
+  if (memoryShort()) return;
   const capacity = c.rcvCap * 2;
   const fresh = alloc(capacity);
   if (fresh == 0) return;
-  const end = c.rcvNxt + intervalsSpan(rangesOf(c), c.rcvNxt);
+  const end = dataEnd(c);
   let dsn = c.readSeq;
   while (dsnLt(dsn, end)) {
     const from = <u32>dsn & (c.rcvCap - 1);

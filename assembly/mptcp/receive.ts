@@ -54,18 +54,15 @@ import {
 import { canFallBack, fallBack, infiniteMapping, moveAnchor, plainDataUna, plainDsn } from './fallback';
 import { fullyEstablished } from './handshake';
 import {
+  enterMapping,
   failedDsn,
   headUnmapped,
   isFailing,
-  isMapped,
-  MAP_CONFLICT,
-  MAP_FULL,
-  MAP_OK,
-  mappingAdd,
-  mappingsPrune,
-  placeHeld,
+  mappingsArrived,
   takePayload,
+  verifyReached,
 } from './mapping';
+import { isMapped, MAP_CONFLICT, MAP_FULL } from './mappings';
 import { placeData, receiveEdge, receivePrepare } from './reassembly';
 import { sendRelease } from './send-ring';
 import { rangesAdd, rangesCover, rangesRoom } from '../tcp/ranges';
@@ -153,7 +150,7 @@ export function takeMapping(c: Connection, sf: Subflow): i32 {
     // RFC 8684 section 3.1: the first data of the opener; DSN and SSN are implied, the DSN in full width.
     c.set(C_DACK8);
     const sum = seg.capLength == 24 ? <i32>seg.capChecksum : -1;
-    return enterMapping(c, sf, sf.irs + 1 + sf.ssnShift, seg.capDataLength, c.remoteIdsn + 1, seg.capDataLength, sum);
+    return noteMapping(c, sf, sf.irs + 1 + sf.ssnShift, seg.capDataLength, c.remoteIdsn + 1, seg.capDataLength, sum);
   }
   if (!seg.has(HAS_DSS) || (seg.dssFlags & DSS_MAP) == 0) return TAKEN;
   const wide = (seg.dssFlags & DSS_DSN8) != 0;
@@ -173,10 +170,10 @@ export function takeMapping(c: Connection, sf: Subflow): i32 {
   }
   const seq = sf.irs + sf.ssnShift + seg.dssSsn;
   const length = seg.dssLength - (fin ? 1 : 0);
-  return enterMapping(c, sf, seq, length, dsn, seg.dssLength, seg.dssHasChecksum ? <i32>seg.dssChecksum : -1);
+  return noteMapping(c, sf, seq, length, dsn, seg.dssLength, seg.dssHasChecksum ? <i32>seg.dssChecksum : -1);
 }
 
-function enterMapping(
+function noteMapping(
   c: Connection,
   sf: Subflow,
   seq: u32,
@@ -187,15 +184,14 @@ function enterMapping(
 ): i32 {
   // Checksums are there exactly when they were agreed on (RFC 8684 section 3.3).
   if (c.is(C_CHECKSUM) != sum >= 0) return mappingFailed(c, sf, FALLBACK_CHECKSUM_FORM);
-  const end = seq + length;
-  if (!seqGt(end, sf.rcvNxt)) return TAKEN; // of octets taken already: a retransmission
+  if (length == 0) return TAKEN;
   if (seqDiff(seq, subflowEdge(c, sf)) > 65535) {
     count(MIB_DSSNoMatchTCP);
     return TAKEN; // far beyond the window: as good as absent
   }
   c.set(C_DSS_SEEN);
   sf.mapDsn = dsn;
-  const result = mappingAdd(sf, seq, length, dsn, dataLength, sum);
+  const result = enterMapping(c, sf, seq, length, dsn, dataLength, sum);
   if (result == MAP_CONFLICT) return mappingFailed(c, sf, FALLBACK_MAPPING);
   if (result == MAP_FULL) return DROPPED;
   return TAKEN;
@@ -279,16 +275,16 @@ function takeMapped(c: Connection, sf: Subflow, seq: u32, from: usize, length: u
   if (!rangesAdd(sf, seq, seq + length)) return DROPPED;
   sf.bytesReceived += length;
   c.lastSubflow = changetype<usize>(sf);
+  if (sf.mapCount != 0) mappingsArrived(c, sf, seq, seq + length);
   return settle(c, sf);
 }
 
 /** After octets or mappings arrived: places what waited, looks at checksums, DATA_FIN, and what has no mapping. */
 export function settle(c: Connection, sf: Subflow): i32 {
   if (!c.is(C_MPTCP)) return TAKEN;
-  if (placeHeld(c, sf) != MAP_OK) return checksumFailed(c, sf);
-  if (sf.mapHead != 0) mappingsPrune(sf);
+  if (sf.mapCount != 0 && !verifyReached(c, sf)) return checksumFailed(c, sf);
   peerFinReached(c);
-  if (!headUnmapped(c, sf)) {
+  if (!headUnmapped(sf)) {
     if (!sf.is(SF_FAILING)) sf.waitAt = Infinity;
     else if (!isFailing(sf)) {
       // The peer repeated what had failed, and it was right.

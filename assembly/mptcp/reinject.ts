@@ -2,9 +2,10 @@
  * Data to send again on another subflow (RFC 8684 section 3.3.6): a list of data ranges, each with the subflow
  * that carried it first and should not carry it again.
  */
-import { MIB_MPTCPRetrans } from '../abi';
+import { MIB_MPTCPRetrans, MIB_ReinjectDrop } from '../abi';
 import { count } from '../counters';
 import { dsnGt, dsnLe, dsnLt, dsnMax, dsnMin } from '../dsn';
+import { maxReinjections } from '../limits';
 import { REC_REINJECTED, recAt } from '../tcp/records';
 import { CA_LOSS, Subflow } from '../tcp/subflow';
 import { Connection, C_MPTCP, C_NO_INFINITE, markDirty } from './connection';
@@ -26,38 +27,39 @@ export function reinjectionFirst(c: Connection): usize {
     r.start = dsnMax(r.start, c.dataUna);
     if (dsnLt(r.start, r.end)) return c.reinjectHead;
     c.reinjectHead = r.next;
+    c.reinjectCount--;
     freeNode(changetype<usize>(r));
   }
   return 0;
 }
 
-/** Queues [start, end), clipped to what is not acknowledged. Without memory the timers will ask again. */
-export function reinjectRange(c: Connection, start: u64, end: u64, from: u32): void {
+/** Queues [start, end), clipped to what is not acknowledged. False: no room; the timers will ask again. */
+function reinjectRange(c: Connection, start: u64, end: u64, from: u32): bool {
   const first = dsnMax(start, c.dataUna);
   const last = dsnMin(end, c.writeSeq);
-  if (!dsnLt(first, last)) return;
-  let tail: usize = 0;
-  for (let p = c.reinjectHead; p != 0; p = changetype<Reinjection>(p).next) {
-    const r = changetype<Reinjection>(p);
-    if (dsnLe(r.start, first) && !dsnLt(r.end, last)) return; // queued already
-    tail = p;
-  }
-  if (tail != 0) {
-    const t = changetype<Reinjection>(tail);
-    if (t.from == from && t.end == first) {
-      t.end = last;
-      return;
+  if (!dsnLt(first, last)) return true;
+  if (c.reinjectHead != 0) {
+    const tail = changetype<Reinjection>(c.reinjectTail);
+    if (tail.from == from && tail.end == first) {
+      tail.end = last;
+      return true;
     }
   }
-  const p = newNode();
-  if (p == 0) return;
+  const p = c.reinjectCount < maxReinjections ? newNode() : 0;
+  if (p == 0) {
+    count(MIB_ReinjectDrop);
+    return false;
+  }
   const r = changetype<Reinjection>(p);
   r.next = 0;
   r.from = from;
   r.start = first;
   r.end = last;
-  if (tail != 0) changetype<Reinjection>(tail).next = p;
+  if (c.reinjectHead != 0) changetype<Reinjection>(c.reinjectTail).next = p;
   else c.reinjectHead = p;
+  c.reinjectTail = p;
+  c.reinjectCount++;
+  return true;
 }
 
 /** Everything that the subflow has in flight goes to others as well. */
@@ -67,10 +69,11 @@ export function reinjectSubflow(c: Connection, sf: Subflow, from: u32): void {
   for (let id = sf.recHead; id != sf.recTail; id++) {
     const r = recAt(sf, id);
     if (r.length == 0 || r.is(REC_REINJECTED)) continue;
+    if (dsnGt(r.dsn + r.length, c.dataUna)) {
+      if (!reinjectRange(c, r.dsn, r.dsn + r.length, from)) break;
+      any = true;
+    }
     r.flags |= REC_REINJECTED;
-    if (!dsnGt(r.dsn + r.length, c.dataUna)) continue;
-    reinjectRange(c, r.dsn, r.dsn + r.length, from);
-    any = true;
   }
   if (any) markDirty(c);
 }
@@ -101,5 +104,13 @@ export function reinjectStalled(c: Connection): void {
       end = dsnMin(end, r.dsn);
     }
   }
-  reinjectRange(c, c.dataUna, end, from);
+  if (!isQueued(c, c.dataUna, end)) reinjectRange(c, c.dataUna, end, from);
+}
+
+function isQueued(c: Connection, start: u64, end: u64): bool {
+  for (let p = c.reinjectHead; p != 0; p = changetype<Reinjection>(p).next) {
+    const r = changetype<Reinjection>(p);
+    if (dsnLe(r.start, start) && !dsnLt(r.end, end)) return true;
+  }
+  return false;
 }

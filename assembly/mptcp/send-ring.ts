@@ -2,8 +2,11 @@
  * The send ring of a connection: application octets from bufSeq to writeSeq, each at its data sequence number
  * modulo the size. Packets point into it; nothing is copied on the way out.
  */
-import { alloc, free } from '../arena';
+import { MIB_PrivateFull } from '../abi';
+import { alloc, blockSize, free, memoryShort } from '../arena';
+import { count } from '../counters';
 import { dsnLt, dsnMin } from '../dsn';
+import { maxPrivate } from '../limits';
 import { seqMax } from '../seq';
 import { Connection, C_WANT_WRITE, tellWritable } from './connection';
 import { CA_LOSS, Subflow } from '../tcp/subflow';
@@ -27,7 +30,8 @@ export function sendPrepare(c: Connection): bool {
 }
 
 function grow(c: Connection): void {
-  if (txPending() != 0) return; // packets that wait for the device point into the ring
+  // Packets that wait for the device point into the ring.
+  if (txPending() != 0 || memoryShort()) return;
   const capacity = c.sndCap * 2;
   const fresh = alloc(capacity);
   if (fresh == 0) return;
@@ -59,11 +63,19 @@ export function sendAttach(c: Connection, slot: usize, dsn: u64, length: u32): v
   txPayload(slot, changetype<usize>(c), c.snd + from, first, c.snd, length - first);
 }
 
-/** Copies a record's payload out of the ring so that the ring need not keep it. */
-export function sendDetach(c: Connection, r: Rec): bool {
+/** Copies a record's payload out of the ring so that the ring need not keep it. False: no more than `most` octets. */
+export function sendDetach(c: Connection, sf: Subflow, r: Rec, most: u32): bool {
   if (r.length == 0 || r.data != 0) return true;
+  const size = blockSize(r.length);
+  let all = size;
+  for (let p = c.subflows; p != 0; p = changetype<Subflow>(p).nextOfConn) all += changetype<Subflow>(p).privateBytes;
+  if (all > most) {
+    count(MIB_PrivateFull);
+    return false;
+  }
   const data = alloc(r.length);
   if (data == 0) return false;
+  sf.privateBytes += size;
   const from = <u32>r.dsn & (c.sndCap - 1);
   const first = min<u32>(r.length, c.sndCap - from);
   memory.copy(data, c.snd + from, first);
@@ -89,7 +101,7 @@ export function sendRelease(c: Connection): void {
       const r = recAt(sf, id);
       if (r.length == 0 || r.data != 0) continue;
       if (!dsnLt(r.dsn, keep)) break;
-      if ((sf.caState == CA_LOSS || short) && sendDetach(c, r)) continue;
+      if ((sf.caState == CA_LOSS || short) && sendDetach(c, sf, r, maxPrivate)) continue;
       keep = dsnMin(keep, r.dsn);
       break;
     }

@@ -12,19 +12,23 @@ import {
   MIB_AddAddr,
   MIB_AddAddrDrop,
   MIB_AddAddrTx,
+  MIB_AddAddrTxDrop,
   MIB_EchoAdd,
   MIB_EchoAddTx,
+  MIB_EchoAddTxDrop,
   MIB_MPFailRx,
   MIB_MPFastcloseRx,
   MIB_MPPrioRx,
   MIB_PortAdd,
   MIB_RmAddr,
   MIB_RmAddrTx,
+  MIB_RmAddrTxDrop,
   MIB_RmSubflow,
 } from '../abi';
 import { get32, get64, put64 } from '../bytes';
 import { count } from '../counters';
 import { emit, emitAddress } from '../events';
+import { maxSignals } from '../limits';
 import {
   SF_ACK_NOW,
   SF_BACKUP_REMOTE,
@@ -50,8 +54,6 @@ import { sendSignalAck } from './packet';
 const SIGNAL_ADD: u32 = 1;
 const SIGNAL_ECHO: u32 = 2;
 const SIGNAL_REMOVE: u32 = 3;
-/** Signals that may wait for a packet. */
-const MAX_SIGNALS: u32 = 64;
 /** Address IDs in one REMOVE_ADDR (Linux' number). */
 const REMOVALS_MAX: u32 = 8;
 
@@ -79,9 +81,11 @@ function queue(c: Connection, kind: u32, id: u32, family: u32, high: u64, low: u
     tail = p;
     n++;
   }
-  if (n >= MAX_SIGNALS) return false;
-  const p = newNode();
-  if (p == 0) return false;
+  const p = n < maxSignals ? newNode() : 0;
+  if (p == 0) {
+    count(kind == SIGNAL_ADD ? MIB_AddAddrTxDrop : kind == SIGNAL_ECHO ? MIB_EchoAddTxDrop : MIB_RmAddrTxDrop);
+    return false;
+  }
   const s = changetype<Signal>(p);
   s.next = 0;
   s.kind = kind;

@@ -18,7 +18,7 @@ import {
   MIB_TCPReqQFullDoCookies,
   TCP_SYN_RCVD,
 } from '../abi';
-import { alloc } from '../arena';
+import { alloc, blockSize } from '../arena';
 import { count } from '../counters';
 import { equal } from '../hmac';
 import { cfgChecksum, now } from '../host';
@@ -231,6 +231,11 @@ const NOTE_SIZE: u32 = offsetof<JoinNote>();
 let notes: usize = 0;
 
 /** The table exists after this. False: no memory. */
+/** Octets that the notes take from the arena. */
+export function notesBytes(): u32 {
+  return notes == 0 ? 0 : blockSize(NOTES * NOTE_SIZE);
+}
+
 function notesReady(): bool {
   if (notes != 0) return true;
   notes = alloc(NOTES * NOTE_SIZE);

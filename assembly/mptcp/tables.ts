@@ -2,7 +2,7 @@
  * Who is who: subflows by four-tuple, connections by token, listeners by port. Chained hash tables that double
  * when they are as full as they are long.
  */
-import { alloc, allocZero, free } from '../arena';
+import { alloc, allocZero, blockSize, free } from '../arena';
 import { hashSeed } from '../secrets';
 import { blockPath } from '../paths';
 import { Subflow } from '../tcp/subflow';
@@ -187,6 +187,15 @@ function growTokens(): bool {
   tokenTable = fresh;
   tokenSlots = slots;
   return true;
+}
+
+/** Octets that all tables take from the arena. */
+export function tablesBytes(): u32 {
+  let octets: u32 = 0;
+  for (let p = listeners; p != 0; p = changetype<Listener>(p).next) octets += blockSize(LISTENER_SIZE);
+  if (subflowSlots != 0) octets += blockSize(subflowSlots * 4);
+  if (tokenSlots != 0) octets += blockSize(tokenSlots * 4);
+  return octets;
 }
 
 // ---- listeners --------------------------------------------------------------------------------------------

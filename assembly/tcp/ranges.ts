@@ -2,6 +2,8 @@
  * Receive side of a subflow's sequence space: what has arrived beyond a hole, and the SACK blocks that tell of
  * it (RFC 2018, D-SACK RFC 2883). The octets themselves lie elsewhere already; these are only intervals.
  */
+import { MIB_TCPOFODrop } from '../abi';
+import { count } from '../counters';
 import {
   addedAt,
   endOf,
@@ -15,12 +17,11 @@ import {
   startOf,
   wide,
 } from '../intervals';
+import { maxRanges } from '../limits';
 import { seqDiff, seqGe, seqGt, seqLe } from '../seq';
 import { Subflow } from './subflow';
 
 const MAX_BLOCKS: u32 = 4;
-/** Intervals that one subflow may hold; a segment that would need more is dropped. */
-const MAX_RANGES: u32 = 4096;
 
 @inline
 function rangesOf(sf: Subflow): Intervals {
@@ -29,7 +30,9 @@ function rangesOf(sf: Subflow): Intervals {
 
 /** Whether a segment that begins at `start` can be noted. */
 export function rangesRoom(sf: Subflow, start: u32): bool {
-  return start == sf.rcvNxt || sf.oooCount < MAX_RANGES;
+  if (start == sf.rcvNxt || sf.oooCount < maxRanges) return true;
+  count(MIB_TCPOFODrop);
+  return false;
 }
 
 /** All of [start, end) has arrived before. */
@@ -48,7 +51,7 @@ export function rangesAdd(sf: Subflow, start: u32, end: u32): bool {
     return true;
   }
   const v = rangesOf(sf);
-  if (intervalsAdd(v, wide(start), wide(end), MAX_RANGES) == NOT_ADDED) return false;
+  if (intervalsAdd(v, wide(start), wide(end), maxRanges) == NOT_ADDED) return false;
   noteBlock(sf, narrow(startOf(v, addedAt)), narrow(endOf(v, addedAt)));
   return true;
 }

@@ -4,7 +4,7 @@
  * link them without moving anything. Records are never split: a segment that shrinks (path MTU) goes out in
  * pieces of the same mapping.
  */
-import { alloc, free } from '../arena';
+import { alloc, allocBeyond, blockSize, free } from '../arena';
 import { seqLe } from '../seq';
 import { Subflow } from './subflow';
 
@@ -62,7 +62,7 @@ export class Rec {
   }
 }
 
-const REC_SIZE: u32 = offsetof<Rec>();
+export const REC_SIZE: u32 = offsetof<Rec>();
 const FIRST_CAPACITY: u32 = 8;
 
 /** The record of an id between recHead and recTail. */
@@ -75,7 +75,8 @@ export function recAt(sf: Subflow, id: u32): Rec {
 export function recReserve(sf: Subflow): bool {
   if (sf.recTail - sf.recHead < sf.recCap) return true;
   const capacity = sf.recCap == 0 ? FIRST_CAPACITY : sf.recCap * 2;
-  const fresh = alloc(capacity * REC_SIZE);
+  // The first few are always there: without them a subflow could not even say that it ends.
+  const fresh = sf.recCap == 0 ? allocBeyond(capacity * REC_SIZE) : alloc(capacity * REC_SIZE);
   if (fresh == 0) return false;
   for (let id = sf.recHead; id != sf.recTail; id++) {
     memory.copy(fresh + (id & (capacity - 1)) * REC_SIZE, changetype<usize>(recAt(sf, id)), REC_SIZE);
@@ -102,18 +103,20 @@ export function recPop(sf: Subflow): void {
   const id = sf.recHead;
   const r = recAt(sf, id);
   if (r.is(REC_TIMED)) timeRemove(sf, id, r);
-  recFreeData(r);
+  recFreeData(sf, r);
   sf.recHead = id + 1;
 }
 
-export function recFreeData(r: Rec): void {
-  if (r.data != 0) free(r.data, r.dataSize);
+function recFreeData(sf: Subflow, r: Rec): void {
+  if (r.data == 0) return;
+  free(r.data, r.dataSize);
+  sf.privateBytes -= blockSize(r.dataSize);
   r.data = 0;
 }
 
 /** Frees everything. */
 export function recFreeAll(sf: Subflow): void {
-  for (let id = sf.recHead; id != sf.recTail; id++) recFreeData(recAt(sf, id));
+  for (let id = sf.recHead; id != sf.recTail; id++) recFreeData(sf, recAt(sf, id));
   if (sf.recs != 0) free(sf.recs, sf.recCap * REC_SIZE);
   sf.recs = 0;
   sf.recCap = 0;

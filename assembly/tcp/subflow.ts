@@ -150,6 +150,8 @@ export class Subflow extends CcState {
   // retransmission queue: records in a ring of `recCap`, ids from recHead to recTail
   recs: usize;
   recCap: u32;
+  /** Octets of private copies. */
+  privateBytes: u32;
   recHead: u32;
   recTail: u32;
   /** Ends of the list of in-flight records by time of transmission, 0 none. */
@@ -226,8 +228,17 @@ export class Subflow extends CcState {
   localNonce: u32;
   remoteNonce: u32;
   /** Mappings that reach beyond what has arrived, and octets that wait for theirs. */
-  mapHead: usize;
-  heldHead: usize;
+  maps: usize;
+  mapCapacity: u32;
+  mapCount: u32;
+  /** The latter: `Intervals` of four fields, and a table of pages. */
+  heldAt: usize;
+  heldCapacity: u32;
+  heldFirst: u32;
+  heldCount: u32;
+  pages: usize;
+  pageCapacity: u32;
+  pageCount: u32;
   /** Octets of SYN data taken, and of ours that were taken: they lie outside the data sequence space. */
   ssnShift: u32;
   ssnOutShift: u32;

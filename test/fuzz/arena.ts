@@ -11,6 +11,7 @@ import { PathManager } from '../../src/path/path-manager.js';
 import { SimulationError, World } from '../../src/sim/world.js';
 import type { ConnectionEvent } from '../../src/stack/connection.js';
 import { Stack } from '../../src/stack/stack.js';
+import { auditCore } from './builds.js';
 import { Failure } from './failure.js';
 import { Honest } from './honest.js';
 import { Victim } from './victim.js';
@@ -277,6 +278,12 @@ export class Arena {
     }
   }
 
+  /** Looks at everything inside the core, where the build can. */
+  audit(): void {
+    const wrong = auditCore(this.stack.core);
+    if (wrong !== null) throw new Failure('audit', wrong);
+  }
+
   get peakMemory(): number {
     return this.#peakMemory;
   }
@@ -289,12 +296,14 @@ export class Arena {
 
   /** The attacker falls silent: honest connections deliver everything and end; nothing of the others is left. */
   finish(): void {
+    this.audit();
     this.#deliver();
     for (const victim of this.victims) victim.connection.release();
     this.victims.length = 0;
     this.#endHonest();
     this.world.runUntil(this.world.now() + FORGOTTEN);
     if (this.#broken !== null) throw new Failure('trap', this.#broken.message);
+    this.audit();
     const { x } = this.stack.core;
     if (x.connections() !== 0 || x.subflows() !== 0) {
       throw new Failure(

@@ -17,12 +17,12 @@ const STEPS = 600;
 describe('hostile input', function () {
   this.timeout(120_000);
 
-  before(() => Promise.all([prepare('debug'), prepare('release')]));
+  before(() => Promise.all([prepare('audit'), prepare('release')]));
 
   for (const name of readdirSync(CORPUS).sort()) {
     it(`corpus: ${name}`, () => {
       const one = parseCase(readFileSync(new URL(name, CORPUS), 'utf8'));
-      for (const build of ['debug', 'release'] as const) {
+      for (const build of ['audit', 'release'] as const) {
         expect(runCase(one, build).failure?.message, build).to.equal(undefined);
       }
     });
@@ -32,7 +32,7 @@ describe('hostile input', function () {
     it(`drawn: ${target}`, () => {
       fc.assert(
         fc.property(caseArbitrary(target, STEPS), (one) => {
-          const { failure } = runCase(one, 'debug');
+          const { failure } = runCase(one, 'audit');
           if (failure !== null) throw failure;
         }),
         { seed: 20_260_000, numRuns: DRAWN, endOnFailure: true },

@@ -1,5 +1,5 @@
 /**
- * npm run fuzz -- [--minutes N] [--packets N] [--target NAME] [--seed S] [--build debug|release|both] [--keep]
+ * npm run fuzz -- [--minutes N] [--packets N] [--target NAME] [--seed S] [--build audit|release|both] [--keep]
  *
  * Goes on from the committed corpus. A failing input is made small, written to test/fuzz/corpus and ends the run with
  * exit code 1. The last line is one JSON object.
@@ -8,8 +8,8 @@ import { createHash } from 'node:crypto';
 import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { Worker } from 'node:worker_threads';
-import type { CoreBuild } from '../../src/core/load.js';
 import { root } from '../support/root.js';
+import type { Build } from './builds.js';
 import type { Job, Report } from './runner.js';
 
 export const TARGETS = ['stack', 'handshake', 'data', 'soak'];
@@ -25,7 +25,7 @@ interface Options {
   readonly seed: number;
   readonly minutes: number;
   readonly packets: number;
-  readonly builds: readonly CoreBuild[];
+  readonly builds: readonly Build[];
   readonly keep: boolean;
 }
 
@@ -44,7 +44,7 @@ function options(): Options {
   if (target !== undefined && !TARGETS.includes(target)) {
     throw new Error(`no target "${target}"; there are ${TARGETS.join(', ')}`);
   }
-  if (!['debug', 'release', 'both'].includes(build)) throw new Error(`no build "${build}"`);
+  if (!['audit', 'release', 'both'].includes(build)) throw new Error(`no build "${build}"`);
   const number = (text: string | undefined, otherwise: number): number => {
     const value = text === undefined ? otherwise : Number(text);
     if (!(value > 0)) throw new Error(`"${text ?? ''}" is no number above 0`);
@@ -56,7 +56,7 @@ function options(): Options {
     seed: number(values.seed, 1),
     minutes: number(values.minutes, limited ? 600 : 1),
     packets: number(values.packets, Infinity),
-    builds: build === 'both' ? ['debug', 'release'] : [build as CoreBuild],
+    builds: build === 'both' ? ['audit', 'release'] : [build as Build],
     keep: values.keep,
   };
 }

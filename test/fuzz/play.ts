@@ -40,6 +40,7 @@ export class Player {
     this.#tidy();
     this.arena.work();
     this.arena.wait(PACE);
+    this.arena.audit();
   }
 
   #tidy(): void {

@@ -1,6 +1,7 @@
 /** One case from an empty stack to an empty stack. */
-import { loadCore, type CoreBuild, type CoreModule } from '../../src/core/load.js';
+import type { CoreModule } from '../../src/core/load.js';
 import { Arena, type ArenaOptions } from './arena.js';
+import { loadBuild, type Build } from './builds.js';
 import { Failure } from './failure.js';
 import type { Novelty } from './novelty.js';
 import { Player } from './play.js';
@@ -14,16 +15,16 @@ export interface Outcome {
   readonly fresh: number;
 }
 
-const modules = new Map<CoreBuild, CoreModule>();
+const modules = new Map<Build, CoreModule>();
 
-export async function prepare(build: CoreBuild): Promise<void> {
-  modules.set(build, await loadCore(build));
+export async function prepare(build: Build): Promise<void> {
+  modules.set(build, await loadBuild(build));
 }
 
 /** `prepare` was called for the build. Never throws: what goes wrong is the outcome. */
 export function runCase(
   one: Case,
-  build: CoreBuild,
+  build: Build,
   novelty: Novelty | null = null,
   options: Partial<ArenaOptions> = {},
 ): Outcome {

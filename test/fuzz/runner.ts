@@ -2,9 +2,9 @@
 import { createHash } from 'node:crypto';
 import { readFileSync, readdirSync } from 'node:fs';
 import { parentPort, workerData } from 'node:worker_threads';
-import { loadCore, type CoreBuild } from '../../src/core/load.js';
 import { root } from '../support/root.js';
 import { Arena } from './arena.js';
+import { loadBuild, type Build } from './builds.js';
 import { Dice } from './dice.js';
 import type { Failure } from './failure.js';
 import { minimise } from './minimise.js';
@@ -18,7 +18,7 @@ export interface Job {
   readonly target: string;
   readonly seed: number;
   readonly packets: number;
-  readonly builds: readonly CoreBuild[];
+  readonly builds: readonly Build[];
   /** Milliseconds since the epoch. */
   readonly until: number;
   /** Int32 0: goes up with every step; 1: length of the case's text that follows from octet 8 on. */
@@ -32,7 +32,7 @@ export interface Report {
   readonly combinations: number;
   readonly peakMemory: number;
   readonly slowest: number;
-  readonly build: CoreBuild;
+  readonly build: Build;
   /** The case to keep (fresh) or to mend (failed), as text. */
   readonly text?: string;
   readonly message?: string;
@@ -53,7 +53,7 @@ let cases = 0;
 let peakMemory = 0;
 /** Longest step, milliseconds. */
 let slowest = 0;
-let build: CoreBuild = job.builds[0] ?? 'debug';
+let build: Build = job.builds[0] ?? 'audit';
 let reported = 0;
 let lastFresh = 0;
 
@@ -100,7 +100,7 @@ function explore(): void {
 
 /** False: it failed. */
 function run(one: Case, keep: boolean): boolean {
-  build = job.builds[cases % job.builds.length] ?? 'debug';
+  build = job.builds[cases % job.builds.length] ?? 'audit';
   announce(formatCase(one));
   const start = performance.now();
   const { failure, packets: n, peakMemory: peak, fresh } = runCase(one, build, novelty);
@@ -146,7 +146,7 @@ async function soak(): Promise<void> {
   const played: Step[] = [];
   let arena: Arena | null = null;
   try {
-    arena = new Arena({ module: await loadCore(build), seed: job.seed });
+    arena = new Arena({ module: await loadBuild(build), seed: job.seed });
     const player = new Player(arena, job.seed);
     novelty.begin(arena.stack.core);
     for (let batch = 0; !over(); batch++) {

@@ -25,6 +25,7 @@ const CORE_RANKS: Readonly<Record<string, number>> = {
   'assembly/inspect': 4,
   'assembly/index.ts': 5,
   'assembly/probe.ts': 5,
+  'assembly/audit.ts': 6,
 };
 /** Every other file at the top: bytes, seq, dsn, checksum, arena... */
 const CORE_BASE_RANK = 0;

@@ -1,0 +1,33 @@
+/**
+ * The builds of the core that are fuzzed: the one that ships, and `audit`, the debug build that can look at all of
+ * itself (assembly/audit.ts).
+ */
+import { readFile } from 'node:fs/promises';
+import type { Core } from '../../src/core/core.js';
+import type { CoreModule } from '../../src/core/load.js';
+import { root } from '../support/root.js';
+
+export type Build = 'release' | 'audit';
+
+const FILES: Readonly<Record<Build, string>> = { release: 'dist/core.wasm', audit: 'dist/audit.debug.wasm' };
+
+export async function loadBuild(build: Build): Promise<CoreModule> {
+  return WebAssembly.compile(await readFile(new URL(FILES[build], root)));
+}
+
+interface AuditExports {
+  audit(): number;
+  auditCulprit(): number;
+  auditedBytes(): number;
+  memoryUsed(): number;
+}
+
+/** What is wrong with a core, null: nothing, or the build cannot tell. */
+export function auditCore(core: Core): string | null {
+  const x = core.x as unknown as Partial<AuditExports>;
+  if (x.audit === undefined) return null;
+  const code = x.audit();
+  if (code === 0) return null;
+  const bytes = `${x.memoryUsed?.() ?? 0} octets in use, ${x.auditedBytes?.() ?? 0} accounted for`;
+  return `number ${code}, handle ${x.auditCulprit?.() ?? 0}; ${bytes}`;
+}
