@@ -203,6 +203,7 @@ function sendReinjections(c: Connection): void {
       sf.recTail = id;
       return;
     }
+    if (range.start + n == range.end) r.flags |= REC_PSH;
     range.start += n;
     reinjected(c, n);
     launch(c, sf, id);
