@@ -173,6 +173,18 @@ export class DataSpace {
     return unwrapDsn(value, wide && this.exact, this.origin ?? 0n, Math.max(this.next, this.acked));
   }
 
+  /** Takes a DATA_ACK. What it covers has arrived, even if the capture missed it. */
+  acknowledge(ack: number): void {
+    this.acked = ack;
+    if (ack > this.complete) this.complete = this.seen.contiguousFrom(ack);
+  }
+
+  /** Octets of payload that arrived in order. */
+  get octets(): number {
+    const end = Math.max(this.complete, this.acked);
+    return Math.max(0, (this.finAt === null ? end : Math.min(end, this.finAt)) - 1);
+  }
+
   /** Takes payload at a relative data sequence number. `again`: TCP itself repeats it. */
   take(start: number, length: number, subflow: Subflow, again: boolean): Mark[] {
     const end = start + length;

@@ -114,10 +114,9 @@ function protocol(connection: Connection): string {
 
 function direction(connection: Connection, way: Way, seconds: number): DirectionSummary {
   const { data } = connection.sides[way];
-  const mapped = Math.max(0, (data.finAt ?? data.complete) - 1);
   // Plain TCP, also from the fallback on, counts in the subflow's own space.
   const plain = connection.subflows[0]!.flows[way];
-  const bytes = connection.speaksMultipath ? Math.min(mapped, data.complete - 1) : streamOctets(plain);
+  const bytes = connection.speaksMultipath ? data.octets : streamOctets(plain);
   return {
     bytes,
     mbps: seconds > 0 ? (bytes * 8) / seconds / 1e6 : 0,
@@ -126,11 +125,10 @@ function direction(connection: Connection, way: Way, seconds: number): Direction
   };
 }
 
-/** Octets of payload up to the first hole. */
+/** Octets of payload that arrived in order, seen or acknowledged. */
 function streamOctets(flow: Flow): number {
-  const end = flow.seen.contiguousFrom(flow.synSeen ? 0 : 1);
-  const fin = flow.finAt !== null && end > flow.finAt ? 1 : 0;
-  return Math.max(0, end - 1 - fin);
+  const end = Math.max(flow.seen.contiguousFrom(flow.synSeen ? 0 : 1), flow.acked);
+  return Math.max(0, (flow.finAt === null ? end : Math.min(end, flow.finAt)) - 1);
 }
 
 function summarizeSubflow(subflow: Subflow): SubflowSummary {

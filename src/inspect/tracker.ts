@@ -238,7 +238,7 @@ class SegmentTracker {
     this.#dataAck = ack;
     if (ack <= space.acked) return [];
     this.#dataAckAdvanced = space.acked > 0;
-    space.acked = ack;
+    space.acknowledge(ack);
     if (space.finAt === null || ack <= space.finAt || space.finAcked) return [];
     space.finAcked = true;
     return [{ kind: 'dataFinAcked' }];

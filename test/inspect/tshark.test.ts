@@ -92,7 +92,17 @@ describe('tshark', function () {
           [b, one, ['-i', 'p0', '-s', '110']],
         ];
         const dumps = files.map(([side, file, options]) =>
-          side.spawn('tcpdump', ['-n', '-U', '--immediate-mode', ...options, '-w', file, 'tcp']),
+          side.spawn('tcpdump', [
+            '-n',
+            '-U',
+            '--immediate-mode',
+            '-B',
+            '32768',
+            ...options,
+            '-w',
+            file,
+            'tcp',
+          ]),
         );
         await until(() => dumps.every(({ errorText }) => errorText.includes('listening on')));
         const server = new KernelPeer(b, 'server', '0.0.0.0', 0, '--send', '50000');

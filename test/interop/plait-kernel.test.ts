@@ -1,5 +1,7 @@
 /** Plait over the devices `packet` and `raw`, and the Linux kernel, in both roles. */
 import { expect } from 'chai';
+import { loadDissector } from '../../src/inspect/dissector.js';
+import { compareWithTshark } from '../inspect/tshark.js';
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -215,6 +217,8 @@ describe('Plait and the kernel', function () {
       // MP_CAPABLE three times, DSS throughout
       expect(tshark('-Y', 'tcp.options.mptcp.subtype == 0')).to.have.length.of.at.least(3);
       expect(tshark('-Y', 'tcp.options.mptcp.subtype == 2')).to.have.length.above(1000);
+      const { differences } = await compareWithTshark(await loadDissector(), file);
+      expect(differences).to.deep.equal([]);
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
       console.log('      skipped: tshark is not installed');

@@ -20,3 +20,12 @@ describe('core.wasm', () => {
     expect(size).to.be.at.most(LARGEST_CORE);
   });
 });
+
+describe('inspect.wasm', () => {
+  it('imports nothing but where a failed assertion ends', () => {
+    const module = new WebAssembly.Module(readFileSync(new URL('dist/inspect.wasm', root)));
+    expect(WebAssembly.Module.imports(module)).to.deep.equal([
+      { module: 'env', name: 'abort', kind: 'function' },
+    ]);
+  });
+});

@@ -77,6 +77,14 @@ describe('the tracker', () => {
     expect(talk.data('a', 201, 101, 100)).to.deep.equal(['data repeated']);
   });
 
+  it('goes on behind data that the capture missed and the peer acknowledged', () => {
+    const talk = open();
+    talk.data('a', 1, 1, 100);
+    talk.send('b', ACK, 1, 501, talk.dss({ from: 'b', ack: 501 }));
+    expect(talk.data('a', 501, 501, 100)).to.deep.equal([]);
+    expect(summarize(talk.tracker.connections[0]!).forward.bytes).to.equal(600);
+  });
+
   it('tells late packets from lost ones', () => {
     const talk = open();
     talk.data('a', 1, 1, 100);
