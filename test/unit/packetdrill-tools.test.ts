@@ -1,7 +1,7 @@
 /** Parts of the runner of scripts that have vectors of their own. */
 import { expect } from 'chai';
 import { initialNumber, mappingChecksum, scriptKey, tokenOf } from '../../tools/packetdrill/keys.js';
-import { fastOpenCookie, modeDefines } from '../../tools/packetdrill/modes.js';
+import { fastOpenCookie, fastOpenKey, modeDefines } from '../../tools/packetdrill/modes.js';
 import { decodeMptcp, encodeMptcp, type WireMptcp } from '../../tools/packetdrill/mptcp-wire.js';
 import { nstatName } from '../../tools/packetdrill/shell/counters.js';
 import { parseShell, ShellSyntaxError } from '../../tools/packetdrill/shell/parse.js';
@@ -16,7 +16,7 @@ describe('packetdrill runner: keys and hashes', () => {
   });
 
   it('makes the Fast Open cookies that Linux makes', () => {
-    const key = Buffer.from('a1a1a1a1b2b2b2b2c3c3c3c3d4d4d4d4', 'hex');
+    const key = fastOpenKey('a1a1a1a1-b2b2b2b2-c3c3c3c3-d4d4d4d4');
     expect(fastOpenCookie(key, '192.0.2.1', '192.168.0.1').toString('hex')).to.equal('3021b9d889017eeb');
     const v6 = fastOpenCookie(key, 'fd3d:fa7b:d17d::1', 'fd3d:a0b:17d6::1');
     expect(v6.toString('hex')).to.equal('c1d1e9742a47a9bc');

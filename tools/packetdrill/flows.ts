@@ -129,7 +129,7 @@ export class Flows {
   /** A SYN is a new connection unless the newest flow is in its handshake or lives on. */
   #beginsFlow(local: Wanted, remote: Wanted): boolean {
     const { newest } = this;
-    if (newest === null || newest.over) return true;
+    if (newest === null || (newest.over && !this.#host.hasFlow(newest))) return true;
     const other = (end: Endpoint, { address, port }: Wanted): boolean =>
       (address !== null && address !== end.address) || (port !== null && port !== end.port);
     return newest.handshake !== 'syn-sent' && (other(newest.local, local) || other(newest.remote, remote));

@@ -5,9 +5,11 @@ import type { PlaitError } from '../../src/errors.js';
 import { Checksum, type Device, type DeviceHost, type OutPacket, type Path } from '../../src/io/device.js';
 import { PathManager } from '../../src/path/path-manager.js';
 import { World } from '../../src/sim/world.js';
+import { setFastOpenKeys } from '../../src/stack/fast-open.js';
 import { Stack } from '../../src/stack/stack.js';
 import type { Config } from './config.js';
-import { modeDefaults } from './modes.js';
+import type { Endpoint, Flow } from './flow.js';
+import { FASTOPEN_KEY, fastOpenKey, modeDefaults } from './modes.js';
 import type { Addressing, Mode } from './socket-layer.js';
 import { readPacket, type Packet } from './wire.js';
 
@@ -78,6 +80,7 @@ export class Host {
     this.stack = stack;
     this.paths = new PathManager(stack, 'endpoints');
     stack.policy = this.paths;
+    setFastOpenKeys(stack.core, fastOpenKey(FASTOPEN_KEY));
     this.world.addHost(stack);
     this.#device = new TunDevice(() => this.world.now());
     stack.addDevice(this.#device);
@@ -128,6 +131,16 @@ export class Host {
   setUp(up: boolean): void {
     for (const { id } of this.#paths.values()) this.stack.pathState(id, up);
     this.settle();
+  }
+
+  /** Whether the stack has a subflow between these ends. */
+  hasFlow({ local, remote }: Flow): boolean {
+    const same = (a: Endpoint, b: Endpoint): boolean => a.address === b.address && a.port === b.port;
+    for (const connection of this.stack.connections()) {
+      if (connection.liveSubflows().some((one) => same(one.local, local) && same(one.remote, remote)))
+        return true;
+    }
+    return false;
   }
 
   /** A port of the peer that no flow has had. */

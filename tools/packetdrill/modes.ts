@@ -16,8 +16,16 @@ const V6: ModeDefaults = { local: 'fd3d:a0b:17d6::1', remote: 'fd3d:fa7b:d17d::1
 
 export const modeDefaults = (mode: Mode): ModeDefaults => (mode === 'ipv6' ? V6 : V4);
 
-/** net.ipv4.tcp_fastopen_key of the public runners, and a key of zeros. */
-const FASTOPEN_KEYS = { TFO_COOKIE: 'a1a1a1a1b2b2b2b2c3c3c3c3d4d4d4d4', TFO_COOKIE_ZERO: '0'.repeat(32) };
+/** net.ipv4.tcp_fastopen_key of the public runners. */
+export const FASTOPEN_KEY = 'a1a1a1a1-b2b2b2b2-c3c3c3c3-d4d4d4d4';
+const FASTOPEN_KEYS = { TFO_COOKIE: FASTOPEN_KEY, TFO_COOKIE_ZERO: '00000000-00000000-00000000-00000000' };
+
+/** The octets of a key as the sysctl writes it: four words, each little-endian. */
+export function fastOpenKey(text: string): Buffer {
+  const digits = text.trim().replaceAll('-', '');
+  if (!/^[0-9a-fA-F]{32}$/.test(digits)) throw new Error(`${text} is no Fast Open key`);
+  return Buffer.from(digits, 'hex').swap32();
+}
 
 /** Options that a runner gives beside the script's own. */
 export function modeDefines(mode: Mode): Option[] {
@@ -25,7 +33,7 @@ export function modeDefines(mode: Mode): Option[] {
   const { local, remote } = modeDefaults(mode);
   const v4 = mode === 'ipv4';
   const cookies = Object.entries(FASTOPEN_KEYS).map(([name, key]) =>
-    define(name, fastOpenCookie(Buffer.from(key, 'hex'), remote, local).toString('hex')),
+    define(name, fastOpenCookie(fastOpenKey(key), remote, local).toString('hex')),
   );
   return [
     define('CMSG_LEVEL_IP', v4 ? 'SOL_IP' : 'SOL_IPV6'),
@@ -34,8 +42,7 @@ export function modeDefines(mode: Mode): Option[] {
   ];
 }
 
-/** The cookie that Linux gives a client: a hash of both addresses. The key is the sysctl's four words, each little-endian. */
-export function fastOpenCookie(words: Buffer, client: string, server: string): Buffer {
-  const key = Buffer.from(words).swap32();
+/** The cookie that Linux gives a client: a hash of both addresses. */
+export function fastOpenCookie(key: Buffer, client: string, server: string): Buffer {
   return sipHash(key, Buffer.concat([addressOctets(client), addressOctets(server)]));
 }

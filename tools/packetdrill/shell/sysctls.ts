@@ -4,7 +4,9 @@
  */
 import * as abi from '../../../assembly/abi.js';
 import * as cc from '../../../assembly/cc/ids.js';
+import { setFastOpenKeys } from '../../../src/stack/fast-open.js';
 import type { Host } from '../host.js';
+import { FASTOPEN_KEY, fastOpenKey } from '../modes.js';
 
 interface Setting {
   /** What Linux has after boot. */
@@ -38,6 +40,15 @@ const SETTINGS: Readonly<Record<string, Setting>> = {
   'net.ipv4.tcp_syncookies': configures('1', abi.CFG_SYN_COOKIES),
   'net.ipv4.tcp_invalid_ratelimit': configures('500', abi.CFG_CHALLENGE_INTERVAL, 1e3),
   'net.ipv4.tcp_max_syn_backlog': configures('1024', abi.CFG_HALF_OPEN_MAX),
+  'net.ipv4.tcp_fastopen': configures('1', abi.CFG_FAST_OPEN),
+  'net.ipv4.tcp_fastopen_blackhole_timeout_sec': configures('0', abi.CFG_FAST_OPEN_BLACKHOLE, SECONDS),
+  'net.ipv4.tcp_fastopen_key': {
+    initial: FASTOPEN_KEY,
+    apply: (host, value) => {
+      const [primary, backup] = value.split(',').map(fastOpenKey);
+      setFastOpenKeys(host.stack.core, primary!, backup);
+    },
+  },
   'net.ipv4.tcp_rmem': { initial: '4096 131072 6291456', apply: receiveBuffer },
   'net.core.rmem_max': { initial: '212992', apply: receiveBuffer },
   'net.ipv4.tcp_wmem': {
@@ -57,7 +68,6 @@ const SETTINGS: Readonly<Record<string, Setting>> = {
 /** Settings that change nothing here, and why. */
 const INERT: readonly (readonly [pattern: RegExp, why: string])[] = [
   [/^net\.mptcp\.(?:pm_type|path_manager|scheduler)$/, 'there is one, as in the kernel by default'],
-  [/^net\.ipv4\.tcp_(?:fastopen|fastopen_key|fastopen_blackhole_timeout_sec)$/, 'Fast Open is set by socket'],
   [
     /^net\.ipv4\.tcp_(?:no_metrics_save|no_ssthresh_metrics_save)$/,
     'no metrics are kept between connections',
