@@ -6,7 +6,7 @@ import { MIB_DataCsumErr } from '../abi';
 import { dssChecksum, sum16 } from '../checksum';
 import { count } from '../counters';
 import { dsnGt, dsnLe, dsnMax } from '../dsn';
-import { seqDiff, seqGt, seqLe, seqLt, seqMin } from '../seq';
+import { seqDiff, seqGe, seqGt, seqLe, seqLt, seqMin } from '../seq';
 import { SF_FAILING, Subflow } from '../tcp/subflow';
 import { rangesCover } from '../tcp/ranges';
 import { seg } from '../wire/segment';
@@ -51,6 +51,14 @@ export function mappingBegins(): void {
   whole = false;
 }
 
+/** No mapping of any of [seq, seq + length) is noted. */
+@inline
+function isFree(sf: Subflow, seq: u32, length: u32): bool {
+  if (sf.mapCount == 0) return true;
+  const i = mappingFind(sf, seq);
+  return i == sf.mapCount || seqGe(mappingAt(sf, i).seq, seq + length);
+}
+
 /** Enters a mapping of `length` payload octets from `seq` on. A result of `mappingAdd`. */
 export function enterMapping(
   c: Connection,
@@ -61,7 +69,7 @@ export function enterMapping(
   dataLength: u32,
   checksum: i32,
 ): i32 {
-  if (checksum < 0 && seq == seg.seq && length == seg.length && (sf.mapCount | sf.heldCount) == 0) {
+  if (checksum < 0 && seq == seg.seq && length == seg.length && sf.heldCount == 0 && isFree(sf, seq, length)) {
     whole = true;
     wholeDsn = dsn;
     return MAP_OK;

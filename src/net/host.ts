@@ -14,6 +14,7 @@ import { addressBytes, familyOf } from '../core/address.js';
 import { Stack } from '../stack/stack.js';
 import type { Counters } from '../stack/info.js';
 import { PathEvents } from './path-events.js';
+import { resourceConfig } from './resources.js';
 import { PlaitServer } from './server.js';
 import { PlaitSocket } from './socket.js';
 import type {
@@ -66,6 +67,7 @@ export async function createHost(options: HostOptions = {}): Promise<Host> {
     }
     config.push([abi.CFG_SCHEDULER, id]);
   }
+  config.push(...resourceConfig(options.resources ?? {}));
   const { closeTimeout } = options;
   if (closeTimeout !== undefined) config.push([abi.CFG_CLOSE_TIMEOUT, closeTimeout * 1000]);
   const driver = new Driver(realClock);

@@ -17,6 +17,35 @@ export type HostDevice = 'packet' | 'raw' | 'udp';
 export type CongestionName = 'cubic' | 'reno' | 'lia' | 'olia' | 'balia' | 'wvegas';
 export type SchedulerName = 'minrtt';
 
+/** What peers may make a host hold (docs/hostile-input.md). What meets a limit is refused and counted. */
+export interface ResourceLimits {
+  /** Octets of memory in all; the last eighth is for connections that exist. Default 512 MiB. */
+  readonly memory: number;
+  /** Octets that hold unmapped or unverified data: of one connection (1 MiB), of all (16 MiB). */
+  readonly heldPerConnection: number;
+  readonly held: number;
+  /** Intervals beyond a hole, of one subflow or of one connection's data. Default 4096. */
+  readonly ranges: number;
+  /** Mappings of one subflow whose octets have not all come. Default 1024. */
+  readonly mappings: number;
+  /** Address signals of one connection that wait for a packet. Default 64. */
+  readonly signals: number;
+  /** Data ranges of one connection that wait for another subflow. Default 8192. */
+  readonly reinjections: number;
+  /** Segments of one subflow in flight. Default 16384. */
+  readonly segments: number;
+  /** Octets of one connection's private copies of data in flight. Default 16 MiB. */
+  readonly privateCopies: number;
+  /** Subflows in TIME-WAIT. Default 16384. */
+  readonly timeWait: number;
+  /** Handshakes that are not complete; SYN cookies beyond. Default 1024. */
+  readonly halfOpen: number;
+  /** Joins that are not complete. */
+  readonly pendingJoins: number;
+  /** Resets to packets of no connection. */
+  readonly resetsPerSecond: number;
+}
+
 export interface HostOptions {
   /** `auto` (default): packet with the privilege, else raw, else udp. */
   readonly device?: DeviceName;
@@ -28,6 +57,8 @@ export interface HostOptions {
   readonly endpoints?: readonly EndpointSpec[];
   /** Default 2 subflows, 0 announced addresses; they count where endpoints decide. */
   readonly limits?: Partial<PathLimits>;
+  /** Default: those of `ResourceLimits`. */
+  readonly resources?: Partial<ResourceLimits>;
   /** Milliseconds that a connection without any subflow waits for a new one. Default 60000. */
   readonly closeTimeout?: number;
   /** Milliseconds at most until ADD_ADDR is repeated without an echo; 0: never. Default 120000. */

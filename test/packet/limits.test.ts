@@ -1,52 +1,125 @@
-/** Limits of what strangers can make this side do: each is refused beyond its number, and counted. */
+/** Every limit is run into: what meets it is refused and counted, and the connection goes on. */
 import { expect } from 'chai';
-import { CFG_PENDING_JOINS_MAX, CFG_RST_RATE } from '../../assembly/abi.js';
+import * as abi from '../../assembly/abi.js';
+import { addressBytes } from '../../src/core/address.js';
 import { Bench } from './bench.js';
-import { Peer, stackToken } from './peer.js';
+import { Peer } from './peer.js';
+
+const opened = async (key: number, value: number, paths = 1): Promise<[Bench, Peer]> => {
+  const bench = await Bench.create({ paths, config: [[key, value]] });
+  bench.listen();
+  const peer = new Peer(bench).open();
+  peer.data('hello').expect({ dss: { dack: 6 } });
+  return [bench, peer];
+};
+const memory = (bench: Bench): number => bench.stack.core.x.memoryUsed();
 
 describe('packets: limits', () => {
-  const strays = (peer: Peer, count: number): number => {
-    for (let i = 0; i < count; i++) peer.send({ flags: 'A', seq: i, ack: i });
-    return peer.drain().length;
-  };
-
-  it('resets for segments that belong to nobody: half to one and a half of the number per second', async () => {
-    const bench = await Bench.create({ config: [[CFG_RST_RATE, 100]] });
-    const peer = new Peer(bench, { stackPort: 9 });
-    const rations = new Set<number>();
-    let skipped = 0;
-    for (let second = 0; second < 5; second++) {
-      const resets = strays(peer, 300);
-      expect(resets).to.be.within(50, 150);
-      rations.add(resets);
-      skipped += 300 - resets;
-      bench.wait(1e6);
+  it('mappings without data, from the last to the first', async () => {
+    const [bench, peer] = await opened(abi.CFG_MAPPINGS_MAX, 16);
+    const before = memory(bench);
+    for (let i = 3000; i > 0; i -= 3) {
+      peer.send({ dss: { dack: 1, dsn: peer.session.dsn + i, ssn: peer.seq + i, length: 1 } });
     }
-    expect(rations.size, 'different rations').to.be.above(1);
-    expect(bench.counter('OutRstsSkipped')).to.equal(skipped);
-    expect(bench.counter('OutRsts')).to.equal(1500 - skipped);
+    expect(bench.counter('MappingDrop')).to.equal(1000 - 16);
+    expect(memory(bench) - before).to.be.at.most(2048);
+    peer.data('world');
+    expect(bench.app.text).to.equal('helloworld');
   });
 
-  it('without a ration every one is answered', async () => {
-    const bench = await Bench.create({ config: [[CFG_RST_RATE, 0]] });
-    expect(strays(new Peer(bench, { stackPort: 9 }), 2000)).to.equal(2000);
+  it('segments beyond holes; they count as not received', async () => {
+    const [bench, peer] = await opened(abi.CFG_RANGES_MAX, 4);
+    const { seq, session } = peer;
+    const { dsn } = session;
+    const piece = (i: number): void => void peer.data('x', { dsn: dsn + i, ssn: seq + i }, { seq: seq + i });
+    for (let i = 1; i < 20; i += 2) piece(i);
+    expect(bench.counter('TCPOFODrop')).to.equal(10 - 4);
+    for (let i = 0; i < 20; i++) piece(i);
+    expect(bench.app.text).to.equal(`hello${'x'.repeat(20)}`);
   });
 
-  it('joins that wait for their third ACK', async () => {
-    const bench = await Bench.create({ paths: 2, config: [[CFG_PENDING_JOINS_MAX, 2]] });
+  it('octets that wait for their mapping', async () => {
+    const [bench, peer] = await opened(abi.CFG_HELD_MAX, 4096);
+    const before = memory(bench);
+    for (let i = 1; i <= 50; i++) {
+      peer.send({ flags: 'PA', data: 'x', dss: { dack: 1 }, seq: peer.seq + 4096 });
+    }
+    expect(bench.counter('HeldDrop')).to.be.above(0);
+    expect(memory(bench) - before).to.be.at.most(4096 + 4096);
+  });
+
+  it('octets of all connections that wait', async () => {
+    const [bench, peer] = await opened(abi.CFG_HELD_STACK_MAX, 2048);
+    const other = new Peer(bench, { port: 30005 }).open();
+    other.data('there').expect({ dss: { dack: 6 } });
+    for (const one of [peer, other])
+      one.send({ flags: 'PA', data: 'x', dss: { dack: 1 }, seq: one.seq + 100 });
+    expect(bench.counter('HeldDrop')).to.equal(1);
+  });
+
+  it('announcements that wait for a packet', async () => {
+    const [bench, peer] = await opened(abi.CFG_SIGNALS_MAX, 2);
+    const { core } = bench.stack;
+    core.setAddresses(addressBytes('10.7.0.1'));
+    const done = [10, 11, 12, 13].map((id) => core.x.announce(bench.app.live.handle, id, 0));
+    expect(done).to.deep.equal([0, 0, abi.E_LIMIT, abi.E_LIMIT]);
+    bench.stack.kick();
+    expect(bench.counter('AddAddrTxDrop')).to.equal(2);
+    expect(peer.drain().filter(({ add }) => add !== null)).to.have.length(2);
+  });
+
+  it('segments in flight', async () => {
+    const [bench, peer] = await opened(abi.CFG_RECORDS_MAX, 3);
+    bench.app.write('y'.repeat(20_000));
+    const sent = peer.drain().filter(({ length }) => length > 0);
+    expect(sent).to.have.length(3);
+    expect(bench.counter('RecordsFull')).to.be.above(0);
+    peer.acknowledge();
+    expect(peer.drain().filter(({ length }) => length > 0)).to.have.length(3);
+  });
+
+  it('subflows in TIME-WAIT', async () => {
+    const bench = await Bench.create({ config: [[abi.CFG_TIME_WAIT_MAX, 1]] });
     bench.listen();
-    const first = new Peer(bench).open();
-    first.data('hello').expect({ dss: { dack: 6 } });
-    const join = (port: number): Peer =>
-      new Peer(bench, { session: first.session, path: 1, port }).send({
-        flags: 'S',
-        join: { token: stackToken(first.session), nonce: port },
-      });
-    join(30001).expect({ flags: 'SA' });
-    join(30002).expect({ flags: 'SA' });
-    join(30003).expect({ flags: 'RA', reset: { reason: 2 } });
-    expect(bench.counter('MPJoinRejected')).to.equal(1);
-    bench.wait(70e6); // both have given up
-    join(30004).expect({ flags: 'SA' });
+    for (const port of [30000, 30001, 30002]) {
+      const peer = new Peer(bench, { port }).openPlain();
+      bench.apps.at(-1)?.live.shutdown();
+      peer.expect({ flags: 'FA' });
+      peer.send({ flags: 'FA' });
+      peer.drain();
+    }
+    expect(bench.stack.core.x.subflows()).to.equal(1);
+    expect(bench.counter('TCPTimeWaitOverflow')).to.equal(2);
+  });
+
+  it('memory: a new connection is refused, an old one goes on', async () => {
+    const [bench, peer] = await opened(abi.CFG_MEMORY_MAX, 1_250_000);
+    for (let port = 30100; port < 30120; port++) {
+      const other = new Peer(bench, { port }).send({ flags: 'S', capable: {} });
+      if (other.next() === null) break;
+      other.seq = 1;
+    }
+    new Peer(bench, { port: 30200 }).send({ flags: 'S', capable: {} });
+    expect(memory(bench)).to.be.at.most(1_250_000);
+    peer.data('world');
+    expect(bench.app.text).to.equal('helloworld');
+  });
+
+  it('private copies and data ranges of a silent path', async () => {
+    for (const [key, counter] of [
+      [abi.CFG_PRIVATE_MAX, 'PrivateFull'],
+      [abi.CFG_REINJECTIONS_MAX, 'ReinjectDrop'],
+    ] as const) {
+      const [bench, first] = await opened(key, 1, 2);
+      const other = new Peer(bench, { session: first.session, path: 1, port: 30001 }).joinNow();
+      // Segment by segment, so that the data of both subflows is interleaved.
+      for (let i = 0; i < 12; i++) {
+        bench.app.write('z'.repeat(1400));
+        bench.settle();
+      }
+      bench.wait(3e6);
+      expect(bench.counter(counter), counter).to.be.above(0);
+      other.drain();
+    }
   });
 });
