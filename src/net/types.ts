@@ -32,7 +32,7 @@ export interface ResourceLimits {
   readonly signals: number;
   /** Data ranges of one connection that wait for another subflow. Default 8192. */
   readonly reinjections: number;
-  /** Segments of one subflow in flight. Default 16384. */
+  /** Segments of one subflow in flight. Default 8192. */
   readonly segments: number;
   /** Octets of one connection's private copies of data in flight. Default 16 MiB. */
   readonly privateCopies: number;

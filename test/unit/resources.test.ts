@@ -29,7 +29,7 @@ describe('limits of resources', () => {
       { toString: 1 },
       { x: 1 },
     ]) {
-      expect(() => resourceConfig(bad as Partial<ResourceLimits>), JSON.stringify(bad)).to.throw(/limit/);
+      expect(() => resourceConfig(bad), JSON.stringify(bad)).to.throw(/limit/);
     }
   });
 
