@@ -23,7 +23,6 @@ import {
   MIB_RmAddr,
   MIB_RmAddrTx,
   MIB_RmAddrTxDrop,
-  MIB_RmSubflow,
 } from '../abi';
 import { get32, get64, put64 } from '../bytes';
 import { count } from '../counters';
@@ -33,6 +32,8 @@ import {
   SF_ACK_NOW,
   SF_BACKUP_REMOTE,
   SF_FAILING,
+  SF_FIN_QUEUED,
+  SF_FIN_SENT,
   SF_FIN_QUEUED,
   SF_FIN_SENT,
   SF_PRE_ESTABLISHED,
@@ -49,7 +50,8 @@ import { canFallBack, failAnswered } from './fallback';
 import { fullyEstablished } from './handshake';
 import { addAddrHmac } from './keys';
 import { freeNode, newNode } from './lifecycle';
-import { sendSignalAck } from './packet';
+import { sendAck, sendSignalAck } from './packet';
+import { reinjectSubflow } from './reinject';
 
 const SIGNAL_ADD: u32 = 1;
 const SIGNAL_ECHO: u32 = 2;
@@ -231,20 +233,29 @@ function takeAddAddr(c: Connection): void {
   emitAddress(EVENT_ADD_ADDR, c.handle, seg.addId, seg.addFamily, seg.addPort, high, low);
 }
 
+/**
+ * The subflows of a withdrawn address end as on Linux: an ACK, then FIN, and their data goes to others. One that is not
+ * verified yet is reset. False: the subflow in hand is gone.
+ */
 function takeRmAddr(c: Connection, current: Subflow): bool {
-  count(MIB_RmAddr);
   let alive = true;
   for (let i: u32 = 0; i < seg.rmCount; i++) {
     const id = load<u8>(seg.rmPtr + i);
+    count(MIB_RmAddr);
     let p = c.subflows;
     while (p != 0) {
       const sf = changetype<Subflow>(p);
       p = sf.nextOfConn;
-      if (sf.remoteId != id || !sf.synchronized) continue;
-      count(MIB_RmSubflow);
-      if (changetype<usize>(sf) == changetype<usize>(current)) alive = false;
-      sendReset(c, sf, RST_UNSPECIFIED, false, false);
-      dropSubflow(c, sf, CLOSE_REMOVED, NO_REASON, false);
+      if (sf.remoteId != id || !sf.synchronized || (sf.flags & (SF_FIN_QUEUED | SF_FIN_SENT)) != 0) continue;
+      if (sf.is(SF_PRE_ESTABLISHED)) {
+        if (changetype<usize>(sf) == changetype<usize>(current)) alive = false;
+        sendReset(c, sf, RST_UNSPECIFIED, false, false);
+        dropSubflow(c, sf, CLOSE_REMOVED, NO_REASON, false);
+        continue;
+      }
+      sendAck(c, sf);
+      sf.set(SF_FIN_QUEUED);
+      reinjectSubflow(c, sf, sf.handle);
     }
     emit(EVENT_RM_ADDR, c.handle, 0, id, 0, 0);
   }
@@ -252,6 +263,6 @@ function takeRmAddr(c: Connection, current: Subflow): bool {
     afterLastSubflow(c, CLOSE_REMOVED, true);
     return false;
   }
-  if (c.is(C_MPTCP)) markDirty(c);
+  markDirty(c);
   return alive;
 }

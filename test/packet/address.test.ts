@@ -137,25 +137,37 @@ describe('packets: REMOVE_ADDR', () => {
     const joined = second(bench, first).joinNow(5);
     const other = second(bench, first, 30002).joinNow(6);
     first.send({ remove: [5, 77], dss: { dack: 1 } });
-    joined.expect({ flags: 'RA' });
+    joined.expect({ flags: 'A', dss: { dack: 6 } });
+    joined.expect({ flags: 'FA', seq: 1, dss: { dack: 6 } });
+    joined.send({ flags: 'FA', ack: 2, dss: { dack: 1 } });
     expect(other.next()).to.equal(null);
-    expect(bench.counter('RmAddr')).to.equal(1);
-    expect(bench.counter('RmSubflow')).to.equal(1);
+    expect(bench.counter('RmAddr'), 'one per address ID, as the kernel counts').to.equal(2);
     expect(bench.app.live.liveSubflows()).to.have.lengthOf(2);
+  });
+
+  it('point 22: moves what these subflows have in flight to others', async () => {
+    const [bench, first] = await opened();
+    const joined = second(bench, first).joinNow(5, true);
+    bench.app.write('answer');
+    first.expect({ data: 'answer', dss: { dsn: 1 } });
+    joined.send({ remove: [0], dss: { dack: 1 } });
+    joined.expect({ data: 'answer', dss: { dsn: 1, ssn: 1, length: 6 } });
   });
 
   it('point 22: eight ids at once', async () => {
     const [bench, first] = await opened();
     const joined = second(bench, first).joinNow(8);
     first.send({ remove: [1, 2, 3, 4, 5, 6, 7, 8], dss: { dack: 1 } });
-    joined.expect({ flags: 'RA' });
+    joined.expect({ flags: 'A' });
+    joined.expect({ flags: 'FA' });
   });
 
   it('point 22: id 0 is the first subflow; the connection goes on with the other', async () => {
     const [bench, first] = await opened();
     const joined = second(bench, first).joinNow(5);
     joined.send({ remove: [0], dss: { dack: 1 } });
-    first.expect({ flags: 'RA' });
+    first.expect({ flags: 'A' });
+    first.expect({ flags: 'FA' });
     joined.data('world').expect({ dss: { dack: 11 } });
     expect(bench.app.text).to.equal('helloworld');
   });
