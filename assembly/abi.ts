@@ -125,6 +125,12 @@ export const CONN_LAST_ACK = 6;
 export const CONN_TIME_WAIT = 7;
 export const CONN_CLOSED = 8;
 
+// ---- traits of a path (setPath) -----------------------------------------------------------------------------
+/** Packets that leave there need a TCP checksum. */
+export const PATH_CHECKSUM = 1;
+/** Packets that arrive there have lost the ECN bits of their IP header, so ECN is not agreed on. */
+export const PATH_HIDES_ECN = 2;
+
 // ---- receive descriptors ----------------------------------------------------------------------------------
 export const RX_SIZE = 16;
 export const RX_PTR = 0;
@@ -182,6 +188,8 @@ export const OPT_RCVBUF_MAX = 4;
 export const OPT_FAST_OPEN = 20;
 /** Fast Open without a cookie: it is neither asked for nor wanted. */
 export const OPT_FAST_OPEN_NO_COOKIE = 21;
+/** Type of service or traffic class of every packet; the two bits of ECN in it are not the caller's. */
+export const OPT_TOS = 22;
 /** Offer and answer MP_CAPABLE; before the connection opens. */
 export const OPT_MULTIPATH = 50;
 /** Small segments wait until this is cleared (or 200 ms). */
@@ -218,6 +226,8 @@ export const CFG_PENDING_JOINS_MAX = 21;
 export const CFG_RST_RATE = 22;
 /** Least microseconds between two challenge ACKs of one subflow (net.ipv4.tcp_invalid_ratelimit). */
 export const CFG_CHALLENGE_INTERVAL = 23;
+/** ECN (RFC 3168), as net.ipv4.tcp_ecn: 0 never, 1 also ask for it, 2 when the opener asks. */
+export const CFG_ECN = 24;
 /**
  * TCP Fast Open, as net.ipv4.tcp_fastopen: 1 opener, 2 listening side, 4 opener without cookie, 0x200 listening side
  * without cookie, 0x400 on every listener.
@@ -254,7 +264,7 @@ export const SI_LOCAL_PORT = 8;
 export const SI_REMOTE_PORT = 12;
 export const SI_LOCAL_ID = 16;
 export const SI_REMOTE_ID = 20;
-/** 1 backup, 2 stale, 4 joined, 8 FIN waits to be sent. */
+/** 1 backup, 2 stale, 4 joined, 8 FIN waits to be sent, 16 ECN agreed, 32 the path is capable of ECN. */
 export const SI_FLAGS = 24;
 export const SI_CWND = 28;
 export const SI_SSTHRESH = 32;
@@ -423,4 +433,6 @@ export const MIB_TCPTimeWaitOverflow = 175;
 export const MIB_ReinjectDrop = 176;
 export const MIB_RecordsFull = 177;
 export const MIB_PrivateFull = 178;
+/** Packets that the network marked (IpExt). */
+export const MIB_InCEPkts = 190;
 export const MIB_COUNT = 192;

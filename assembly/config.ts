@@ -8,6 +8,7 @@ import {
   CFG_CHALLENGE_INTERVAL,
   CFG_CHECKSUM,
   CFG_CLOSE_TIMEOUT,
+  CFG_ECN,
   CFG_FAST_OPEN,
   CFG_FAST_OPEN_BLACKHOLE,
   CFG_HALF_OPEN_MAX,
@@ -48,6 +49,7 @@ export let cfgSynCookies: i32 = 1;
 export let cfgPendingJoinsMax: u32 = 8;
 export let cfgRstRate: u32 = 1000;
 export let cfgChallengeInterval: f64 = 500e3;
+export let cfgEcn: i32 = 2;
 export let cfgFastOpen: u32 = 1;
 export let cfgFastOpenBlackhole: f64 = 0;
 
@@ -109,6 +111,9 @@ export function configure(key: i32, value: f64): i32 {
       return 0;
     case CFG_RST_RATE:
       cfgRstRate = max(v, 0);
+      return 0;
+    case CFG_ECN:
+      cfgEcn = v;
       return 0;
     case CFG_FAST_OPEN:
       cfgFastOpen = v;

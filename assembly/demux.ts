@@ -2,7 +2,7 @@
  * Where a packet goes: to a subflow by its four-tuple, a SYN to a listener or, with MP_JOIN, to a connection; an ACK
  * may complete a handshake that was answered without state; everything else gets a RST (RFC 9293 section 3.10.7.1).
  */
-import { CHECKSUM_GOOD, CHECKSUM_PARTIAL, MIB_InCsumErrors, MIB_InErrs, MIB_InSegs } from './abi';
+import { CHECKSUM_GOOD, CHECKSUM_PARTIAL, MIB_InCEPkts, MIB_InCsumErrors, MIB_InErrs, MIB_InSegs } from './abi';
 import { get16 } from './bytes';
 import { fold, pseudo4, pseudo6, sum16 } from './checksum';
 import { count } from './counters';
@@ -33,6 +33,7 @@ export function packetArrives(packet: usize, length: u32, path: u32, checksum: u
     count(MIB_InCsumErrors);
     return;
   }
+  if (seg.ecn == 3) count(MIB_InCEPkts);
   const p = findSubflow(seg.dstHigh, seg.dstLow, seg.dstPort, seg.srcHigh, seg.srcLow, seg.srcPort);
   if (p != 0) {
     const result = segmentArrives(changetype<Subflow>(p));

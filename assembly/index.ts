@@ -36,7 +36,6 @@ import {
   RX_PATH,
   RX_PTR,
   RX_SIZE,
-  TCP_SYN_SENT,
 } from './abi';
 import { arenaUsed } from './arena';
 import { get64 } from './bytes';
@@ -65,8 +64,8 @@ import {
   sizeRings,
   takeDirty,
 } from './mptcp/connection';
-import { fastOpenReady as cookieReady, prepareFastOpen } from './mptcp/fast-open';
-import { drawKey, prepareSubflow, sendSyn } from './mptcp/handshake';
+import { fastOpenReady as cookieReady } from './mptcp/fast-open';
+import { drawKey, sendFirstSyn } from './mptcp/handshake';
 import { resetSubflow } from './mptcp/input';
 import { bury, connectionCount, newConnection, newSubflow } from './mptcp/lifecycle';
 import { output } from './mptcp/output';
@@ -87,7 +86,6 @@ import {
 import * as rings from './rings';
 import { setSecrets } from './secrets';
 import { setFastOpenKeys as cookieKeys } from './tcp/fastopen';
-import { RTO_INITIAL } from './tcp/rtt';
 import {
   SF_ACK_NOW,
   SF_BACKUP_LOCAL,
@@ -95,11 +93,8 @@ import {
   SF_JOIN,
   SF_PRE_ESTABLISHED,
   SF_SEND_PRIO,
-  SF_SEND_SYN,
   Subflow,
-  TIMER_HANDSHAKE,
 } from './tcp/subflow';
-import { startTimer } from './tcp/timers';
 import { isMapped } from './wire/ip';
 
 const scratch = memory.data(512, 16);
@@ -143,10 +138,10 @@ export function randomUsed(): u32 {
   return host.randomUsed();
 }
 
-/** Describes a path; mtu 0 removes it. `addressId` is used in joins. 0, or E_INVAL. */
-export function setPath(path: u32, mtu: u32, overhead: u32, needsChecksum: u32, addressId: u32): i32 {
+/** Describes a path by PATH_*; mtu 0 removes it. `addressId` is used in joins. 0, or E_INVAL. */
+export function setPath(path: u32, mtu: u32, overhead: u32, traits: u32, addressId: u32): i32 {
   if (path >= MAX_PATHS || (mtu != 0 && (mtu < 256 || mtu > 65535))) return E_INVAL;
-  definePath(path, mtu, overhead, needsChecksum != 0, addressId);
+  definePath(path, mtu, overhead, traits, addressId);
   return 0;
 }
 
@@ -275,7 +270,7 @@ export function connect(now: f64, conn: u32, path: u32, localPort: u32, remotePo
     c.fallback = FALLBACK_OFF;
   }
   count(MIB_ActiveOpens);
-  launch(c, changetype<Subflow>(sf));
+  sendFirstSyn(c, changetype<Subflow>(sf));
   return 0;
 }
 
@@ -320,7 +315,7 @@ export function join(
   sf.remoteId = <u8>remoteId;
   do sf.localNonce = <u32>host.random64();
   while (sf.localNonce == 0 && host.randomLeft(8));
-  launch(c, sf);
+  sendFirstSyn(c, sf);
   return <i32>sf.handle;
 }
 
@@ -340,20 +335,6 @@ function open(c: Connection, path: u32, localPort: u32, remotePort: u32): usize 
   const r = scratch + ARG_REMOTE;
   const family: u32 = isMapped(get64(l), get64(l + 8)) ? 4 : 6;
   return newSubflow(c, path, family, get64(l), get64(l + 8), localPort, get64(r), get64(r + 8), remotePort);
-}
-
-function launch(c: Connection, sf: Subflow): void {
-  prepareSubflow(c, sf);
-  sf.state = TCP_SYN_SENT;
-  if (c.fastOpen != 0 && !sf.is(SF_JOIN)) {
-    // At the end of the turn, so that what is written until then can go with it.
-    prepareFastOpen(c, sf);
-    sf.set(SF_SEND_SYN);
-    markDirty(c);
-  } else {
-    sendSyn(c, sf);
-  }
-  startTimer(sf, TIMER_HANDSHAKE, RTO_INITIAL);
 }
 
 /**

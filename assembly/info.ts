@@ -52,6 +52,7 @@ import {
   C_MPTCP,
   C_SYN_DATA,
 } from './mptcp/connection';
+import { ECN_OK, ECN_SEEN } from './tcp/ecn';
 import { SF_FIN_QUEUED, SF_JOIN, SF_STALE, Subflow } from './tcp/subflow';
 
 export function connectionInfo(c: Connection, at: usize): void {
@@ -89,7 +90,12 @@ export function subflowInfo(sf: Subflow, at: usize): void {
   store<u32>(at + SI_REMOTE_ID, sf.remoteId);
   store<u32>(
     at + SI_FLAGS,
-    (sf.backup ? 1 : 0) | (sf.is(SF_STALE) ? 2 : 0) | (sf.is(SF_JOIN) ? 4 : 0) | (sf.is(SF_FIN_QUEUED) ? 8 : 0),
+    (sf.backup ? 1 : 0) |
+      (sf.is(SF_STALE) ? 2 : 0) |
+      (sf.is(SF_JOIN) ? 4 : 0) |
+      (sf.is(SF_FIN_QUEUED) ? 8 : 0) |
+      ((sf.ecn & ECN_OK) != 0 ? 16 : 0) |
+      ((sf.ecn & ECN_SEEN) != 0 ? 32 : 0),
   );
   store<u32>(at + SI_CWND, sf.cwnd);
   store<u32>(at + SI_SSTHRESH, sf.ssthresh);

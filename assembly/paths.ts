@@ -1,6 +1,8 @@
 /** What the core knows of each path: set by the host when a path appears or changes. */
 
-/** mtu u32, overhead u32, needs checksum u32, address ID u32, backup u32. */
+import { PATH_CHECKSUM, PATH_HIDES_ECN } from './abi';
+
+/** mtu u32, overhead u32, traits u32 (PATH_*), address ID u32, backup u32. */
 const ENTRY: u32 = 20;
 export const MAX_PATHS: u32 = 256;
 const table = memory.data(256 * 20, 8);
@@ -12,11 +14,11 @@ export let idsWait: bool = false;
 /** One octet per path: 1 while the device takes no packets for it. */
 const blocked = memory.data(256, 8);
 
-export function setPath(path: u32, mtu: u32, overhead: u32, needsChecksum: bool, addressId: u32): void {
+export function setPath(path: u32, mtu: u32, overhead: u32, traits: u32, addressId: u32): void {
   const at = table + path * ENTRY;
   store<u32>(at, mtu);
   store<u32>(at + 4, overhead);
-  store<u32>(at + 8, needsChecksum ? 1 : 0);
+  store<u32>(at + 8, traits);
   store<u32>(at + 12, addressId);
   store<u8>(blocked + path, 0);
 }
@@ -78,5 +80,9 @@ export function pathIsBackup(path: u32): bool {
 
 @inline
 export function pathNeedsChecksum(path: u32): bool {
-  return load<u32>(table + path * ENTRY + 8) != 0;
+  return (load<u32>(table + path * ENTRY + 8) & PATH_CHECKSUM) != 0;
+}
+
+export function pathHidesEcn(path: u32): bool {
+  return (load<u32>(table + path * ENTRY + 8) & PATH_HIDES_ECN) != 0;
 }

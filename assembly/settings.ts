@@ -16,6 +16,8 @@ export class Settings {
   /** An opener: data in the SYN. A listening side: how many connections may be accepted before their third packet. */
   fastOpen: u32;
   fastOpenNoCookie: bool;
+  /** Type of service or traffic class, without the bits of ECN. */
+  tos: u8;
   /** Largest send and receive rings, octets; powers of two. */
   sndMax: u32;
   rcvMax: u32;

@@ -33,6 +33,7 @@ import {
   MIB_SimultConnectFallback,
   TCP_ESTABLISHED,
   TCP_SYN_RCVD,
+  TCP_SYN_SENT,
 } from '../abi';
 import { put16, put32 } from '../bytes';
 import { count } from '../counters';
@@ -51,7 +52,8 @@ import {
 import { txRoom } from '../rings';
 import { initialSequence, timestampOffset } from '../secrets';
 import { seqLe } from '../seq';
-import { rttSample, tsNow } from '../tcp/rtt';
+import { ecnAsk, ecnSynFlags, ecnTakeSyn } from '../tcp/ecn';
+import { RTO_INITIAL, rttSample, tsNow } from '../tcp/rtt';
 import {
   SF_ACK_NOW,
   SF_BACKUP_LOCAL,
@@ -103,7 +105,7 @@ import {
 } from './connection';
 import { failConnection, RST_MPTCP, sendReset, subflowFailed, NO_REASON } from './close';
 import { fallBack } from './fallback';
-import { addFastOpen, fastOpenAnswered, fastOpenOctets, leaveQueue, synDataLength } from './fast-open';
+import { addFastOpen, fastOpenAnswered, fastOpenOctets, leaveQueue, prepareFastOpen, synDataLength } from './fast-open';
 import { idsnOf, joinHmac, tokenOf } from './keys';
 import { chooseCongestionControl, leaveHalfOpen } from './lifecycle';
 import { begin, finishControl, finishSyn, optionAdded, optionPointer, segmentSize, sendAck } from './packet';
@@ -158,6 +160,21 @@ export function prepareSubflow(c: Connection, sf: Subflow): void {
     (cfgTimestamps ? SF_TIMESTAMPS : 0) | (cfgSack ? SF_SACK : 0) | (cfgWindowScale ? SF_SCALE : 0);
 }
 
+/** Opens a subflow: its first SYN, or with Fast Open at the end of the turn, so that what is written goes with it. */
+export function sendFirstSyn(c: Connection, sf: Subflow): void {
+  prepareSubflow(c, sf);
+  sf.state = TCP_SYN_SENT;
+  ecnAsk(sf);
+  if (c.fastOpen != 0 && !sf.is(SF_JOIN)) {
+    prepareFastOpen(c, sf);
+    sf.set(SF_SEND_SYN);
+    markDirty(c);
+  } else {
+    sendSyn(c, sf);
+  }
+  startTimer(sf, TIMER_HANDSHAKE, RTO_INITIAL);
+}
+
 // ---- SYN and SYN/ACK --------------------------------------------------------------------------------------
 
 /** MSS to announce: the path's, never less for options (RFC 6691). */
@@ -206,11 +223,12 @@ export function sendSyn(c: Connection, sf: Subflow): bool {
   }
   const window = min<u32>(c.rcvCap, SYN_WINDOW);
   const data: u32 = answer ? 0 : synDataLength(c, sf);
+  const flags = (answer ? SYN | ACK : SYN) | ecnSynFlags(sf, answer);
   if (data != 0) {
     sf.synData = data;
-    finishSyn(c, sf, window, c.dataUna, data);
+    finishSyn(c, sf, flags, window, c.dataUna, data);
   } else {
-    finishControl(sf, sf.iss, answer ? sf.rcvNxt : 0, answer ? SYN | ACK : SYN, window);
+    finishControl(sf, sf.iss, answer ? sf.rcvNxt : 0, flags, window);
   }
   sf.rcvEdge = sf.rcvNxt + window;
   sf.lastAck = sf.rcvNxt;
@@ -240,6 +258,7 @@ function addJoin(c: Connection, sf: Subflow, answer: bool): void {
 
 /** Takes the options of the peer's SYN or SYN/ACK. */
 export function takeSynOptions(sf: Subflow): void {
+  ecnTakeSyn(sf);
   sf.irs = seg.seq;
   sf.rcvNxt = seg.seq + 1;
   if (seg.has(HAS_MSS)) sf.peerMss = max<u32>(seg.mss, 88);

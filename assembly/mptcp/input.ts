@@ -30,6 +30,7 @@ import {
 import { count } from '../counters';
 import { cfgChallengeInterval, cfgTimeWait, now } from '../host';
 import { ackAcceptable, ackAdvanced, ackFin, ackReorderWait, takeAck } from '../tcp/ack';
+import { ecnTakeCwr, ecnTakeMark } from '../tcp/ecn';
 import { rangesAdd } from '../tcp/ranges';
 import {
   SF_ACK_NOW,
@@ -313,10 +314,12 @@ function payload(c: Connection, sf: Subflow): void {
       markDirty(c);
       return;
     }
+    if (ecnTakeCwr(sf)) sf.set(SF_ACK_NOW);
     const before = sf.rcvNxt;
     const holes = sf.oooCount;
     const result = repeated < 0 ? DROPPED : takeData(c, sf, repeated);
     if (result == GONE) return;
+    if (result != DROPPED) ecnTakeMark(sf);
     acknowledge(c, sf, before, holes, result == DROPPED);
     if (result == DROPPED && !seqLe(seg.end, sf.rcvNxt)) return; // not taken: its FIN does not count either
   } else if (multipath && seg.has(HAS_DSS)) {

@@ -144,6 +144,7 @@ export function newSubflow(
     return 0;
   }
   sf.conn = changetype<usize>(c);
+  sf.tos = c.tos;
   sf.mtu = pathMtu(path);
   sf.overhead = pathOverhead(path);
   sf.peerMss = family == 4 ? 536 : 1220; // RFC 9293 section 3.7.1, until the SYN tells

@@ -9,6 +9,7 @@ import {
   OPT_NODELAY,
   OPT_RCVBUF_MAX,
   OPT_SNDBUF_MAX,
+  OPT_TOS,
   OPT_WATCH,
 } from '../abi';
 import { isRingSize } from '../config';
@@ -26,6 +27,11 @@ export function setConnectionOption(c: Connection, option: i32, value: i32): i32
     case OPT_FAST_OPEN:
       if (c.subflows != 0 || value < 0) return E_INVAL;
       c.fastOpen = value;
+      return 0;
+    case OPT_TOS:
+      if (value < 0 || value > 255) return E_INVAL;
+      c.tos = <u8>(value & ~3);
+      for (let p = c.subflows; p != 0; p = changetype<Subflow>(p).nextOfConn) changetype<Subflow>(p).tos = c.tos;
       return 0;
     case OPT_FAST_OPEN_NO_COOKIE:
       c.fastOpenNoCookie = value != 0;

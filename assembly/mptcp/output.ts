@@ -47,6 +47,7 @@ import {
 import { noteRetransmission } from '../tcp/recovery';
 import { currentRto, tsNow } from '../tcp/rtt';
 import {
+  CA_CWR,
   CA_LOSS,
   CA_RECOVERY,
   SF_ACK_NOW,
@@ -176,7 +177,7 @@ function launch(c: Connection, sf: Subflow, id: u32): void {
   sf.packetsOut++;
   sf.bytesSent += r.length;
   timeAppend(sf, id, r);
-  if (sf.caState == CA_RECOVERY) sf.prrOut++;
+  if (sf.caState == CA_RECOVERY || sf.caState == CA_CWR) sf.prrOut++;
   scheduleRetransmission(sf, false, 0);
 }
 

@@ -11,6 +11,7 @@ import { now } from '../host';
 import { pathNeedsChecksum } from '../paths';
 import { txHeader, txPayload, txPush, txRoom, txSlot } from '../rings';
 import { seqMax } from '../seq';
+import { DEMAND_CWR, ecnCodepoint, ecnCwr } from '../tcp/ecn';
 import { blockEnd, blockStart } from '../tcp/ranges';
 import { Rec, REC_CAPABLE, REC_DATA_FIN, REC_FIN, REC_INFINITE, REC_PSH } from '../tcp/records';
 import { tsNow } from '../tcp/rtt';
@@ -34,7 +35,7 @@ import {
   writeJoinAck,
   writePrio,
 } from '../wire/mptcp';
-import { ACK, DSS_ACK, DSS_ACK8, DSS_DSN8, DSS_FIN, DSS_MAP, FIN, PSH, SYN } from '../wire/segment';
+import { ACK, DSS_ACK, DSS_ACK8, DSS_DSN8, DSS_FIN, DSS_MAP, ECE, FIN, PSH } from '../wire/segment';
 import { TCP_CHECKSUM_AT, TCP_HEADER, writeTcp, writeTimestamps } from '../wire/tcp';
 import {
   capableFlags,
@@ -65,10 +66,17 @@ let tcpAt: usize = 0;
 let optAt: usize = 0;
 
 /** Starts a packet in the next free descriptor. */
+@inline
 export function begin(sf: Subflow): usize {
+  return beginMarked(sf, 0);
+}
+
+/** The same with an ECN codepoint in its IP header. */
+function beginMarked(sf: Subflow, ecn: u32): usize {
   slot = txSlot(sf.path);
   ipAt = txHeader(slot);
-  const n = writeIp(ipAt, sf.family, sf.localHigh, sf.localLow, sf.remoteHigh, sf.remoteLow, sf.ipId++);
+  const tos = sf.tos | ecn;
+  const n = writeIp(ipAt, sf.family, sf.localHigh, sf.localLow, sf.remoteHigh, sf.remoteLow, sf.ipId++, tos);
   tcpAt = ipAt + n;
   optAt = tcpAt + TCP_HEADER;
   return optAt;
@@ -100,6 +108,7 @@ export function finish(
   payloadSum: u64,
 ): void {
   const optionLength = <u32>(end - tcpAt - TCP_HEADER);
+  if ((sf.ecn & DEMAND_CWR) != 0) flags |= ECE; // until the peer says that it reduced its window
   writeTcp(tcpAt, sf.localPort, sf.remotePort, seq, ack, flags, window, optionLength);
   const headerLength = TCP_HEADER + optionLength;
   const total = headerLength + length;
@@ -146,8 +155,8 @@ function addTimestamps(sf: Subflow): void {
 }
 
 /**
- * As many SACK blocks as the other options and `payload` octets leave room for, a D-SACK first (RFC 2018, 2883). They stand
- * before the Multipath options, as Linux writes them.
+ * As many SACK blocks as the other options and `payload` octets leave room for, a D-SACK first (RFC 2018, 2883). They
+ * stand before the Multipath options, as Linux writes them.
  */
 function addSack(sf: Subflow, payload: u32): void {
   if (!sf.is(SF_SACK) || (sf.sackCount == 0 && !sf.hasDsack)) return;
@@ -233,7 +242,8 @@ export function sendRecord(c: Connection, sf: Subflow, r: Rec): bool {
 }
 
 function sendPiece(c: Connection, sf: Subflow, r: Rec, offset: u32, length: u32): void {
-  begin(sf);
+  const ecn = length == 0 ? 0 : ecnCodepoint(sf, r.seq);
+  beginMarked(sf, ecn);
   if (r.data != 0) txPayload(slot, changetype<usize>(sf), r.data + r.dataOffset + offset, length, 0, 0);
   else if (length != 0) sendAttach(c, slot, r.dsn + offset, length);
   addTimestamps(sf);
@@ -249,7 +259,7 @@ function sendPiece(c: Connection, sf: Subflow, r: Rec, offset: u32, length: u32)
   }
   addSack(sf, length);
   const last = offset + length == r.length;
-  let flags = ACK;
+  let flags = ecn == 0 ? ACK : ACK | ecnCwr(sf);
   if (last && r.is(REC_PSH)) flags |= PSH;
   if (last && r.is(REC_FIN)) flags |= FIN;
   finish(sf, optAt, r.seq + offset, sf.rcvNxt, flags, windowField(c, sf), length, sum);
@@ -413,9 +423,9 @@ export function optionAdded(octets: u32): void {
 }
 
 /** Ends the open packet, a SYN with `length` octets at `dsn` of the send ring. */
-export function finishSyn(c: Connection, sf: Subflow, window: u32, dsn: u64, length: u32): void {
+export function finishSyn(c: Connection, sf: Subflow, flags: u32, window: u32, dsn: u64, length: u32): void {
   sendAttach(c, slot, dsn, length);
-  finish(sf, optAt, sf.iss, 0, SYN, window, length, pathNeedsChecksum(sf.path) ? ringSum(c, dsn, length) : 0);
+  finish(sf, optAt, sf.iss, 0, flags, window, length, pathNeedsChecksum(sf.path) ? ringSum(c, dsn, length) : 0);
 }
 
 /** Ends the open packet, which has no payload. */

@@ -21,9 +21,10 @@ import {
 import { alloc, blockSize } from '../arena';
 import { count } from '../counters';
 import { equal } from '../hmac';
-import { cfgChecksum, now } from '../host';
+import { cfgChecksum, cfgEcn, now } from '../host';
 import { pathMtu } from '../paths';
 import { hashTuple, SECRET_KEY, SECRET_NONCE } from '../secrets';
+import { ECN_OK } from '../tcp/ecn';
 import {
   SF_BACKUP_REMOTE,
   SF_JOIN,
@@ -39,6 +40,7 @@ import {
   cookiesOut,
   cookieStamp,
   cookieTaken,
+  stampEcn,
   stampOptions,
   stampScale,
 } from '../tcp/syncookies';
@@ -121,9 +123,10 @@ function cookieSubflow(c: Connection, path: u32): Subflow {
     sf.clear(SF_SACK | SF_SCALE);
     sf.rcvScale = 0;
   }
+  if (!sf.is(SF_TIMESTAMPS)) sf.ecn = 0;
   sf.iss = cookieFor(sf.peerMss);
   // The clock of this one packet shows the options.
-  sf.tsOffset += cookieStamp(false) - <u32>(<u64>(now / 1000));
+  sf.tsOffset += cookieStamp(sf.ecn != 0) - <u32>(<u64>(now / 1000));
   return sf;
 }
 
@@ -199,6 +202,7 @@ function provedSubflow(c: Connection, path: u32): usize {
     sf.clear(SF_SCALE);
     sf.rcvScale = 0;
   }
+  if (stampEcn(stamp) && cfgEcn != 0) sf.ecn = ECN_OK;
   sf.peerMss = cookieMss;
   sf.iss = sf.sndUna = sf.highSeq = seg.ack - 1;
   sf.sndNxt = seg.ack;

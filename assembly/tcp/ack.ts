@@ -22,6 +22,7 @@ import {
   recPop,
   timeRemove,
 } from './records';
+import { ecnEcho } from './ecn';
 import { probeAcked, rackDelivered, rackDsack, rackRound } from './rack';
 import { noteSpurious, recover } from './recovery';
 import { minRttSample, rttSample, tsNow } from './rtt';
@@ -83,7 +84,7 @@ export function takeAck(sf: Subflow, signal: bool): void {
     (seg.flags & (SYN | FIN)) == 0 &&
     !windowMoved &&
     !signal;
-  ackReorderWait = recover(sf, ackAdvanced, duplicate, delivered, outstanding);
+  ackReorderWait = recover(sf, ackAdvanced, duplicate, ecnEcho(sf), delivered, outstanding);
   // In fast recovery this only keeps the books (CcState.inRecovery).
   if (delivered != 0) ccOnAck(sf, delivered, deliveredBytes, lastRtt, before, now);
 }

@@ -7,7 +7,7 @@ import { count } from '../counters';
 import { now } from '../host';
 import { seqGe, seqGt, seqLt } from '../seq';
 import { seg, HAS_TS } from '../wire/segment';
-import { CA_OPEN, CA_RECOVERY, SF_SACK, Subflow } from './subflow';
+import { CA_CWR, CA_OPEN, CA_RECOVERY, SF_SACK, Subflow } from './subflow';
 import { Rec, REC_EVER_RETRANS, recAt, recMarkLost } from './records';
 import { currentRto, RTO_INITIAL, RTO_MIN } from './rtt';
 
@@ -89,7 +89,8 @@ export function rackDetect(sf: Subflow): f64 {
 
 /** Microseconds from now until the probe, or Infinity when none is due. */
 export function probeTimeout(sf: Subflow): f64 {
-  if (!sf.is(SF_SACK) || sf.caState != CA_OPEN || sf.packetsOut == 0 || sf.sackedOut != 0 || sf.tlpOut) return Infinity;
+  if (!sf.is(SF_SACK) || sf.packetsOut == 0 || sf.sackedOut != 0 || sf.tlpOut) return Infinity;
+  if (sf.caState != CA_OPEN && sf.caState != CA_CWR) return Infinity;
   let pto: f64 = RTO_INITIAL;
   if (sf.srtt > 0) {
     pto = 2 * sf.srtt;

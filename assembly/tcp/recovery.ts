@@ -13,7 +13,9 @@ import { count } from '../counters';
 import { now } from '../host';
 import { seqGe, seqGt, seqLt } from '../seq';
 import { seg, HAS_TS } from '../wire/segment';
+import { ecnReduced } from './ecn';
 import {
+  CA_CWR,
   CA_DISORDER,
   CA_LOSS,
   CA_OPEN,
@@ -28,18 +30,28 @@ const DUP_THRESH: u32 = 3;
 
 /**
  * After an acknowledgement was taken: decides on loss and moves the recovery state.
- * `advanced`: the acknowledgement number moved; `duplicate`: RFC 5681's duplicate ACK; `delivered`: records
- * newly ACKed or SACKed; `before`: records outstanding before it.
+ * `advanced`: the acknowledgement number moved; `duplicate`: RFC 5681's duplicate ACK; `marked`: the peer tells of a
+ * mark (ECE); `delivered`: records newly ACKed or SACKed; `before`: records outstanding before it.
  * Returns microseconds until RACK wants to look again, 0 for never.
  */
-export function recover(sf: Subflow, advanced: bool, duplicate: bool, delivered: u32, before: u32): f64 {
+export function recover(
+  sf: Subflow,
+  advanced: bool,
+  duplicate: bool,
+  marked: bool,
+  delivered: u32,
+  before: u32,
+): f64 {
   const sack = sf.is(SF_SACK);
   const lostBefore = sf.lostOut;
   let wait: f64 = 0;
 
   if (!sack) renoCount(sf, advanced, duplicate);
   if (advanced && undoPossible(sf)) undo(sf);
-  if (sf.caState >= CA_RECOVERY && seqGe(sf.sndUna, sf.highSeq)) leave(sf);
+  // What tells the peer of a reduction is the first segment after it (CWR), so that one counts as well.
+  if (sf.caState >= CA_RECOVERY ? seqGe(sf.sndUna, sf.highSeq) : sf.caState == CA_CWR && seqGt(sf.sndUna, sf.highSeq)) {
+    leave(sf);
+  }
 
   if (sf.packetsOut != 0) {
     if (sack) {
@@ -52,9 +64,12 @@ export function recover(sf: Subflow, advanced: bool, duplicate: bool, delivered:
 
   if (sf.caState < CA_RECOVERY) {
     if (sf.lostOut != 0) enter(sf, before);
-    else sf.caState = sf.sackedOut != 0 ? CA_DISORDER : CA_OPEN;
+    else if (sf.caState != CA_CWR) {
+      if (marked) enterReduced(sf, before);
+      else sf.caState = sf.sackedOut != 0 ? CA_DISORDER : CA_OPEN;
+    }
   }
-  if (sf.caState == CA_RECOVERY) reduce(sf, delivered, advanced && newlyLost == 0);
+  if (sf.caState == CA_RECOVERY || sf.caState == CA_CWR) reduce(sf, delivered, advanced && newlyLost == 0);
   return wait;
 }
 
@@ -116,22 +131,43 @@ function undo(sf: Subflow): void {
 
 function enter(sf: Subflow, before: u32): void {
   count(sf.is(SF_SACK) ? MIB_TCPSackRecovery : MIB_TCPRenoRecovery);
-  rememberForUndo(sf);
-  ccOnLoss(sf, before, now);
+  if (sf.caState == CA_CWR) {
+    forgetUndo(sf); // the window shrinks already, and for a reason that no proof of a spurious loss takes away
+  } else {
+    rememberForUndo(sf);
+    startReduction(sf, before);
+  }
   sf.caState = CA_RECOVERY;
+  sf.tlpOut = false;
+}
+
+/** The network marked packets: the window shrinks as after a loss, once in a round trip (RFC 3168 section 6.1.2). */
+function enterReduced(sf: Subflow, before: u32): void {
+  forgetUndo(sf);
+  startReduction(sf, before);
+  sf.caState = CA_CWR;
+}
+
+function startReduction(sf: Subflow, before: u32): void {
+  ccOnLoss(sf, before, now);
+  ecnReduced(sf);
   sf.inRecovery = true;
   sf.highSeq = sf.sndNxt;
   sf.priorCwnd = max<u32>(before, 1);
   sf.prrDelivered = 0;
   sf.prrOut = 0;
-  sf.tlpOut = false;
+}
+
+function forgetUndo(sf: Subflow): void {
+  sf.undoCwnd = sf.undoSsthresh = sf.undoStamp = 0;
+  sf.undoRetrans = 0;
 }
 
 function leave(sf: Subflow): void {
-  if (sf.caState == CA_RECOVERY) {
+  if (sf.caState == CA_RECOVERY || sf.caState == CA_CWR) {
     sf.cwnd = max<u32>(sf.ssthresh, 2);
     ccOnRecoveryExit(sf);
-    rackRecovered(sf);
+    if (sf.caState == CA_RECOVERY) rackRecovered(sf);
   }
   sf.inRecovery = false;
   sf.caState = sf.sackedOut != 0 ? CA_DISORDER : CA_OPEN;
@@ -162,9 +198,12 @@ export function retransmissionTimeout(sf: Subflow): void {
   count(MIB_TCPTimeouts);
   // A second timeout of the same episode must not reduce twice (RFC 5681 section 3.1),
   // and fast recovery has reduced already.
-  if (sf.caState < CA_RECOVERY) {
+  if (sf.caState < CA_CWR) {
     rememberForUndo(sf);
     ccOnRto(sf, sf.packetsOut, now);
+    ecnReduced(sf);
+  } else if (sf.caState == CA_CWR) {
+    forgetUndo(sf);
   }
   sf.inRecovery = false;
   const reno = !sf.is(SF_SACK);

@@ -9,6 +9,8 @@ import { TCP_CLOSED } from '../abi';
 // ---- loss recovery states (Linux' names) -----------------------------------------------------------------
 export const CA_OPEN: u8 = 0;
 export const CA_DISORDER: u8 = 1;
+/** The window shrinks because the network marked packets (RFC 3168). */
+export const CA_CWR: u8 = 2;
 export const CA_RECOVERY: u8 = 3;
 export const CA_LOSS: u8 = 4;
 
@@ -106,6 +108,9 @@ export class Subflow extends CcState {
   localPort: u32;
   remotePort: u32;
   ipId: u32;
+  tos: u8;
+  /** ECN, see tcp/ecn.ts. */
+  ecn: u8;
 
   // send sequence space (RFC 9293 section 3.3.1)
   iss: u32;

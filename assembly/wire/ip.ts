@@ -85,9 +85,10 @@ export function writeIp(
   dstHigh: u64,
   dstLow: u64,
   id: u32,
+  tos: u32,
 ): u32 {
   if (family == 4) {
-    put32(at, 0x45000000);
+    put32(at, 0x45000000 | (tos << 16));
     put16(at + 4, id);
     put16(at + 6, 0x4000); // DF: path MTU is the device's, never fragment
     put8(at + 8, 64);
@@ -97,7 +98,7 @@ export function writeIp(
     put32(at + 16, <u32>dstLow);
     return IPV4_HEADER;
   }
-  put32(at, 0x60000000);
+  put32(at, 0x60000000 | (tos << 20));
   put16(at + 4, 0);
   put8(at + 6, PROTOCOL_TCP);
   put8(at + 7, 64);

@@ -5,7 +5,7 @@ export interface CoreExports {
   randomRefilled(): void;
   randomUsed(): number;
   configure(key: number, value: number): number;
-  setPath(path: number, mtu: number, overhead: number, needsChecksum: number, addressId: number): number;
+  setPath(path: number, mtu: number, overhead: number, traits: number, addressId: number): number;
   setPathEndpoint(path: number, addressId: number, backup: number): number;
   setNextId(id: number): void;
   setPathBlocked(path: number, on: number): void;

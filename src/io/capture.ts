@@ -55,6 +55,10 @@ class CaptureDevice implements Device {
     return this.#inner.needsChecksum;
   }
 
+  hidesEcn(address: string): boolean {
+    return this.#inner.hidesEcn?.(address) ?? false;
+  }
+
   open(host: DeviceHost): void {
     this.#inner.open({
       receive: (path: number, packet: Uint8Array, checksum: Checksum) => {

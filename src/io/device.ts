@@ -66,6 +66,11 @@ export interface Device {
   readonly overhead: number;
   /** Whether outgoing packets need a TCP checksum. */
   readonly needsChecksum: boolean;
+  /**
+   * Whether packets that arrive at a local address have lost the ECN bits of their IP header. ECN (RFC 3168) is not
+   * agreed on there, for its marks would not be seen. Default: they have them.
+   */
+  hidesEcn?(address: string): boolean;
   /** Called once, before anything else. */
   open(host: DeviceHost): void;
   /** Starts receiving on a path. `done` is called once, perhaps before this returns. */

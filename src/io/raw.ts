@@ -15,6 +15,8 @@ import { loadRawSocket, tryRawSocket, type RawSocketModule } from './raw-socket.
 
 export class RawDevice extends GuardedDevice<RawPath> {
   readonly kind = 'raw';
+  /** A raw socket delivers IPv6 packets without their header. */
+  readonly hidesEcn = (address: string): boolean => address.includes(':');
   readonly #context: RawContext;
 
   private constructor(module: RawSocketModule, native: Native) {

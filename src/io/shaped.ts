@@ -51,6 +51,10 @@ export class ShapedDevice implements Device {
     return this.#inner.needsChecksum;
   }
 
+  hidesEcn(address: string): boolean {
+    return this.#inner.hidesEcn?.(address) ?? false;
+  }
+
   /** The link of a path, for its options and counters; null if the path has none. */
   link(path: number): Link | null {
     return this.#lanes.get(path)?.link ?? null;

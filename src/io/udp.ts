@@ -42,6 +42,8 @@ export class UdpDevice implements Device {
   readonly kind = 'udp';
   readonly overhead = 8;
   readonly needsChecksum = false;
+  /** The outer header is the kernel's, and its bits do not reach a program. */
+  readonly hidesEcn = (): boolean => true;
   readonly stats: UdpStats = { sendErrors: 0, strays: 0, ringFull: 0, refused: 0 };
   readonly #native: Native | null;
   readonly #addresses = new AddressCache();

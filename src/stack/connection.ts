@@ -306,6 +306,7 @@ export class Connection {
       state: TCP_STATES[u32(abi.SI_STATE)] ?? 'CLOSED',
       backup: (flags & 1) !== 0,
       stale: (flags & 2) !== 0,
+      ecn: (flags & 16) !== 0,
       joined: (flags & 4) !== 0,
       closing: (flags & 8) !== 0,
       bytesSent: f64(abi.SI_BYTES_SENT),

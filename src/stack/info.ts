@@ -19,6 +19,8 @@ export interface SubflowInfo {
   /** TCP state in RFC 9293's names ("ESTABLISHED"). */
   readonly state: string;
   readonly backup: boolean;
+  /** Both sides agreed on Explicit Congestion Notification (RFC 3168). */
+  readonly ecn: boolean;
   /** Set aside after repeated timeouts while another subflow works. */
   readonly stale: boolean;
   /** Not the first subflow of its connection. */

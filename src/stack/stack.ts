@@ -123,8 +123,10 @@ export class Stack implements DeviceHost, ConnectionHost {
     this.#names.set(path.id, path.name);
     device.attach(path, (error) => {
       if (error === null) {
-        const checksum = device.needsChecksum ? 1 : 0;
-        this.core.x.setPath(path.id, path.mtu, device.overhead, checksum, addressId(path.id));
+        const traits =
+          (device.needsChecksum ? abi.PATH_CHECKSUM : 0) |
+          (device.hidesEcn?.(path.address) === true ? abi.PATH_HIDES_ECN : 0);
+        this.core.x.setPath(path.id, path.mtu, device.overhead, traits, addressId(path.id));
         entry.up = true;
         this.#paths.set(path.id, entry);
         for (const listener of this.#listeners.values()) listener.bindPath(path);

@@ -22,11 +22,15 @@ class FakeDevice implements Device {
   readonly overhead = 0;
   readonly needsChecksum = true;
   readonly sent: Recorded[] = [];
+  readonly hidesEcn = (): boolean => this.blind;
   host: DeviceHost | null = null;
   /** Paths on which it takes no packets. */
   readonly full = new Set<number>();
   #port = 40000;
-  constructor(readonly now: () => number) {}
+  constructor(
+    readonly now: () => number,
+    readonly blind: boolean,
+  ) {}
   open(host: DeviceHost): void {
     this.host = host;
   }
@@ -110,6 +114,8 @@ export interface BenchOptions {
   readonly ipv6?: boolean;
   /** Local paths; each has its own subnet. Default 1. */
   readonly paths?: number;
+  /** Packets arrive without the ECN bits of their headers. */
+  readonly hidesEcn?: boolean;
   /** With the path manager; without it the test itself decides on joins and announcements. */
   readonly manager?: boolean | PathManagerName;
   readonly seed?: number;
@@ -157,7 +163,7 @@ export class Bench {
     const { manager: name = false } = options;
     const manager = name === false ? null : new PathManager(stack, name === true ? 'laminar' : name);
     stack.policy = manager;
-    const device = new FakeDevice(() => world.now());
+    const device = new FakeDevice(() => world.now(), options.hidesEcn === true);
     stack.addDevice(device);
     const ipv6 = options.ipv6 === true;
     const paths = Array.from({ length: options.paths ?? 1 }, (_, i) =>

@@ -13,6 +13,7 @@ export interface Fields extends TcpOptions {
   seq?: number;
   ack?: number;
   window?: number;
+  tos?: number;
   data?: string;
   capable?: Capable | null;
   join?: Join | null;

@@ -296,7 +296,9 @@ export class Peer {
   /** Takes the stack's SYN to this peer's address from whatever port it chose. */
   takeSyn(wanted: Wanted = {}): Seen {
     this.bench.settle();
-    const found = this.bench.device.sent.find((p) => p.destination === this.address && p.flags === 'S');
+    const found = this.bench.device.sent.find(
+      (p) => p.destination === this.address && /^S[EC]*$/.test(p.flags),
+    );
     if (found === undefined) throw new Error('no SYN came');
     this.port = found.destinationPort;
     this.stackPort = found.sourcePort;

@@ -24,6 +24,8 @@ export interface Segment extends TcpOptions, MptcpOptions {
   /** Letters of "FSRPAUEC" in this order. */
   flags: string;
   window: number;
+  /** Type of service or traffic class. */
+  tos?: number;
   data: Buffer;
   /** Hex of options put after all others, or, parsed, of all options. */
   raw?: string;
@@ -82,10 +84,26 @@ export function buildPacket(s: Segment): Uint8Array {
   tcp.set(s.data, 20 + options.length);
   const ports = [0, 6, tcp.length >> 8, tcp.length & 255];
   tcp.writeUInt16BE(~sum16(Buffer.concat([Buffer.from([...from, ...to, ...ports]), tcp])) & 0xffff, 16);
+  const tos = s.tos ?? 0;
   const header =
     from.length === 4
-      ? [0x45, 0, (20 + tcp.length) >> 8, (20 + tcp.length) & 255, 0, 0, 0x40, 0, 64, 6, 0, 0, ...from, ...to]
-      : [0x60, 0, 0, 0, tcp.length >> 8, tcp.length & 255, 6, 64, ...from, ...to];
+      ? [
+          0x45,
+          tos,
+          (20 + tcp.length) >> 8,
+          (20 + tcp.length) & 255,
+          0,
+          0,
+          0x40,
+          0,
+          64,
+          6,
+          0,
+          0,
+          ...from,
+          ...to,
+        ]
+      : [0x60 | (tos >> 4), (tos & 15) << 4, 0, 0, tcp.length >> 8, tcp.length & 255, 6, 64, ...from, ...to];
   if (from.length === 4) {
     const sum = ~sum16(Uint8Array.from(header)) & 0xffff;
     header[10] = sum >> 8;
@@ -117,6 +135,7 @@ export function parsePacket(octets: Uint8Array): ParsedSegment {
     ack: tcp.readUInt32BE(8),
     flags: [...LETTERS].filter((_, i) => (bits & (1 << i)) !== 0).join(''),
     window: tcp.readUInt16BE(14),
+    tos: v4 ? packet.readUInt8(1) : (packet.readUInt16BE(0) >> 4) & 255,
     data: tcp.subarray(header),
     packetLength: packet.length,
     optionLength: header - 20,
