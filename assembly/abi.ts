@@ -95,6 +95,8 @@ export const FALLBACK_INFINITE = 8;
 export const FALLBACK_MP_FAIL = 9;
 /** Both sides opened at once. */
 export const FALLBACK_SIMULTANEOUS = 10;
+/** SYNs with MP_CAPABLE were swallowed lately, so this one goes without (CFG_BLACKHOLE_TIMEOUT). */
+export const FALLBACK_BLACKHOLE = 20;
 /** The peer acknowledges without DSS, although its DSS got through before. */
 export const FALLBACK_DSS_GONE = 30;
 /** Data came without any mapping, although mappings got through before. */
@@ -233,6 +235,13 @@ export const CFG_ECN = 24;
  * without cookie, 0x400 on every listener.
  */
 export const CFG_FAST_OPEN = 25;
+/**
+ * Microseconds in which openers do without MP_CAPABLE after a SYN was answered only without it, doubled each time;
+ * 0: it is tried always (net.mptcp.blackhole_timeout).
+ */
+export const CFG_BLACKHOLE_TIMEOUT = 26;
+/** 1: peers are told not to join at the first address and port (net.mptcp.allow_join_initial_addr_port=0). */
+export const CFG_DENY_JOIN = 27;
 /** Microseconds without Fast Open after it was found to be dropped, doubled each time; 0: it is tried always. */
 export const CFG_FAST_OPEN_BLACKHOLE = 28;
 
@@ -420,6 +429,12 @@ export const MIB_TCPFastOpenListenOverflow = 106;
 export const MIB_TCPFastOpenCookieReqd = 107;
 export const MIB_TCPFastOpenBlackhole = 108;
 export const MIB_TCPFastOpenPassiveAltKey = 109;
+export const MIB_MPCapableSYNTXDisabled = 110;
+export const MIB_MPCapableEndpAttempt = 111;
+export const MIB_MPJoinPortSynRx = 112;
+export const MIB_MPJoinPortSynAckRx = 113;
+export const MIB_MPJoinPortAckRx = 114;
+export const MIB_MismatchPortSynRx = 115;
 // What met a limit
 /** Memory was refused: CFG_MEMORY_MAX, or none is left. */
 export const MIB_MemoryDrop = 170;

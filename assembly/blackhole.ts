@@ -13,6 +13,7 @@ class BlackHole {
   times: u32;
 }
 
+export const multipathHole = changetype<BlackHole>(memory.data(offsetof<BlackHole>(), 8));
 export const fastOpenHole = changetype<BlackHole>(memory.data(offsetof<BlackHole>(), 8));
 
 /** It was swallowed again. `timeout` is the first time to leave it alone, 0 never; false then. */

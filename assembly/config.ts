@@ -3,11 +3,13 @@
  * from then on.
  */
 import {
+  CFG_BLACKHOLE_TIMEOUT,
   CFG_CC_MULTI,
   CFG_CC_SINGLE,
   CFG_CHALLENGE_INTERVAL,
   CFG_CHECKSUM,
   CFG_CLOSE_TIMEOUT,
+  CFG_DENY_JOIN,
   CFG_ECN,
   CFG_FAST_OPEN,
   CFG_FAST_OPEN_BLACKHOLE,
@@ -50,6 +52,8 @@ export let cfgPendingJoinsMax: u32 = 8;
 export let cfgRstRate: u32 = 1000;
 export let cfgChallengeInterval: f64 = 500e3;
 export let cfgEcn: i32 = 2;
+export let cfgBlackholeTimeout: f64 = 3600e6;
+export let cfgDenyJoin: bool = false;
 export let cfgFastOpen: u32 = 1;
 export let cfgFastOpenBlackhole: f64 = 0;
 
@@ -111,6 +115,12 @@ export function configure(key: i32, value: f64): i32 {
       return 0;
     case CFG_RST_RATE:
       cfgRstRate = max(v, 0);
+      return 0;
+    case CFG_BLACKHOLE_TIMEOUT:
+      cfgBlackholeTimeout = max(value, 0);
+      return 0;
+    case CFG_DENY_JOIN:
+      cfgDenyJoin = v != 0;
       return 0;
     case CFG_ECN:
       cfgEcn = v;

@@ -16,6 +16,7 @@ import {
   E_LIMIT,
   E_NOMEM,
   E_STATE,
+  FALLBACK_BLACKHOLE,
   FALLBACK_OFF,
   LAYOUT_COUNTERS,
   LAYOUT_EVENTS,
@@ -30,6 +31,8 @@ import {
   LAYOUT_TX_DESC,
   LAYOUT_TX_SLOTS,
   MIB_ActiveOpens,
+  MIB_MPCapableSYNTX,
+  MIB_MPCapableSYNTXDisabled,
   MIB_RmSubflow,
   RX_CHECKSUM,
   RX_LEN,
@@ -38,6 +41,7 @@ import {
   RX_SIZE,
 } from './abi';
 import { arenaUsed } from './arena';
+import { holeOpen, multipathHole } from './blackhole';
 import { get64 } from './bytes';
 import { counters, count } from './counters';
 import { deadlineDue, deadlineNext } from './deadlines';
@@ -264,10 +268,17 @@ export function connect(now: f64, conn: u32, path: u32, localPort: u32, remotePo
   sizeRings(c);
   c.set(C_CLIENT);
   c.localPort = localPort;
+  c.remotePort = remotePort;
   c.firstPath = path;
-  if (!c.multipath || !drawKey(c)) {
+  if (c.multipath && holeOpen(multipathHole, host.cfgBlackholeTimeout)) {
+    c.clear(C_MPTCP);
+    c.fallback = FALLBACK_BLACKHOLE;
+    count(MIB_MPCapableSYNTXDisabled);
+  } else if (!c.multipath || !drawKey(c)) {
     c.clear(C_MPTCP);
     c.fallback = FALLBACK_OFF;
+  } else {
+    count(MIB_MPCapableSYNTX);
   }
   count(MIB_ActiveOpens);
   sendFirstSyn(c, changetype<Subflow>(sf));

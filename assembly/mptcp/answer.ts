@@ -9,11 +9,14 @@ import {
   FALLBACK_OFF,
   FALLBACK_SYN,
   MIB_ListenDrops,
+  MIB_MPCapableEndpAttempt,
   MIB_MPCapableSYNRX,
   MIB_MPJoinNoTokenFound,
+  MIB_MPJoinPortSynRx,
   MIB_MPJoinRejected,
   MIB_MPJoinSynBackupRx,
   MIB_MPJoinSynRx,
+  MIB_MismatchPortSynRx,
   MIB_TCPReqQFullDrop,
   TCP_SYN_RCVD,
 } from '../abi';
@@ -57,8 +60,13 @@ export function synArrives(path: u32): void {
   }
   const l = findListener(seg.dstHigh, seg.dstLow, seg.dstPort);
   if ((seg.flags & FIN) != 0) return; // as Linux does it: no such segment has a purpose
-  if (l == 0 || changetype<Listener>(l).joinsOnly) {
+  if (l == 0) {
     refuse(path, NO_REASON);
+    return;
+  }
+  if (changetype<Listener>(l).joinsOnly) {
+    count(MIB_MPCapableEndpAttempt);
+    refuse(path, RST_PROHIBITED);
     return;
   }
   // MP_CAPABLE together with MP_JOIN is neither (Linux answers so, too).
@@ -118,8 +126,11 @@ function joinArrives(path: u32): void {
     return;
   }
   const c = changetype<Connection>(p);
-  const rightPort = seg.dstPort == c.localPort || joinListener() != 0;
-  if (!rightPort || !takesJoins(c)) {
+  const otherPort = seg.dstPort != c.localPort;
+  const mismatch = otherPort && joinListener() == 0;
+  if (otherPort) count(MIB_MPJoinPortSynRx);
+  if (mismatch) count(MIB_MismatchPortSynRx);
+  if (mismatch || !takesJoins(c)) {
     count(MIB_MPJoinRejected);
     refuse(path, RST_PROHIBITED);
     return;

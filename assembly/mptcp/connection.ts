@@ -10,10 +10,11 @@ import {
 } from '../abi';
 import { rotate } from '../bytes';
 import { emit } from '../events';
+import { cfgDenyJoin } from '../host';
 import { cfgSubflowsMax } from '../host';
 import { Settings } from '../settings';
 import { SF_FIN_QUEUED, SF_FIN_SENT, SF_JOIN, Subflow } from '../tcp/subflow';
-import { CAPABLE_CHECKSUM, CAPABLE_SHA256 } from '../wire/segment';
+import { CAPABLE_CHECKSUM, CAPABLE_DENY_JOIN, CAPABLE_SHA256 } from '../wire/segment';
 
 // ---- flags ------------------------------------------------------------------------------------------------
 /** Speaks Multipath TCP, or still may. */
@@ -81,6 +82,8 @@ export class Connection extends Settings {
   tokenNext: usize;
   heapAt: u32;
   localPort: u32;
+  /** Port of the peer that this side opened to. */
+  remotePort: u32;
   /** Path of the first subflow; its address has ID 0. */
   firstPath: u32;
 
@@ -196,7 +199,7 @@ export class Connection extends Settings {
 
 /** Flags of MP_CAPABLE after the SYN: what both sides agreed on (RFC 8684 section 3.1). */
 export function capableFlags(c: Connection): u32 {
-  return CAPABLE_SHA256 | (c.is(C_CHECKSUM) ? CAPABLE_CHECKSUM : 0);
+  return CAPABLE_SHA256 | (c.is(C_CHECKSUM) ? CAPABLE_CHECKSUM : 0) | (cfgDenyJoin ? CAPABLE_DENY_JOIN : 0);
 }
 
 /** Send and receive rings start at this size, octets. */

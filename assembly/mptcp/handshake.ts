@@ -11,20 +11,21 @@ import {
   EVENT_ESTABLISHED,
   EVENT_SUBFLOW_UP,
   FALLBACK_ACK,
-  FALLBACK_OFF,
   FALLBACK_SIMULTANEOUS,
   FALLBACK_SYN,
   FALLBACK_SYN_TIMEOUT,
   MIB_AttemptFails,
+  MIB_Blackhole,
   MIB_MPCapableACKRX,
   MIB_MPCapableFallbackACK,
   MIB_MPCapableFallbackSYNACK,
   MIB_MPCapableSYNACKRX,
-  MIB_MPCapableSYNTX,
   MIB_MPCurrEstab,
   MIB_MPFallbackTokenInit,
   MIB_MPJoinAckHMacFailure,
   MIB_MPJoinAckRx,
+  MIB_MPJoinPortAckRx,
+  MIB_MPJoinPortSynAckRx,
   MIB_MPJoinSynAckBackupRx,
   MIB_MPJoinSynAckHMacFailure,
   MIB_MPJoinSynAckRx,
@@ -35,6 +36,7 @@ import {
   TCP_SYN_RCVD,
   TCP_SYN_SENT,
 } from '../abi';
+import { holeClosed, holeFound, multipathHole } from '../blackhole';
 import { put16, put32 } from '../bytes';
 import { count } from '../counters';
 import { deadlineArm } from '../deadlines';
@@ -42,7 +44,9 @@ import { dsnMax } from '../dsn';
 import { emit } from '../events';
 import { equal } from '../hmac';
 import {
+  cfgBlackholeTimeout,
   cfgChecksum,
+  cfgDenyJoin,
   cfgSack,
   cfgTimestamps,
   cfgWindowScale,
@@ -236,12 +240,11 @@ export function sendSyn(c: Connection, sf: Subflow): bool {
 }
 
 function addCapable(c: Connection, answer: bool): void {
-  const flags = CAPABLE_SHA256 | (cfgChecksum ? CAPABLE_CHECKSUM : 0);
+  const flags = CAPABLE_SHA256 | (cfgChecksum ? CAPABLE_CHECKSUM : 0) | (cfgDenyJoin ? CAPABLE_DENY_JOIN : 0);
   if (answer) {
     optionAdded(writeCapableSynAck(optionPointer(), flags, c.localKey));
   } else {
     optionAdded(writeCapableSyn(optionPointer(), flags));
-    count(MIB_MPCapableSYNTX);
   }
 }
 
@@ -345,13 +348,17 @@ export function synAckArrives(c: Connection, sf: Subflow): void {
   const capable = c.is(C_MPTCP) && seg.has(HAS_CAPABLE) && seg.capSenderKey != 0;
   if (capable) {
     count(MIB_MPCapableSYNACKRX);
+    holeClosed(multipathHole);
     if (cfgChecksum || (seg.capFlags & CAPABLE_CHECKSUM) != 0) c.set(C_CHECKSUM);
     if ((seg.capFlags & CAPABLE_DENY_JOIN) != 0) c.set(C_DENY_JOIN);
     adoptKey(c, seg.capSenderKey, false);
   } else {
-    if (c.is(C_MPTCP)) count(MIB_MPCapableFallbackSYNACK);
+    if (c.is(C_MPTCP)) {
+      if (!sf.is(SF_PLAIN_SYN)) count(MIB_MPCapableFallbackSYNACK);
+      else if (holeFound(multipathHole, cfgBlackholeTimeout)) count(MIB_Blackhole);
+    }
     const reason: i32 = !c.is(C_MPTCP)
-      ? FALLBACK_OFF
+      ? c.fallback
       : sf.is(SF_PLAIN_SYN)
         ? FALLBACK_SYN_TIMEOUT
         : FALLBACK_SYN;
@@ -374,6 +381,7 @@ function joinAnswered(c: Connection, sf: Subflow): void {
     return;
   }
   count(MIB_MPJoinSynAckRx);
+  if (sf.remotePort != c.remotePort) count(MIB_MPJoinPortSynAckRx);
   sf.remoteNonce = seg.joinNonce;
   sf.remoteId = <u8>seg.joinId;
   joinHmac(c.remoteKey, c.localKey, sf.remoteNonce, sf.localNonce, hmacOut);
@@ -497,6 +505,7 @@ function joinAckArrives(c: Connection, sf: Subflow): bool {
     return false;
   }
   count(MIB_MPJoinAckRx);
+  if (sf.localPort != c.localPort) count(MIB_MPJoinPortAckRx);
   joinHmac(c.remoteKey, c.localKey, sf.remoteNonce, sf.localNonce, hmacOut);
   if (!equal(hmacOut, seg.joinHmac, 20)) {
     count(MIB_MPJoinAckHMacFailure);

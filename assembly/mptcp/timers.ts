@@ -6,7 +6,6 @@ import {
   CLOSE_NORMAL,
   CLOSE_PROTOCOL,
   CLOSE_TIMEOUT,
-  MIB_Blackhole,
   MIB_DelayedACKs,
   MIB_DSSCorruptionReset,
   MIB_MPCapableSYNTXDrop,
@@ -175,7 +174,6 @@ function handshakeDue(c: Connection, sf: Subflow): bool {
     if (sf.retries == cfgSynRetransFallback && c.is(C_MPTCP) && !sf.is(SF_JOIN)) {
       sf.set(SF_PLAIN_SYN);
       count(MIB_MPCapableSYNTXDrop);
-      count(MIB_Blackhole);
     }
   } else if (sf.state == TCP_SYN_RCVD && sf.retries >= SYN_ACK_RETRIES) {
     subflowFailed(c, sf, CLOSE_TIMEOUT, NO_REASON, false); // in silence: the SYN may have been forged

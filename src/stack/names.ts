@@ -38,6 +38,7 @@ const FALLBACKS: Readonly<Record<number, string>> = {
   [abi.FALLBACK_CHECKSUM]: 'wrong DSS checksum',
   [abi.FALLBACK_INFINITE]: 'infinite mapping from the peer',
   [abi.FALLBACK_MP_FAIL]: 'MP_FAIL from the peer',
+  [abi.FALLBACK_BLACKHOLE]: 'SYNs with MP_CAPABLE were swallowed lately',
   [abi.FALLBACK_SIMULTANEOUS]: 'both sides opened at once',
   [abi.FALLBACK_DSS_GONE]: 'DSS from the peer ceased',
   [abi.FALLBACK_NO_MAPPING]: 'data without a mapping',

@@ -54,6 +54,8 @@ describe('packets: MP_JOIN on SYN', () => {
     const peer = new Peer(bench, { session: first.session, path: 1, port: 30001, stackPort: 6000 });
     peer.send({ flags: 'S', join: { token: stackToken(first.session), nonce: 1 } });
     peer.expect({ flags: 'RA', reset: { reason: 3 } });
+    expect(bench.counter('MPJoinPortSynRx')).to.equal(1);
+    expect(bench.counter('MismatchPortSynRx')).to.equal(1);
   });
 
   it('point 16: an accepted connection may be joined after its listener closed', async () => {
