@@ -10,9 +10,10 @@ import { parseArgs } from 'node:util';
 import { Worker } from 'node:worker_threads';
 import { root } from '../support/root.js';
 import type { Build } from './builds.js';
+import { FORMAT_NAMES } from './formats.js';
 import type { Job, Report } from './runner.js';
 
-export const TARGETS = ['stack', 'handshake', 'data', 'soak'];
+const TARGETS: readonly string[] = ['stack', 'handshake', 'data', 'soak', ...FORMAT_NAMES];
 /** Milliseconds without a step after which a run counts as hanging. */
 const PATIENCE = 60_000;
 const LOOK = 2000;
@@ -100,7 +101,8 @@ function fuzz(job: Omit<Job, 'shared'>, keep: boolean): Promise<Result> {
 
   const failing = (text: string, message: string): void => {
     failed = message;
-    reproducer = save('failed', text);
+    const isCase = text.split('\n').some((line) => line.startsWith('target '));
+    reproducer = save('failed', text, isCase ? '.txt' : '.hex');
     console.log(`${job.target}: FAILED with seed ${job.seed}: ${message}`);
     console.log(`${job.target}: reproducer in ${reproducer}`);
   };
@@ -155,8 +157,8 @@ function progress(job: Omit<Job, 'shared'>, report: Report, ms: number): string 
   );
 }
 
-function save(stem: string, text: string): string {
-  const name = `${stem}-${createHash('sha256').update(text).digest('hex').slice(0, 8)}.txt`;
+function save(stem: string, text: string, kind = '.txt'): string {
+  const name = `${stem}-${createHash('sha256').update(text).digest('hex').slice(0, 8)}${kind}`;
   writeFileSync(new URL(name, CORPUS), text);
   return `test/fuzz/corpus/${name}`;
 }

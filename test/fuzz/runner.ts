@@ -1,11 +1,13 @@
 /** The worker that fuzzes: it tells the main thread what it is about to run, so that a hang can be named and cut. */
 import { createHash } from 'node:crypto';
 import { readFileSync, readdirSync } from 'node:fs';
+import fc from 'fast-check';
 import { parentPort, workerData } from 'node:worker_threads';
 import { root } from '../support/root.js';
 import { Arena } from './arena.js';
 import { loadBuild, type Build } from './builds.js';
 import { Dice } from './dice.js';
+import { FORMAT_NAMES, formatArbitrary, loadFormat, type FormatName } from './formats.js';
 import type { Failure } from './failure.js';
 import { minimise } from './minimise.js';
 import { drawSteps, mutate } from './mutate.js';
@@ -59,6 +61,7 @@ let lastFresh = 0;
 
 await Promise.all(job.builds.map(prepare));
 if (job.target === 'soak') await soak();
+else if (isFormat(job.target)) await readers(job.target);
 else explore();
 report('done');
 
@@ -136,6 +139,29 @@ function corpus(target: string): Case[] {
     .filter((name) => name.endsWith('.txt'))
     .map((name) => readFileSync(new URL(name, CORPUS), 'utf8'));
   return texts.map(parseCase).filter((one) => one.target === target);
+}
+
+// ---- readers of octets and text -------------------------------------------------------------------------------
+
+function isFormat(name: string): name is FormatName {
+  return (FORMAT_NAMES as readonly string[]).includes(name);
+}
+
+/** Inputs for one reader; `packets` counts them. A failing one is made small by fast-check. */
+async function readers(name: FormatName): Promise<void> {
+  const format = await loadFormat(name);
+  const inputs = formatArbitrary(format);
+  while (!over()) {
+    announce(`${name}, seed ${job.seed}, ${packets} inputs read\n`);
+    const result = fc.check(fc.property(inputs, format.read), { seed: dice.u32() | 0, numRuns: 1000 });
+    packets += result.numRuns;
+    cases++;
+    if (!result.failed) continue;
+    const [octets = new Uint8Array()] = result.counterexample ?? [];
+    const message = (result.errorInstance as Error | null)?.message ?? 'failed';
+    report('failed', { text: `# ${name}: ${message}\n${Buffer.from(octets).toString('hex')}\n`, message });
+    return;
+  }
 }
 
 // ---- one long life --------------------------------------------------------------------------------------------
