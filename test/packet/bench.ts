@@ -3,7 +3,7 @@ import { expect } from 'chai';
 import type { PlaitError } from '../../src/errors.js';
 import type { Settings } from '../../src/core/core.js';
 import { loadCore } from '../../src/core/load.js';
-import { SeededRandom } from '../../src/core/random.js';
+import { SeededRandom, type Random } from '../../src/core/random.js';
 import { Checksum, type Device, type DeviceHost, type OutPacket, type Path } from '../../src/io/device.js';
 import { applyIpMptcp } from '../../src/path/ip-mptcp.js';
 import { PathManager, type PathManagerName } from '../../src/path/path-manager.js';
@@ -119,6 +119,8 @@ export interface BenchOptions {
   /** With the path manager; without it the test itself decides on joins and announcements. */
   readonly manager?: boolean | PathManagerName;
   readonly seed?: number;
+  /** In the place of a seed. */
+  readonly random?: Random;
 }
 
 export interface OpenOptions {
@@ -154,7 +156,7 @@ export class Bench {
     const stack: Stack = new Stack({
       name: 'stack',
       module,
-      random: new SeededRandom(options.seed ?? 1),
+      random: options.random ?? new SeededRandom(options.seed ?? 1),
       timers: world,
       wake: () => world.wake(stack),
       config: options.config ?? [],
