@@ -23,7 +23,7 @@ export function runFile(path: string, options: readonly Option[], environment: E
   try {
     const text = readFileSync(path, 'utf8');
     const own = scriptOptions(text).options;
-    modes = configOf(own, options, null).modes;
+    modes = modesOf(configOf(own, options, null));
     return modes.map((mode): Report => {
       const config = configOf(own, options, mode);
       const script = parseScript(path, text, config.defines);
@@ -46,6 +46,13 @@ export function runFile(path: string, options: readonly Option[], environment: E
 function configOf(own: readonly Option[], options: readonly Option[], mode: Mode | null): Config {
   const defines = mode === null ? [] : modeDefines(mode);
   return configure([...defines, ...own, ...options]);
+}
+
+/** Addresses that are given decide on the version as well. */
+function modesOf({ modes, localIp, remoteIp }: Config): readonly Mode[] {
+  const given = localIp ?? remoteIp;
+  if (given === null) return modes;
+  return modes.filter((mode) => (mode === 'ipv6') === given.includes(':'));
 }
 
 /** Scripts of the arguments; directories are walked. */

@@ -110,12 +110,18 @@ export function joinMappings(first: readonly WireOption[], second: readonly Wire
     return all.find((option): option is WireDss => option.kind === 'dss' && option.dsn !== null) ?? null;
   };
   const next = mapping(second);
+  if (next === null) return [...first];
   return first.map((option) => {
     const own = option.kind === wire.OPTION_MPTCP ? decodeMptcp(option.data) : null;
-    if (own?.kind !== 'dss' || own.dsn === null || next?.dsn?.value !== own.dsn.value + BigInt(own.length))
-      return option;
-    const data = encodeMptcp({ ...own, length: own.length + next.length, fin: own.fin || next.fin });
-    return { kind: option.kind, data };
+    if (own?.kind === 'dss' && own.dsn !== null && next.dsn?.value === own.dsn.value + BigInt(own.length)) {
+      const data = encodeMptcp({ ...own, length: own.length + next.length, fin: own.fin || next.fin });
+      return { kind: option.kind, data };
+    }
+    // The first data's mapping is implied by MP_CAPABLE, at subflow number 1.
+    if (own?.kind === 'mp_capable' && own.length !== null && next.ssn === 1 + own.length) {
+      return { kind: option.kind, data: encodeMptcp({ ...own, length: own.length + next.length }) };
+    }
+    return option;
   });
 }
 

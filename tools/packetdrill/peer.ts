@@ -192,7 +192,11 @@ function continues(before: wire.Packet, packet: wire.Packet): string | null {
   if (packet.seq !== (before.seq + before.payload.length) >>> 0) return 'a gap in the sequence numbers';
   if ((packet.flags | loose) !== (before.flags | loose)) return 'TCP flags differ';
   if (packet.ack !== before.ack || packet.window !== before.window) return 'ack or window differ';
-  if (packet.optionLength !== before.optionLength) return 'the length of the options differs';
+  const multipath = ({ options }: wire.Packet): boolean =>
+    options.some(({ kind }) => kind === wire.OPTION_MPTCP);
+  if (packet.optionLength !== before.optionLength && !(multipath(packet) && multipath(before))) {
+    return 'the length of the options differs';
+  }
   return null;
 }
 
