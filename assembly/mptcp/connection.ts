@@ -104,6 +104,8 @@ export class Connection extends Settings {
   dataUna: u64;
   /** Next data sequence number to give to a subflow. */
   dataNxt: u64;
+  /** End of the last segment that was sent with less than it could carry. */
+  smallEdge: u64;
   /** End of what the application wrote. */
   writeSeq: u64;
   /** The application wants to hear of every change of the send queue. */

@@ -232,12 +232,15 @@ export function sendSegment(c: Connection, sf: Subflow, unsent: u64, window: u64
   const last = n == unsent;
   if (n < size && c.dataNxt != c.dataUna) {
     // Nagle, once for the whole connection (RFC 9293 section 3.7.4), and the sender's half of silly window
-    // avoidance (3.8.6.2.1).
-    if (last ? !c.nodelay && !c.is(C_FIN_QUEUED) : true) return false;
+    // avoidance (3.8.6.2.1). As in Linux, only a small segment on the way holds the next one back
+    // (draft-minshall-nagle), so that the end of one write does not wait for its beginning.
+    const small = c.smallEdge - c.dataUna - 1 < c.dataNxt - c.dataUna;
+    if (last ? small && !c.nodelay && !c.is(C_FIN_QUEUED) : true) return false;
   }
   const id = newRecord(c, sf, c.dataNxt, n);
   if (id == 0) return false;
   const r = recAt(sf, id);
+  if (n < size) c.smallEdge = c.dataNxt + n;
   // New data after MP_FAIL: the stream goes on without mappings, unless there is more than one subflow meanwhile.
   if (c.is(C_SEND_INFINITE) && c.is(C_MPTCP)) {
     if (canFallBack(c)) fallBack(c, sf, FALLBACK_MP_FAIL);
