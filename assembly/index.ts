@@ -76,7 +76,7 @@ import { output } from './mptcp/output';
 import { windowGain } from './mptcp/packet';
 import { consume, readContiguous, readPointer } from './mptcp/reassembly';
 import { sendContiguous, sendPointer, sendPrepare, sendRoom } from './mptcp/send-ring';
-import { announce as announceAddress, withdraw } from './mptcp/signal';
+import { announce as announceAddress, sendSignals, withdraw } from './mptcp/signal';
 import { enterJoinListener, enterListener, findSubflow, removeListener, subflowCount } from './mptcp/tables';
 import { connectionDue, subflowDue } from './mptcp/timers';
 import { setConnectionOption } from './mptcp/options';
@@ -326,6 +326,7 @@ export function join(
   sf.remoteId = <u8>remoteId;
   do sf.localNonce = <u32>host.random64();
   while (sf.localNonce == 0 && host.randomLeft(8));
+  sendSignals(c); // what was announced before goes before, as on Linux
   sendFirstSyn(c, sf);
   return <i32>sf.handle;
 }

@@ -328,6 +328,8 @@ export class InKernel implements Policy {
 
   /** Where joins from an endpoint go: the first address, or with `fullmesh` every address in use. */
   #remotesFor(connection: Connection, source: Source, entry: PathEndpoint): RemoteAddress[] {
+    // Where the peer's first port is, nobody listens: an answerer joins announced addresses only (as Linux 6.18).
+    if (!connection.isClient) return [];
     const { remoteAddress: address, remotePort: port, deniesJoin } = connection;
     const fits = (one: RemoteAddress): boolean =>
       familyOf(one.address) === familyOf(source.path.address) && !(deniesJoin && one.id === 0);

@@ -65,8 +65,11 @@ export class NDiffPorts implements Policy {
     const path = this.#stack.paths().find(({ address }) => address === connection.localAddress);
     if (path === undefined) return;
     const { remoteAddress: address, remotePort: port } = connection;
-    let missing = this.#count - connection.liveSubflows().length - joins.opening;
-    for (let slot = 0; slot < this.#count && missing > 0; slot++) {
+    const live = connection.liveSubflows();
+    // The first subflow has no slot.
+    const slots = this.#count - (live.some(({ joined }) => !joined) ? 1 : 0);
+    let missing = this.#count - live.length - joins.opening;
+    for (let slot = 0; slot < slots && missing > 0; slot++) {
       if (joins.open({ path, localId: 0, remoteId: 0, address, port, backup: false, slot })) missing--;
     }
   }

@@ -93,6 +93,16 @@ describe('packets: subflow endpoints', () => {
     expect(joins(bench)).to.deep.equal([]);
   });
 
+  it('the side that accepted the connection joins announced addresses only', async () => {
+    const [bench, peer] = await server((b) => {
+      b.ip('limits set add_addr_accepted 1');
+      b.ip('endpoint add 10.0.1.1 subflow');
+    });
+    expect(joins(bench)).to.deep.equal([]);
+    peer.addAddr({ id: 4, address: '10.0.2.2', port: 6000 });
+    expect(joins(bench)).to.containSubset([{ from: '10.0.2.1', to: '10.0.2.2', port: 6000 }]);
+  });
+
   it('a raised limit lets the next one join', async () => {
     const [bench] = await client((b) => {
       b.ip('limits set subflows 0');
@@ -334,6 +344,27 @@ describe('packets: announced addresses', () => {
     peer.addAddr({ id: 4, address: '10.0.1.2' });
     expect(joins(bench)).to.deep.equal([
       { from: '10.0.1.1', to: '10.0.1.2', port: 5000, id: 7, backup: false },
+    ]);
+  });
+});
+
+describe('packets: ndiffports', () => {
+  it('opens N subflows over the first pair, and a lost one again', async () => {
+    const bench = await Bench.create({ paths: 2, manager: 'ndiffports:3' });
+    bench.connect();
+    const peer = new Peer(bench).acceptFully();
+    const ports = new Set<number>();
+    for (let i = 0; i < 2; i++) {
+      const joined = new Peer(bench, { session: peer.session, port: 5000 }).acceptJoin();
+      ports.add(joined.stackPort);
+      if (i === 0) continue;
+      joined.send({ flags: 'RA' });
+      expect(joins(bench)).to.deep.equal([]);
+      bench.wait(1e6);
+    }
+    expect(ports.size).to.equal(2);
+    expect(joins(bench)).to.deep.equal([
+      { from: '10.0.0.1', to: '10.0.0.2', port: 5000, id: 0, backup: false },
     ]);
   });
 });
