@@ -50,8 +50,7 @@ import { clearEvents, eventRing, EVENT_SLOTS, eventsRoom, pendingEvents } from '
 import { handleGet, KIND_CONNECTION, KIND_SUBFLOW } from './handles';
 import * as host from './host';
 import { connectionInfo as writeConnectionInfo, subflowInfo as writeSubflowInfo } from './info';
-import { leave, release as letGo, shutdown as endStream } from './mptcp/close';
-import { abort as abortConnection, RST_UNSPECIFIED } from './mptcp/close';
+import { abort as abortConnection, leave, release as letGo, RST_UNSPECIFIED, shutdown as endStream } from './mptcp/close';
 import {
   Connection,
   C_CLIENT,
@@ -361,9 +360,8 @@ export function listen(port: u32, like: u32): i32 {
 /** Accepts joins at ARG_LOCAL and a port, with this address ID and backup flag. 0, E_INUSE, E_INVAL or E_NOMEM. */
 export function listenForJoins(port: u32, addressId: u32, backup: u32): i32 {
   if (addressId == 0 || addressId > 255) return E_INVAL;
-  const high = get64(scratch + ARG_LOCAL);
-  const low = get64(scratch + ARG_LOCAL + 8);
-  const result = enterJoinListener(high, low, port, addressId, backup != 0);
+  const l = scratch + ARG_LOCAL;
+  const result = enterJoinListener(get64(l), get64(l + 8), port, addressId, backup != 0);
   return result == 1 ? 0 : result == 0 ? E_INUSE : E_NOMEM;
 }
 
