@@ -50,7 +50,7 @@ import { clearEvents, eventRing, EVENT_SLOTS, eventsRoom, pendingEvents } from '
 import { handleGet, KIND_CONNECTION, KIND_SUBFLOW } from './handles';
 import * as host from './host';
 import { connectionInfo as writeConnectionInfo, subflowInfo as writeSubflowInfo } from './info';
-import { abort as abortConnection, leave, release as letGo, RST_UNSPECIFIED, shutdown as endStream } from './mptcp/close';
+import { abort as abortAll, leave, release as letGo, RST_UNSPECIFIED, shutdown as endStream } from './mptcp/close';
 import {
   Connection,
   C_CLIENT,
@@ -464,7 +464,7 @@ export function abort(now: f64, conn: u32): i32 {
   host.setNow(now);
   const c = connectionOf(conn);
   if (!c) return E_HANDLE;
-  abortConnection(c);
+  abortAll(c);
   return 0;
 }
 
