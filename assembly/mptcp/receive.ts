@@ -254,6 +254,10 @@ function takePlain(c: Connection, sf: Subflow, seq: u32, from: usize, length: u3
     from += n;
     length -= n;
   }
+  if (c.is(C_PEER_DONE)) {
+    // DATA_FIN came before the fallback: nothing follows the end of the stream.
+    return rangesAdd(sf, seq, seq + length) ? TAKEN : DROPPED;
+  }
   const dsn = plainDsn(c, seq);
   const room = receiveEdge(c) - dsn;
   if (<i64>room <= 0) return DROPPED;

@@ -1,5 +1,6 @@
 /** An application of the attacked stack on a connection of the attacker's: it does what the steps say. */
 import type { Connection, ConnectionEvent, ConnectionHandler } from '../../src/stack/connection.js';
+import { Failure } from './failure.js';
 
 const buffer = new Uint8Array(65536);
 
@@ -9,6 +10,8 @@ export class Victim implements ConnectionHandler {
   closed = false;
   connected = false;
   received = 0;
+  /** Everything up to the end of the stream was read. */
+  #drained = false;
 
   constructor(
     readonly connection: Connection,
@@ -23,6 +26,7 @@ export class Victim implements ConnectionHandler {
     while (left > 0 && this.connection.handle !== 0) {
       const n = this.connection.readInto(buffer.subarray(0, Math.min(left, buffer.length)));
       if (n === 0) return;
+      if (this.#drained) throw new Failure('after-end', `${n} octets behind the end of the stream`);
       this.received += n;
       left -= n;
     }
@@ -53,6 +57,7 @@ export class Victim implements ConnectionHandler {
   onEnd(): void {
     this.ended = true;
     this.read(Infinity);
+    this.#drained = true;
   }
   onClosed(): void {
     this.closed = true;
