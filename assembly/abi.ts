@@ -220,6 +220,9 @@ export const CFG_SYN_RETRANS_FALLBACK = 13;
 export const CFG_HALF_OPEN_MAX = 14;
 /** 2 MSL in microseconds. */
 export const CFG_TIME_WAIT = 15;
+// Linux' net.ipv4.tcp_* (assembly/sysctl.ts)
+export const CFG_TCP_MIN_TSO_SEGS = 50;
+export const CFG_TCP_SLOW_START_AFTER_IDLE = 51;
 /** SYN cookies: 0 never, 1 while half-open handshakes are at their limit, 2 always (net.ipv4.tcp_syncookies). */
 export const CFG_SYN_COOKIES = 20;
 /** Joins of others that one connection lets wait for their third ACK. */

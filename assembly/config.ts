@@ -30,6 +30,7 @@ import {
   E_INVAL,
 } from './abi';
 import { setLimit } from './limits';
+import { setSysctl } from './sysctl';
 
 /** Ask for and answer MP_CAPABLE. */
 export let cfgMptcp: bool = true;
@@ -135,7 +136,7 @@ export function configure(key: i32, value: f64): i32 {
       cfgChallengeInterval = max(value, 0);
       return 0;
   }
-  return setLimit(key, value) ? 0 : E_INVAL;
+  return setLimit(key, value) ? 0 : setSysctl(key, value);
 }
 
 /** Rings are masked by their size. */

@@ -259,7 +259,8 @@ export function ccUndo(i: u32): void {
   ccOnUndo(path(i));
 }
 export function ccIdle(i: u32, idle: f64): void {
-  ccOnIdle(path(i), idle);
+  const p = path(i);
+  ccOnIdle(p, idle, p.srtt + 4 * p.rttvar);
 }
 
 /** Change of the window in segments per acknowledged segment, in congestion avoidance. */

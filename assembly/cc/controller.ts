@@ -123,13 +123,14 @@ export function ccOnUndo(c: CcState): void {
 }
 
 /**
- * Sending resumes after `idleUs` without any. The window decays as RFC 2861 section 3.1 has it: half per
- * retransmission timeout down to the initial window, and ssthresh remembers three quarters of what was known.
+ * Sending resumes after `idleUs` without any; `timeout` is the retransmission timeout. The window decays as RFC 2861
+ * section 3.1 has it: half per timeout down to the initial window, and ssthresh remembers three quarters of what was
+ * known.
  */
-export function ccOnIdle(c: CcState, idleUs: f64): void {
+export function ccOnIdle(c: CcState, idleUs: f64, timeout: f64): void {
   cubicPause(c, idleUs);
   c.lastAckAt += idleUs;
-  const rto = max(MIN_RTO, c.srtt + 4 * c.rttvar);
+  const rto = max(MIN_RTO, timeout);
   const floor = min(c.cwnd, initialWindow(c.mss));
   if (idleUs < rto || c.cwnd <= floor) return;
   if (c.ssthresh != SSTHRESH_INFINITE) c.ssthresh = max(c.ssthresh, (c.cwnd >> 1) + (c.cwnd >> 2));

@@ -9,6 +9,7 @@ import {
   EVENT_WRITABLE,
 } from '../abi';
 import { rotate } from '../bytes';
+import { dsnLt } from '../dsn';
 import { emit } from '../events';
 import { cfgDenyJoin } from '../host';
 import { cfgSubflowsMax } from '../host';
@@ -104,14 +105,14 @@ export class Connection extends Settings {
   dataUna: u64;
   /** Next data sequence number to give to a subflow. */
   dataNxt: u64;
-  /** End of the last segment that was sent with less than it could carry. */
-  smallEdge: u64;
   /** End of what the application wrote. */
   writeSeq: u64;
   /** The application wants to hear of every change of the send queue. */
   watch: bool;
   /** The last write said that more will follow soon. */
   more: bool;
+  /** Subflow that opened the last mapping. */
+  mapOwner: usize;
   /** Largest DATA_ACK + window seen on any subflow. */
   wndEdge: u64;
   /** Octets that went with the SYN, outside the data sequence space. */
@@ -239,6 +240,12 @@ export function startReceiving(c: Connection, remote: u64): void {
   c.rcvNxt += shift;
   c.advEdge += shift;
   c.tuneSeq += shift;
+}
+
+/** Part of the mapping opened last is still to be sent. */
+@inline
+export function mappingOpen(c: Connection): bool {
+  return c.mapOwner != 0 && dsnLt(c.dataNxt, changetype<Subflow>(c.mapOwner).mapEnd);
 }
 
 /** Whether the connection may still carry application data. */

@@ -191,6 +191,7 @@ export function unlink(c: Connection, sf: Subflow): void {
   sf.next = sf;
   sf.usable = false;
   if (c.lastSubflow == changetype<usize>(sf)) c.lastSubflow = 0;
+  if (c.mapOwner == changetype<usize>(sf)) c.mapOwner = 0;
   c.subflowCount--;
   txPurge(changetype<usize>(sf)); // packets with its private copies
   recFreeAll(sf);

@@ -4,42 +4,31 @@
  */
 import {
   CONN_CLOSED,
-  FALLBACK_MP_FAIL,
-  MIB_RecordsFull,
   MIB_RetransSegs,
   MIB_TCPFastRetrans,
   MIB_TCPSlowStartRetrans,
   TCP_CLOSE_WAIT,
   TCP_ESTABLISHED,
-  TCP_FIN_WAIT_1,
-  TCP_LAST_ACK,
   TCP_SYN_RCVD,
   TCP_SYN_SENT,
 } from '../abi';
-import { ccOnIdle } from '../cc/controller';
 import { count } from '../counters';
 import { deadlineArm } from '../deadlines';
-import { dsnDiff, dsnMin } from '../dsn';
+import { dsnDiff } from '../dsn';
 import { now } from '../host';
-import { maxPrivate, maxRecords } from '../limits';
+import { maxPrivate } from '../limits';
 import { pathBlocked } from '../paths';
 import { txRoom } from '../rings';
 import { pickSubflow } from '../sched/scheduler';
-import { seqDiff } from '../seq';
 import {
-  Rec,
-  REC_CAPABLE,
-  REC_DATA_FIN,
   REC_EVER_RETRANS,
   REC_FIN,
-  REC_INFINITE,
   REC_PSH,
   REC_REINJECTED,
   REC_RETRANS,
   REC_TIMED,
   recAt,
   recNextLost,
-  recPush,
   recReserve,
   timeAppend,
   timeRemove,
@@ -52,7 +41,6 @@ import {
   CA_RECOVERY,
   SF_ACK_NOW,
   SF_FIN_QUEUED,
-  SF_FIN_SENT,
   SF_PRE_ESTABLISHED,
   SF_SEND_FAIL,
   SF_SEND_PRIO,
@@ -64,25 +52,21 @@ import {
 import { scheduleRetransmission, startTimer, stopTimer } from '../tcp/timers';
 import {
   Connection,
-  C_CLIENT,
-  C_ESTABLISHED,
   C_FIN_ACKED,
   C_FIN_QUEUED,
   C_FIN_SENT,
   C_MPTCP,
-  C_SEND_INFINITE,
+  mappingOpen,
   markDirty,
   tellWritable,
 } from './connection';
-import { canFallBack, fallBack } from './fallback';
+import { finLeaves, sendNew } from './burst';
 import { sendSyn } from './handshake';
 import { owesKeys, segmentSize, sendAck, sendKeys, sendRecord } from './packet';
 import { Reinjection, reinjected, reinjectionFirst } from './reinject';
 import { sendDetach } from './send-ring';
 import { sendSignals } from './signal';
-
-/** A mapping's length field has 16 bits. */
-const MAX_SEGMENT: u32 = 65000;
+import { launch, MAX_SEGMENT, newRecord, roomOn } from './transmit';
 
 /** Sends what can be sent. What the full transmit ring holds back is tried again at the next call. */
 export function output(c: Connection): void {
@@ -149,42 +133,7 @@ export function retransmit(c: Connection, sf: Subflow, id: u32): bool {
   return true;
 }
 
-// ---- data -------------------------------------------------------------------------------------------------
-
-/** A record for [dsn, dsn + length) at the end of the subflow's sequence space. 0: no memory. */
-function newRecord(c: Connection, sf: Subflow, dsn: u64, length: u32): u32 {
-  if (sf.recTail - sf.recHead >= maxRecords && length != 0) {
-    count(MIB_RecordsFull);
-    return 0;
-  }
-  if (!recReserve(sf)) return 0;
-  if (sf.packetsOut == 0 && sf.lastSent != 0 && now - sf.lastSent > sf.rto) ccOnIdle(sf, now - sf.lastSent);
-  const id = recPush(sf);
-  const r = recAt(sf, id);
-  r.seq = sf.sndNxt;
-  r.dsn = dsn;
-  r.length = length;
-  r.mapLength = length;
-  r.checksum = -1;
-  r.xmit = now;
-  return id;
-}
-
-function launch(c: Connection, sf: Subflow, id: u32): void {
-  const r = recAt(sf, id);
-  sendRecord(c, sf, r);
-  sf.sndNxt = r.end;
-  sf.packetsOut++;
-  sf.bytesSent += r.length;
-  timeAppend(sf, id, r);
-  if (sf.caState == CA_RECOVERY || sf.caState == CA_CWR) sf.prrOut++;
-  scheduleRetransmission(sf, false, 0);
-}
-
-@inline
-function roomOn(sf: Subflow): u32 {
-  return <u32>max<i32>(0, seqDiff(sf.sndEdge, sf.sndNxt));
-}
+// ---- data for a second subflow ----------------------------------------------------------------------------
 
 function sendReinjections(c: Connection): void {
   while (txRoom() > 2) {
@@ -192,11 +141,12 @@ function sendReinjections(c: Connection): void {
     if (p == 0) return;
     const range = changetype<Reinjection>(p);
     const picked = pickSubflow(c.subflows, range.from);
-    if (picked == 0) return;
+    // A mapping that is half sent comes first: its octets follow each other on the subflow.
+    if (picked == 0 || (picked == c.mapOwner && mappingOpen(c))) return;
     const sf = changetype<Subflow>(picked);
     const size = min(min(segmentSize(c, sf), MAX_SEGMENT), roomOn(sf));
     const n = <u32>min<u64>(size, range.end - range.start);
-    const id = newRecord(c, sf, range.start, n);
+    const id = newRecord(sf, range.start, n);
     if (id == 0) return;
     const r = recAt(sf, id);
     // A private copy keeps the order of what lies in the ring; it must not wait for those of a dead path.
@@ -208,69 +158,6 @@ function sendReinjections(c: Connection): void {
     range.start += n;
     reinjected(c, n);
     launch(c, sf, id);
-  }
-}
-
-function sendNew(c: Connection): void {
-  while (txRoom() > 2) {
-    const unsent = dsnDiff(c.writeSeq, c.dataNxt);
-    if (unsent <= 0) return;
-    const window = dsnDiff(dsnMin(c.writeSeq, c.wndEdge), c.dataNxt);
-    if (window <= 0) return;
-    const picked = pickSubflow(c.subflows, 0);
-    if (picked == 0) return;
-    const sf = changetype<Subflow>(picked);
-    if (!sendSegment(c, sf, <u64>unsent, <u64>window)) return;
-  }
-}
-
-/** Sends up to one segment of new data on a subflow. False: it is better to wait, or memory is out. */
-export function sendSegment(c: Connection, sf: Subflow, unsent: u64, window: u64): bool {
-  const size = min(segmentSize(c, sf), MAX_SEGMENT);
-  const n = min(<u32>min<u64>(size, min(unsent, window)), roomOn(sf));
-  if (n == 0) return false;
-  const last = n == unsent;
-  if (n < size && c.dataNxt != c.dataUna) {
-    // Nagle, once for the whole connection (RFC 9293 section 3.7.4), and the sender's half of silly window
-    // avoidance (3.8.6.2.1). As in Linux, only a small segment on the way holds the next one back
-    // (draft-minshall-nagle), so that the end of one write does not wait for its beginning.
-    const small = c.smallEdge - c.dataUna - 1 < c.dataNxt - c.dataUna;
-    if (last ? small && !c.nodelay && !c.is(C_FIN_QUEUED) : true) return false;
-  }
-  const id = newRecord(c, sf, c.dataNxt, n);
-  if (id == 0) return false;
-  const r = recAt(sf, id);
-  if (n < size) c.smallEdge = c.dataNxt + n;
-  // New data after MP_FAIL: the stream goes on without mappings, unless there is more than one subflow meanwhile.
-  if (c.is(C_SEND_INFINITE) && c.is(C_MPTCP)) {
-    if (canFallBack(c)) fallBack(c, sf, FALLBACK_MP_FAIL);
-    else c.clear(C_SEND_INFINITE);
-  }
-  if (c.is(C_MPTCP) && c.is(C_CLIENT) && !c.is(C_ESTABLISHED) && sf.sndNxt == sf.firstOut) r.flags |= REC_CAPABLE;
-  if (c.is(C_SEND_INFINITE)) {
-    r.flags |= REC_INFINITE;
-    c.clear(C_SEND_INFINITE);
-  }
-  if (last) {
-    r.flags |= REC_PSH;
-    if (c.is(C_FIN_QUEUED)) withFin(c, sf, r);
-  }
-  c.dataNxt += n;
-  if (c.is(C_FIN_SENT) && last && c.is(C_MPTCP)) c.dataNxt = c.finDsn + 1;
-  launch(c, sf, id);
-  return true;
-}
-
-/** The last data carries the end of the stream: DATA_FIN, or FIN on a plain connection. */
-function withFin(c: Connection, sf: Subflow, r: Rec): void {
-  if (c.is(C_MPTCP)) {
-    if (r.is(REC_CAPABLE)) return; // MP_CAPABLE has no place for it
-    r.flags |= REC_DATA_FIN;
-    c.set(C_FIN_SENT);
-  } else {
-    r.flags |= REC_FIN;
-    c.set(C_FIN_SENT);
-    finLeaves(sf);
   }
 }
 
@@ -299,12 +186,6 @@ export function signalFin(c: Connection): void {
   }
 }
 
-function finLeaves(sf: Subflow): void {
-  sf.set(SF_FIN_SENT);
-  sf.clear(SF_FIN_QUEUED);
-  sf.state = sf.state == TCP_CLOSE_WAIT ? TCP_LAST_ACK : TCP_FIN_WAIT_1;
-}
-
 /** FIN on the subflows that are to end; it counts as one octet and is retransmitted like one. */
 function closeSubflows(c: Connection): void {
   for (let p = c.subflows; p != 0; p = changetype<Subflow>(p).nextOfConn) {
@@ -314,7 +195,7 @@ function closeSubflows(c: Connection): void {
       markDirty(c);
       return;
     }
-    const id = newRecord(c, sf, c.dataNxt, 0);
+    const id = newRecord(sf, c.dataNxt, 0);
     const r = recAt(sf, id);
     r.mapLength = 0;
     r.flags |= REC_FIN | REC_REINJECTED;

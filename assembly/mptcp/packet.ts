@@ -218,7 +218,7 @@ function payloadSumOf(c: Connection, r: Rec, offset: u32, length: u32): u64 {
 }
 
 /** Partial sum of [dsn, dsn + length) of the send ring. */
-function ringSum(c: Connection, dsn: u64, length: u32): u64 {
+export function ringSum(c: Connection, dsn: u64, length: u32): u64 {
   const from = <u32>dsn & (c.sndCap - 1);
   const first = min<u32>(length, c.sndCap - from);
   const sum = sum16(c.snd + from, first, 0);

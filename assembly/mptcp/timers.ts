@@ -69,13 +69,15 @@ import {
   C_SEND_INFINITE,
   C_SYN_DATA,
   C_WATCH,
+  mappingOpen,
   markDirty,
 } from './connection';
 import { canFallBack } from './fallback';
 import { fastOpenTimeout } from './fast-open';
 import { openFailed, sendSyn } from './handshake';
 import { freeSubflow } from './lifecycle';
-import { retransmit, sendSegment, signalFin } from './output';
+import { sendBurst } from './burst';
+import { retransmit, signalFin } from './output';
 import { sendProbe } from './packet';
 import { reinjectStalled, reinjectSubflow } from './reinject';
 import { tellPeer } from './unaware';
@@ -138,6 +140,8 @@ function timerDue(c: Connection, sf: Subflow): bool {
         subflowFailed(c, sf, CLOSE_TIMEOUT, NO_REASON, false);
         return false;
       }
+      // What was held back, for a better segment or by a small window, is held no longer.
+      if (txRoom() > 2 && sendBurst(c, sf, 1, true)) return true;
       count(c.is(C_MPTCP) ? MIB_WinProbe : MIB_TCPWinProbe);
       sendProbe(c, sf);
       sf.backoff++;
@@ -216,10 +220,9 @@ function probeDue(c: Connection, sf: Subflow): void {
     return;
   }
   const canSend = sf.state == TCP_ESTABLISHED || sf.state == TCP_CLOSE_WAIT;
-  const unsent = dsnDiff(c.writeSeq, c.dataNxt);
-  const window = dsnDiff(dsnMin(c.writeSeq, c.wndEdge), c.dataNxt);
+  const free = c.mapOwner == 0 || c.mapOwner == changetype<usize>(sf) || !mappingOpen(c);
   sf.tlpRetrans = false;
-  let sent = canSend && txRoom() > 2 && unsent > 0 && window > 0 && sendSegment(c, sf, <u64>unsent, <u64>window);
+  let sent = canSend && free && txRoom() > 2 && sendBurst(c, sf, 1, false);
   if (!sent) {
     const id = sf.recTail - 1;
     if ((recAt(sf, id).flags & (REC_SACKED | REC_LOST)) == 0) sent = resend(c, sf, id);

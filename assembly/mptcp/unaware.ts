@@ -37,7 +37,7 @@ let finInHand: bool = false;
  */
 export function watchPeer(c: Connection, sf: Subflow, start: u64, end: u64): void {
   // A peer that has had no DATA_ACK yet sees by itself that options are lost.
-  if (!c.is(C_DSS_SEEN) || (!c.is(C_CLIENT) && start == c.remoteIdsn + 1)) return;
+  if (!c.is(C_DSS_SEEN) || (!c.is(C_CLIENT) && sf.lastAck == sf.irs + 1)) return;
   c.set(C_WATCH);
   c.mapEnd = dsnGt(end, start) ? end : c.rcvNxt;
   c.mapAck = start;
@@ -122,8 +122,10 @@ function countRepeated(c: Connection, sf: Subflow, dsn: u64, length: u32): i32 {
 export function settleWatched(c: Connection, sf: Subflow): void {
   if (sf.oooCount != 0) return;
   if (!c.is(C_PEER_DONE)) c.mapAck = c.mapEnd;
-  // DATA_FIN leaves after all data: nothing is missing when its packet is in order.
+  // DATA_FIN leaves after all data: nothing is missing when its packet is in order. With data it stands on every
+  // segment of its mapping.
   if (!finInHand || seg.seq + seg.length != sf.rcvNxt) return;
+  if (seg.length != 0 && seg.dssLength != 1 && c.mapEnd != c.peerFin) return;
   finInHand = false;
   c.mapAck = c.peerFin + 1;
   peerDone(c);

@@ -123,6 +123,8 @@ export class Subflow extends CcState {
   sndWl2: u32;
   maxWnd: u32;
   sndScale: u32;
+  /** End of the last segment below full size (Minshall's form of Nagle's rule). */
+  sndSmall: u32;
 
   // receive sequence space
   irs: u32;
@@ -212,6 +214,8 @@ export class Subflow extends CcState {
   keepaliveProbes: u32;
   lastReceived: f64;
   lastSent: f64;
+  /** 0: no data yet. */
+  lastDataSent: f64;
 
   // acknowledgements we owe
   ackPending: u32;
@@ -254,6 +258,11 @@ export class Subflow extends CcState {
   /** Data sequence number of the mapping that arrived last. */
   mapDsn: u64;
   failDsn: u64;
+  /** The mapping opened last for sending: data sequence numbers, partial sum of its octets, MP_CAPABLE as its form. */
+  mapStart: u64;
+  mapEnd: u64;
+  mapSum: u64;
+  mapCapable: bool;
 
   // statistics
   bytesSent: u64;

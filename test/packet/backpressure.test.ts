@@ -27,7 +27,7 @@ describe('packets: a device that is full', () => {
     for (let i = 0; i < 60; i++) {
       bench.wait(20_000);
       for (const { length, dss } of second.drain())
-        if (length > 0) got = Math.max(got, (dss?.dsn ?? 0) + length);
+        if (length > 0) got = Math.max(got, (dss?.dsn ?? 0) + (dss?.length ?? 0));
       second.acknowledge({ dss: { dack: second.session.dack } });
     }
     expect(got, 'what was given to the full path comes over the other one').to.equal(40_001);
@@ -73,7 +73,9 @@ describe('packets: a device that is full', () => {
       if (seen.length === 0) continue;
       const dsn = peer.session.stackIdsn + BigInt(seen.dss?.dsn ?? 0);
       const data = Buffer.from(seen.data, 'latin1');
-      expect(seen.dss?.checksum).to.equal(dssChecksum(dsn, seen.dss?.ssn ?? 0, seen.length, data));
+      if (seen.dss?.length === seen.length) {
+        expect(seen.dss.checksum).to.equal(dssChecksum(dsn, seen.dss.ssn ?? 0, seen.length, data));
+      }
       if (seen.seq < 1401) old.push(seen);
     }
     expect(old.length).to.be.above(0);

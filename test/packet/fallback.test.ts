@@ -126,10 +126,11 @@ describe('packets: checksums', () => {
     app.live.setNoDelay(true);
     for (const text of ['hello', 'worlds', 'a', 'x'.repeat(3001)]) {
       app.write(text);
-      for (const { data, dss } of peer.drain()) {
+      // One mapping for the whole write, whatever it is cut into.
+      for (const { dss } of peer.drain()) {
         const dsn = peer.session.stackIdsn + BigInt(dss?.dsn ?? 0);
-        const right = dssChecksum(dsn, dss?.ssn ?? 0, dss?.length ?? 0, Buffer.from(data, 'latin1'));
-        expect(dss?.checksum).to.equal(right);
+        const right = dssChecksum(dsn, dss?.ssn ?? 0, text.length, Buffer.from(text, 'latin1'));
+        expect(dss).to.containSubset({ length: text.length, checksum: right });
       }
       peer.acknowledge();
     }

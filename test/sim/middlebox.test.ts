@@ -34,7 +34,7 @@ interface Shape {
   readonly down: number;
 }
 const SHAPES = {
-  'both ways': { up: 150_000, down: 100_000 },
+  'both ways': { up: 150_000, down: 150_000 },
   'up only': { up: 150_000, down: 0 },
   'down only': { up: 0, down: 150_000 },
 } as const satisfies Record<string, Shape>;
@@ -220,7 +220,7 @@ describe('middleboxes in virtual time', () => {
         });
 
         it(`once later, ${kind}, with checksums: MP_FAIL, then plain TCP`, async () => {
-          const result = await through(alter(which, 12, invert), {
+          const result = await through(alter(which, 59, invert), {
             ...{ shape: given, checksums: true, cost: COST },
             ...none,
             changed: undefined,
@@ -231,8 +231,8 @@ describe('middleboxes in virtual time', () => {
           expect(result.reasons[which === 'up' ? 1 : 0]).to.equal('wrong DSS checksum');
         });
 
-        it(`in every segment from the 13th on, ${kind}, with checksums: MP_FAIL, then plain TCP`, async () => {
-          const result = await through(alter(which, 12, invert, true), {
+        it(`in every segment from the 60th on, ${kind}, with checksums: MP_FAIL, then plain TCP`, async () => {
+          const result = await through(alter(which, 59, invert, true), {
             ...{ shape: given, checksums: true, cost: COST },
             ...none,
             changed: undefined,
@@ -244,8 +244,8 @@ describe('middleboxes in virtual time', () => {
           ['longer', longer, 2],
           ['shorter', shorter, -2],
         ] as const) {
-          it(`and make the 13th segment ${size}, ${kind}, with checksums: MP_FAIL, then plain TCP`, async () => {
-            const result = await through(alter(which, 12, change), {
+          it(`and make the 60th segment ${size}, ${kind}, with checksums: MP_FAIL, then plain TCP`, async () => {
+            const result = await through(alter(which, 59, change), {
               ...{ shape: given, checksums: true, cost: COST },
               ...none,
               extra: which === 'up' ? [more, 0] : [0, more],
@@ -255,8 +255,8 @@ describe('middleboxes in virtual time', () => {
           });
         }
 
-        it(`and make the 13th segment longer, ${kind}, without checksums: plain TCP`, async () => {
-          const result = await through(alter(which, 12, longer), {
+        it(`and make the 60th segment longer, ${kind}, without checksums: plain TCP`, async () => {
+          const result = await through(alter(which, 59, longer), {
             ...{ shape: given, cost: COST },
             ...none,
             extra: which === 'up' ? [2, 0] : [0, 2],

@@ -1,0 +1,221 @@
+/**
+ * New data. It leaves in bursts of a few segments, as from a host whose network card cuts large packets into segments:
+ * PSH ends each of them, and on Multipath TCP all segments of what was written at once repeat one mapping (RFC 8684
+ * section 3.3.1 lets a mapping span segments). Sizes and waits (Nagle, Minshall, cork) are Linux'.
+ */
+import { FALLBACK_MP_FAIL, TCP_CLOSE_WAIT, TCP_FIN_WAIT_1, TCP_LAST_ACK } from '../abi';
+import { ccOnIdle } from '../cc/controller';
+import { SSTHRESH_INFINITE } from '../cc/state';
+import { dssChecksum } from '../checksum';
+import { dsnDiff, dsnMin } from '../dsn';
+import { now } from '../host';
+import { txRoom } from '../rings';
+import { pickSubflow } from '../sched/scheduler';
+import { canCarry, hasRoom } from '../sched/available';
+import { seqGt, seqLe } from '../seq';
+import { Rec, REC_CAPABLE, REC_DATA_FIN, REC_FIN, REC_INFINITE, REC_PSH, recAt, recMarkLost } from '../tcp/records';
+import { tcpMinTsoSegs, tcpSlowStartAfterIdle } from '../sysctl';
+import { CA_LOSS, SF_FIN_QUEUED, SF_FIN_SENT, Subflow } from '../tcp/subflow';
+import {
+  Connection,
+  C_CHECKSUM,
+  C_CLIENT,
+  C_ESTABLISHED,
+  C_FIN_QUEUED,
+  C_FIN_SENT,
+  C_MPTCP,
+  C_SEND_INFINITE,
+  mappingOpen,
+} from './connection';
+import { canFallBack, fallBack } from './fallback';
+import { ringSum, segmentSize } from './packet';
+import { reinjectSubflow } from './reinject';
+import { launch, MAX_SEGMENT, newRecord, roomOn, unsentOf } from './transmit';
+
+/** Octets of one burst, and so of one mapping: what Linux puts into one packet for segmentation. */
+const MAX_BURST: u32 = 65215;
+/** Round trips below 2^9 us times this many bits let a burst be as large as it can (Linux' tcp_tso_rtt_log). */
+const RTT_SHIFT: u32 = 9;
+
+export function sendNew(c: Connection): void {
+  while (txRoom() > 2) {
+    if (unsentOf(c) == 0) return;
+    const p = subflowForNew(c);
+    if (p == 0 || !sendBurst(c, changetype<Subflow>(p), MAX_SEGMENT, false)) return;
+  }
+}
+
+/** A mapping that is half sent is ended where it began: subflow numbers that were promised carry what was promised. */
+function subflowForNew(c: Connection): usize {
+  if (!mappingOpen(c)) return pickSubflow(c.subflows, 0);
+  const sf = changetype<Subflow>(c.mapOwner);
+  if (canCarry(sf)) {
+    if (hasRoom(sf)) return c.mapOwner;
+    if (sf.caState != CA_LOSS || c.subflowCount == 1) return 0;
+    promiseRest(c, sf);
+    return pickSubflow(c.subflows, 0);
+  }
+  c.mapOwner = 0; // it carries nothing new any more
+  return pickSubflow(c.subflows, 0);
+}
+
+/** A path that falls silent keeps the rest of its mapping as lost records, and the others carry it meanwhile. */
+function promiseRest(c: Connection, sf: Subflow): void {
+  const size = min(segmentSize(c, sf), MAX_SEGMENT);
+  while (mappingOpen(c)) {
+    const n = <u32>min<u64>(size, sf.mapEnd - c.dataNxt);
+    const id = newRecord(sf, c.dataNxt, n);
+    if (id == 0) return;
+    const r = recAt(sf, id);
+    map(c, sf, r, size, n);
+    c.dataNxt += n;
+    sf.sndNxt = r.end;
+    sf.packetsOut++;
+    recMarkLost(sf, id, r);
+  }
+  reinjectSubflow(c, sf, sf.handle);
+}
+
+/**
+ * Sends one burst of at most `most` segments. `force`: a small segment need not wait, nor fit the window. False: it is
+ * better to wait, or memory is out.
+ */
+export function sendBurst(c: Connection, sf: Subflow, most: u32, force: bool): bool {
+  if (sf.packetsOut == 0) restartAfterIdle(sf);
+  const size = min(segmentSize(c, sf), MAX_SEGMENT);
+  let unsent = unsentOf(c);
+  const window = <u32>max<i64>(0, min<i64>(dsnDiff(dsnMin(c.writeSeq, c.wndEdge), c.dataNxt), 0x7fffffff));
+  const room = min(window, roomOn(sf));
+  if (c.is(C_MPTCP)) {
+    // What the data level lets go is on its own, and a segment ends with its mapping.
+    unsent = min(unsent, window);
+    if (mappingOpen(c)) unsent = min(unsent, <u32>(changetype<Subflow>(c.mapOwner).mapEnd - c.dataNxt));
+  }
+  // A segment goes whole or not at all: silly windows wait for the probe timer.
+  if (unsent == 0 || room == 0 || (room < min(unsent, size) && !force)) return false;
+  const quota = min(most, burstSegments(sf, size));
+  let n = min(min(unsent, room), min(quota, txRoom() - 2) * size);
+  const partial = n % size;
+  if (partial != 0 && !force && waits(c, sf, n == unsentOf(c))) {
+    n -= partial;
+    if (n == 0) return false;
+  }
+  return sendSegments(c, sf, n, size, force);
+}
+
+/** Nagle's rule in Minshall's form: a small segment waits only while an earlier small one is not acknowledged. */
+function waits(c: Connection, sf: Subflow, last: bool): bool {
+  if (last ? c.is(C_FIN_QUEUED) : mappingOpen(c)) return false; // more cannot join it
+  if (c.cork || (c.more && !c.is(C_MPTCP))) return true;
+  return !c.nodelay && sf.packetsOut != 0 && seqGt(sf.sndSmall, sf.sndUna) && seqLe(sf.sndSmall, sf.sndNxt);
+}
+
+/**
+ * Segments of one burst: what a millisecond or so of the path's rate takes, but not more than half the window, so that
+ * two bursts are under way.
+ */
+function burstSegments(sf: Subflow, size: u32): u32 {
+  const flight = sf.inFlight;
+  const quota = min(max<u32>(sf.cwnd >> 1, 1), sf.cwnd > flight ? sf.cwnd - flight : 1);
+  let octets: f64 = <f64>MAX_BURST;
+  if (sf.srtt > 0) {
+    const slowStart = sf.ssthresh >= SSTHRESH_INFINITE || sf.cwnd < sf.ssthresh / 2;
+    const perSecond = ((slowStart ? 2 : 1.2) * <f64>size * <f64>max(sf.cwnd, sf.packetsOut) * 1e6) / sf.srtt;
+    octets = perSecond / 1024;
+    const shift = <u32>sf.minRtt >> RTT_SHIFT;
+    if (shift < 32) octets += <f64>(MAX_BURST >> shift);
+  }
+  const whole = <u32>(min(octets, <f64>MAX_BURST) / <f64>size);
+  return min(quota, max(whole, tcpMinTsoSegs));
+}
+
+/** The window decays while nothing is sent (RFC 2861). */
+function restartAfterIdle(sf: Subflow): void {
+  if (!tcpSlowStartAfterIdle || sf.lastDataSent == 0) return;
+  const idle = now - sf.lastDataSent;
+  if (idle > sf.rto) ccOnIdle(sf, idle, sf.rto);
+}
+
+function sendSegments(c: Connection, sf: Subflow, octets: u32, size: u32, push: bool): bool {
+  const several = octets > size;
+  let left = octets;
+  while (left != 0) {
+    if (txRoom() <= 2) return true;
+    const n = min(left, size);
+    const id = newRecord(sf, c.dataNxt, n);
+    if (id == 0) return false;
+    const r = recAt(sf, id);
+    left -= n;
+    const last = n == unsentOf(c);
+    resolveInfinite(c, sf, r);
+    if (c.is(C_MPTCP)) map(c, sf, r, size, n + left);
+    if (n < size) sf.sndSmall = r.seq + n;
+    if (left == 0 && (several || push || (last && (!c.more || c.is(C_MPTCP))))) r.flags |= REC_PSH;
+    if (last && c.is(C_FIN_QUEUED)) withFin(c, sf, r);
+    c.dataNxt += n;
+    if (c.is(C_FIN_SENT) && last && c.is(C_MPTCP)) c.dataNxt = c.finDsn + 1;
+    launch(c, sf, id);
+  }
+  return true;
+}
+
+/** New data after MP_FAIL: the stream goes on without mappings, unless there is more than one subflow meanwhile. */
+function resolveInfinite(c: Connection, sf: Subflow, r: Rec): void {
+  if (!c.is(C_SEND_INFINITE)) return;
+  if (c.is(C_MPTCP)) {
+    if (canFallBack(c)) fallBack(c, sf, FALLBACK_MP_FAIL);
+    else c.clear(C_SEND_INFINITE);
+  }
+  if (!c.is(C_SEND_INFINITE)) return;
+  r.flags |= REC_INFINITE;
+  c.clear(C_SEND_INFINITE);
+}
+
+// ---- mappings ---------------------------------------------------------------------------------------------
+
+/** Gives a record its place in the open mapping, or opens one. */
+function map(c: Connection, sf: Subflow, r: Rec, size: u32, burst: u32): void {
+  if (c.mapOwner != changetype<usize>(sf) || !mappingOpen(c)) openMapping(c, sf, r, size, burst);
+  r.mapOffset = <u32>(r.dsn - sf.mapStart);
+  r.mapLength = <u32>(sf.mapEnd - sf.mapStart);
+  if (sf.mapCapable && !c.is(C_ESTABLISHED)) r.flags |= REC_CAPABLE;
+  else if (c.is(C_FIN_QUEUED) && sf.mapEnd == c.writeSeq) r.flags |= REC_DATA_FIN;
+  if (!c.is(C_CHECKSUM)) return;
+  const dataLength = r.mapLength + (r.is(REC_DATA_FIN) ? 1 : 0);
+  r.checksum = dssChecksum(sf.mapStart, sf.ssnOut(r.seq - r.mapOffset), <u16>dataLength, sf.mapSum);
+}
+
+/**
+ * All that was written and not sent, up to one large packet and to what the peer's window takes. Where other subflows
+ * could take over, or old octets have to go again on this one, only the burst that leaves now: a stalled path must not
+ * hold what it has promised and not sent.
+ */
+function openMapping(c: Connection, sf: Subflow, r: Rec, size: u32, burst: u32): void {
+  const window = <u32>max<i64>(0, min<i64>(dsnDiff(c.wndEdge, r.dsn), 0x7fffffff));
+  let most = min(min((MAX_BURST / size) * size, window), roomOn(sf));
+  if (c.subflowCount > 1 || c.reinjectHead != 0) most = min(most, burst);
+  const length = max(r.length, min(most, unsentOf(c)));
+  c.mapOwner = changetype<usize>(sf);
+  sf.mapStart = r.dsn;
+  sf.mapEnd = r.dsn + length;
+  sf.mapCapable = c.is(C_CLIENT) && !c.is(C_ESTABLISHED) && r.seq == sf.firstOut;
+  if (c.is(C_CHECKSUM)) sf.mapSum = ringSum(c, r.dsn, length);
+}
+
+/** The last data carries the end of the stream: DATA_FIN, or FIN on a plain connection. */
+function withFin(c: Connection, sf: Subflow, r: Rec): void {
+  if (c.is(C_MPTCP)) {
+    // MP_CAPABLE has no place for it.
+    if (r.is(REC_DATA_FIN)) c.set(C_FIN_SENT);
+  } else {
+    r.flags |= REC_FIN;
+    c.set(C_FIN_SENT);
+    finLeaves(sf);
+  }
+}
+
+export function finLeaves(sf: Subflow): void {
+  sf.set(SF_FIN_SENT);
+  sf.clear(SF_FIN_QUEUED);
+  sf.state = sf.state == TCP_CLOSE_WAIT ? TCP_LAST_ACK : TCP_FIN_WAIT_1;
+}

@@ -1,0 +1,58 @@
+/** Records for what a subflow sends for the first time. */
+import { MIB_RecordsFull } from '../abi';
+import { count } from '../counters';
+import { dsnDiff } from '../dsn';
+import { now } from '../host';
+import { maxRecords } from '../limits';
+import { seqDiff } from '../seq';
+import { recAt, recPush, recReserve, timeAppend } from '../tcp/records';
+import { CA_CWR, CA_RECOVERY, Subflow } from '../tcp/subflow';
+import { scheduleRetransmission } from '../tcp/timers';
+import { Connection } from './connection';
+import { sendRecord } from './packet';
+
+/** A mapping's length field has 16 bits. */
+export const MAX_SEGMENT: u32 = 65000;
+
+/** A record for [dsn, dsn + length) at the end of the subflow's sequence space, a mapping of its own. 0: no memory. */
+export function newRecord(sf: Subflow, dsn: u64, length: u32): u32 {
+  if (sf.recTail - sf.recHead >= maxRecords && length != 0) {
+    count(MIB_RecordsFull);
+    return 0;
+  }
+  if (!recReserve(sf)) return 0;
+  const id = recPush(sf);
+  const r = recAt(sf, id);
+  r.seq = sf.sndNxt;
+  r.dsn = dsn;
+  r.length = length;
+  r.mapLength = length;
+  r.checksum = -1;
+  r.xmit = now;
+  return id;
+}
+
+/** Sends a new record. */
+export function launch(c: Connection, sf: Subflow, id: u32): void {
+  const r = recAt(sf, id);
+  sendRecord(c, sf, r);
+  sf.sndNxt = r.end;
+  sf.packetsOut++;
+  sf.bytesSent += r.length;
+  sf.lastDataSent = now;
+  timeAppend(sf, id, r);
+  if (sf.caState == CA_RECOVERY || sf.caState == CA_CWR) sf.prrOut++;
+  scheduleRetransmission(sf, false, 0);
+}
+
+/** Octets that the peer's window of this subflow still takes. */
+@inline
+export function roomOn(sf: Subflow): u32 {
+  return <u32>max<i32>(0, seqDiff(sf.sndEdge, sf.sndNxt));
+}
+
+/** Octets that wait to be sent for the first time. */
+@inline
+export function unsentOf(c: Connection): u32 {
+  return <u32>max<i64>(0, min<i64>(dsnDiff(c.writeSeq, c.dataNxt), 0x7fffffff));
+}
