@@ -107,11 +107,12 @@ import {
   startReceiving,
   startSequences,
 } from './connection';
-import { failConnection, RST_MPTCP, sendReset, subflowFailed, NO_REASON } from './close';
+import { failConnection, RST_MPTCP, RST_PROHIBITED, sendReset, subflowFailed, NO_REASON } from './close';
 import { fallBack } from './fallback';
 import { addFastOpen, fastOpenAnswered, fastOpenOctets, leaveQueue, prepareFastOpen, synDataLength } from './fast-open';
 import { idsnOf, joinHmac, tokenOf } from './keys';
 import { chooseCongestionControl, leaveHalfOpen } from './lifecycle';
+import { refuse } from './refuse';
 import { begin, finishControl, finishSyn, optionAdded, optionPointer, segmentSize, sendAck } from './packet';
 import { enterToken, findToken, removeToken } from './tables';
 import { armKeepalive } from './timers';
@@ -499,8 +500,8 @@ function takeScaledWindow(sf: Subflow): void {
 
 function joinAckArrives(c: Connection, sf: Subflow): bool {
   if (!c.is(C_MPTCP) || !seg.has(HAS_JOIN)) {
-    // Anything else before the proof is no part of this handshake.
-    sendReset(c, sf, RST_MPTCP, false, false);
+    // Anything else before the proof is no part of this handshake. As to a stranger, like Linux: RST without ACK.
+    refuse(sf.path, RST_MPTCP);
     subflowFailed(c, sf, CLOSE_PROTOCOL, NO_REASON, false);
     return false;
   }
@@ -509,7 +510,7 @@ function joinAckArrives(c: Connection, sf: Subflow): bool {
   joinHmac(c.remoteKey, c.localKey, sf.remoteNonce, sf.localNonce, hmacOut);
   if (!equal(hmacOut, seg.joinHmac, 20)) {
     count(MIB_MPJoinAckHMacFailure);
-    sendReset(c, sf, RST_MPTCP, false, false);
+    refuse(sf.path, RST_PROHIBITED);
     subflowFailed(c, sf, CLOSE_PROTOCOL, NO_REASON, false);
     return false;
   }

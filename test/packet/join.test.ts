@@ -121,7 +121,7 @@ describe('packets: MP_JOIN on SYN/ACK and ACK', () => {
     const proof = joinHmac(session.stackKey, session.key, join?.nonce ?? 0, 0x01020304).toString('hex', 0, 8);
     expect(join?.hmac).to.equal(proof);
     peer.send({ join: { hmac: '00'.repeat(20) } });
-    peer.expect({ flags: 'RA', reset: { reason: 1 } });
+    peer.expect({ flags: 'R', reset: { reason: 3 } });
     expect(bench.counter('MPJoinAckHMacFailure')).to.equal(1);
   });
 
@@ -171,7 +171,7 @@ describe('packets: MP_JOIN on SYN/ACK and ACK', () => {
     peer.send({ flags: 'S', join: { token: stackToken(first.session), nonce: 1 } });
     peer.expect({ flags: 'SA' });
     peer.send();
-    peer.expect({ flags: 'RA', reset: { reason: 1 } });
+    peer.expect({ flags: 'R', reset: { reason: 1 } });
   });
 
   it('point 18: a SYN/ACK without MP_JOIN is a reset, never plain TCP', async () => {

@@ -189,7 +189,7 @@ describe('packets: quiet killers', () => {
     });
     second.expect({ flags: 'SA' });
     second.data('early', { ssn: 1 });
-    second.expect({ flags: 'RA', reset: { reason: 1 } });
+    second.expect({ flags: 'R', reset: { reason: 1 } });
     expect(bench.app.text).to.equal('hello');
     expect(first.next()).to.equal(null);
   });

@@ -34,6 +34,12 @@ const SETTINGS: Readonly<Record<string, Setting>> = {
   'net.mptcp.checksum_enabled': configures('0', abi.CFG_CHECKSUM),
   'net.mptcp.close_timeout': configures('60', abi.CFG_CLOSE_TIMEOUT, SECONDS),
   'net.mptcp.syn_retrans_before_tcp_fallback': configures('2', abi.CFG_SYN_RETRANS_FALLBACK),
+  'net.mptcp.blackhole_timeout': configures('3600', abi.CFG_BLACKHOLE_TIMEOUT, SECONDS),
+  'net.mptcp.allow_join_initial_addr_port': {
+    initial: '1',
+    apply: (host, value) => host.configure(abi.CFG_DENY_JOIN, number(value) === 0 ? 1 : 0),
+  },
+  'net.ipv4.tcp_ecn': configures('2', abi.CFG_ECN),
   'net.ipv4.tcp_timestamps': configures('1', abi.CFG_TIMESTAMPS),
   'net.ipv4.tcp_sack': configures('1', abi.CFG_SACK),
   'net.ipv4.tcp_window_scaling': configures('1', abi.CFG_WINDOW_SCALE),
