@@ -28,7 +28,7 @@ import {
 } from '../intervals';
 import { maxRanges } from '../limits';
 import { Subflow } from '../tcp/subflow';
-import { Connection, C_MPTCP, C_PEER_FIN, tellReadable } from './connection';
+import { Connection, C_MPTCP, C_PEER_DONE, C_PEER_FIN, tellReadable } from './connection';
 
 @inline
 function rangesOf(c: Connection): Intervals {
@@ -62,6 +62,11 @@ export function placeData(c: Connection, dsn: u64, from: usize, length: u32): bo
   let end = dsn + length;
   if (dsnLe(end, c.rcvNxt)) {
     count(MIB_DuplicateData);
+    return false;
+  }
+  // Nothing follows the end of the stream, whatever a fallback made of the numbers since.
+  if (c.is(C_PEER_DONE)) {
+    count(MIB_NoDSSInWindow);
     return false;
   }
   if (dsnLt(start, c.rcvNxt)) {
