@@ -198,6 +198,18 @@ export const OPT_MULTIPATH = 50;
 export const OPT_CORK = 51;
 /** Report EVENT_WRITABLE whenever octets were acknowledged or sent. */
 export const OPT_WATCH = 52;
+/** SYNs that are sent again at most. */
+export const OPT_SYN_RETRIES = 53;
+/** Seconds that a closed connection waits for the peer's FIN; negative: not at all. */
+export const OPT_FIN_TIMEOUT = 54;
+/** Milliseconds of retransmissions after which data is given up; 0: after a number of them. */
+export const OPT_USER_TIMEOUT = 55;
+/** Keepalive: seconds of silence, seconds between probes, number of probes. */
+export const OPT_KEEPALIVE_IDLE = 56;
+export const OPT_KEEPALIVE_INTERVAL = 57;
+export const OPT_KEEPALIVE_COUNT = 58;
+/** Largest segment to announce and to send, octets; 0: what the path takes. Before the connection opens. */
+export const OPT_MAX_SEGMENT = 59;
 
 // ---- configuration of the stack (configure) ---------------------------------------------------------------
 export const CFG_MPTCP = 1;
@@ -223,6 +235,14 @@ export const CFG_TIME_WAIT = 15;
 // Linux' net.ipv4.tcp_* (assembly/sysctl.ts)
 export const CFG_TCP_MIN_TSO_SEGS = 50;
 export const CFG_TCP_SLOW_START_AFTER_IDLE = 51;
+export const CFG_TCP_SYN_RETRIES = 52;
+export const CFG_TCP_SYNACK_RETRIES = 53;
+export const CFG_TCP_SYN_LINEAR_TIMEOUTS = 54;
+export const CFG_TCP_RETRIES2 = 55;
+export const CFG_TCP_FIN_TIMEOUT = 56;
+export const CFG_TCP_KEEPALIVE_TIME = 57;
+export const CFG_TCP_KEEPALIVE_INTVL = 58;
+export const CFG_TCP_KEEPALIVE_PROBES = 59;
 /** SYN cookies: 0 never, 1 while half-open handshakes are at their limit, 2 always (net.ipv4.tcp_syncookies). */
 export const CFG_SYN_COOKIES = 20;
 /** Joins of others that one connection lets wait for their third ACK. */
@@ -290,6 +310,29 @@ export const SI_BYTES_SENT = 72;
 export const SI_BYTES_RECEIVED = 80;
 export const SI_LOCAL = 88;
 export const SI_REMOTE = 104;
+
+/** Loss recovery state and scoreboard (Linux' names), and other figures of struct tcp_info. */
+export const SI_CA_STATE = 128;
+export const SI_UNACKED = 132;
+export const SI_SACKED = 136;
+export const SI_LOST = 140;
+export const SI_RETRANS_OUT = 144;
+export const SI_RETRIES = 148;
+export const SI_BACKOFF = 152;
+/** 1 timestamps, 2 SACK, 4 window scaling: bits as in tcpi_options. */
+export const SI_OPTIONS = 156;
+export const SI_SND_SCALE = 160;
+export const SI_RCV_SCALE = 164;
+export const SI_ADV_MSS = 168;
+export const SI_RCV_MSS = 172;
+export const SI_MTU = 176;
+export const SI_PROBES = 180;
+export const SI_RTTVAR = 184;
+/** Microseconds since data was sent; -1 never. */
+export const SI_DATA_SENT_AGO = 192;
+export const SI_RECEIVED_AGO = 200;
+export const SI_SND_WND = 208;
+export const SI_RCV_WND = 212;
 
 // ---- connection information in the scratch area (connectionInfo) ------------------------------------------
 export const CI_STATE = 0;

@@ -21,7 +21,26 @@ import {
   CIF_ESTABLISHED,
   CIF_MPTCP,
   CIF_SYN_DATA,
+  SI_ADV_MSS,
+  SI_BACKOFF,
   SI_BYTES_RECEIVED,
+  SI_CA_STATE,
+  SI_DATA_SENT_AGO,
+  SI_LOST,
+  SI_MTU,
+  SI_OPTIONS,
+  SI_PROBES,
+  SI_RCV_MSS,
+  SI_RCV_SCALE,
+  SI_RCV_WND,
+  SI_RECEIVED_AGO,
+  SI_RETRANS_OUT,
+  SI_RETRIES,
+  SI_RTTVAR,
+  SI_SACKED,
+  SI_SND_SCALE,
+  SI_SND_WND,
+  SI_UNACKED,
   SI_BYTES_SENT,
   SI_CWND,
   SI_FLAGS,
@@ -43,6 +62,7 @@ import {
 } from './abi';
 import { put64 } from './bytes';
 import { dsnMin } from './dsn';
+import { now } from './host';
 import {
   Connection,
   C_CHECKSUM,
@@ -52,8 +72,18 @@ import {
   C_MPTCP,
   C_SYN_DATA,
 } from './mptcp/connection';
+import { seqDiff } from './seq';
 import { ECN_OK, ECN_SEEN } from './tcp/ecn';
-import { SF_FIN_QUEUED, SF_JOIN, SF_STALE, Subflow } from './tcp/subflow';
+import {
+  SF_FIN_QUEUED,
+  SF_JOIN,
+  SF_SACK,
+  SF_SCALE,
+  SF_STALE,
+  SF_TIMESTAMPS,
+  Subflow,
+  TIMER_PERSIST,
+} from './tcp/subflow';
 
 export function connectionInfo(c: Connection, at: usize): void {
   store<u32>(at + CI_STATE, c.state);
@@ -107,6 +137,25 @@ export function subflowInfo(sf: Subflow, at: usize): void {
   store<f64>(at + SI_RTO, sf.rto);
   store<f64>(at + SI_BYTES_SENT, <f64>sf.bytesSent);
   store<f64>(at + SI_BYTES_RECEIVED, <f64>sf.bytesReceived);
+  store<u32>(at + SI_CA_STATE, sf.caState);
+  store<u32>(at + SI_UNACKED, sf.packetsOut);
+  store<u32>(at + SI_SACKED, sf.sackedOut);
+  store<u32>(at + SI_LOST, sf.lostOut);
+  store<u32>(at + SI_RETRANS_OUT, sf.retransOut);
+  store<u32>(at + SI_RETRIES, sf.retries);
+  store<u32>(at + SI_BACKOFF, sf.backoff);
+  store<u32>(at + SI_OPTIONS, (sf.is(SF_TIMESTAMPS) ? 1 : 0) | (sf.is(SF_SACK) ? 2 : 0) | (sf.is(SF_SCALE) ? 4 : 0));
+  store<u32>(at + SI_SND_SCALE, sf.sndScale);
+  store<u32>(at + SI_RCV_SCALE, sf.rcvScale);
+  store<u32>(at + SI_ADV_MSS, sf.mtu - (sf.family == 4 ? 40 : 60) - sf.overhead - (sf.is(SF_TIMESTAMPS) ? 12 : 0));
+  store<u32>(at + SI_RCV_MSS, sf.rcvMss);
+  store<u32>(at + SI_MTU, sf.mtu);
+  store<u32>(at + SI_PROBES, sf.timerKind == TIMER_PERSIST ? sf.backoff : sf.keepaliveProbes);
+  store<f64>(at + SI_RTTVAR, sf.rttvar);
+  store<f64>(at + SI_DATA_SENT_AGO, sf.lastDataSent == 0 ? -1 : now - sf.lastDataSent);
+  store<f64>(at + SI_RECEIVED_AGO, now - sf.lastReceived);
+  store<u32>(at + SI_SND_WND, sf.sndWnd);
+  store<u32>(at + SI_RCV_WND, <u32>max<i32>(0, seqDiff(sf.rcvEdge, sf.rcvNxt)));
   put64(at + SI_LOCAL, sf.localHigh);
   put64(at + SI_LOCAL + 8, sf.localLow);
   put64(at + SI_REMOTE, sf.remoteHigh);

@@ -3,6 +3,7 @@
  * with those of the listening side, as sockets are cloned elsewhere.
  */
 import { cfgMptcp, cfgRcvBufMax, cfgSndBufMax } from './host';
+import { tcpFinTimeout, tcpKeepaliveIntvl, tcpKeepaliveProbes, tcpKeepaliveTime, tcpSynRetries } from './sysctl';
 
 @unmanaged
 export class Settings {
@@ -18,6 +19,18 @@ export class Settings {
   fastOpenNoCookie: bool;
   /** Type of service or traffic class, without the bits of ECN. */
   tos: u8;
+  /** Linux' tcp_syn_retries. */
+  synRetries: u32;
+  /** Octets; 0: what the path takes. */
+  maxSegment: u32;
+  keepaliveCount: u32;
+  /** Microseconds. */
+  keepaliveIdle: f64;
+  keepaliveInterval: f64;
+  /** Of retransmissions in vain; 0: a number of them decides (Linux' TCP_USER_TIMEOUT). */
+  userTimeout: f64;
+  /** In FIN-WAIT-2 without an application; negative: none (Linux' TCP_LINGER2). */
+  finTimeout: f64;
   /** Largest send and receive rings, octets; powers of two. */
   sndMax: u32;
   rcvMax: u32;
@@ -29,6 +42,11 @@ export function defaultSettings(s: Settings): void {
   s.multipath = cfgMptcp;
   s.sndMax = cfgSndBufMax;
   s.rcvMax = cfgRcvBufMax;
+  s.synRetries = tcpSynRetries;
+  s.keepaliveCount = tcpKeepaliveProbes;
+  s.keepaliveIdle = tcpKeepaliveTime;
+  s.keepaliveInterval = tcpKeepaliveIntvl;
+  s.finTimeout = tcpFinTimeout;
 }
 
 /** `from` and `to` are records that begin with Settings. */

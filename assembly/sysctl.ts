@@ -2,6 +2,14 @@
 import {
   CFG_TCP_MIN_TSO_SEGS,
   CFG_TCP_SLOW_START_AFTER_IDLE,
+  CFG_TCP_FIN_TIMEOUT,
+  CFG_TCP_KEEPALIVE_INTVL,
+  CFG_TCP_KEEPALIVE_PROBES,
+  CFG_TCP_KEEPALIVE_TIME,
+  CFG_TCP_RETRIES2,
+  CFG_TCP_SYNACK_RETRIES,
+  CFG_TCP_SYN_LINEAR_TIMEOUTS,
+  CFG_TCP_SYN_RETRIES,
   E_INVAL,
 } from './abi';
 
@@ -9,6 +17,16 @@ import {
 export let tcpMinTsoSegs: u32 = 2;
 /** The congestion window decays while nothing is sent. */
 export let tcpSlowStartAfterIdle: bool = true;
+export let tcpSynRetries: u32 = 6;
+export let tcpSynackRetries: u32 = 5;
+/** The first SYNs are repeated every second, before back-off begins. */
+export let tcpSynLinearTimeouts: u32 = 4;
+/** Retransmissions of data in vain. */
+export let tcpRetries2: u32 = 15;
+export let tcpFinTimeout: f64 = 60e6;
+export let tcpKeepaliveTime: f64 = 7200e6;
+export let tcpKeepaliveIntvl: f64 = 75e6;
+export let tcpKeepaliveProbes: u32 = 9;
 
 /** 0, or E_INVAL. */
 export function setSysctl(key: i32, value: f64): i32 {
@@ -18,6 +36,30 @@ export function setSysctl(key: i32, value: f64): i32 {
       return 0;
     case CFG_TCP_SLOW_START_AFTER_IDLE:
       tcpSlowStartAfterIdle = value != 0;
+      return 0;
+    case CFG_TCP_SYN_RETRIES:
+      tcpSynRetries = <u32>value;
+      return 0;
+    case CFG_TCP_SYNACK_RETRIES:
+      tcpSynackRetries = <u32>value;
+      return 0;
+    case CFG_TCP_SYN_LINEAR_TIMEOUTS:
+      tcpSynLinearTimeouts = <u32>value;
+      return 0;
+    case CFG_TCP_RETRIES2:
+      tcpRetries2 = <u32>value;
+      return 0;
+    case CFG_TCP_FIN_TIMEOUT:
+      tcpFinTimeout = value;
+      return 0;
+    case CFG_TCP_KEEPALIVE_TIME:
+      tcpKeepaliveTime = value;
+      return 0;
+    case CFG_TCP_KEEPALIVE_INTVL:
+      tcpKeepaliveIntvl = value;
+      return 0;
+    case CFG_TCP_KEEPALIVE_PROBES:
+      tcpKeepaliveProbes = <u32>value;
       return 0;
   }
   return E_INVAL;

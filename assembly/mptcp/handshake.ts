@@ -183,14 +183,15 @@ export function sendFirstSyn(c: Connection, sf: Subflow): void {
 // ---- SYN and SYN/ACK --------------------------------------------------------------------------------------
 
 /** MSS to announce: the path's, never less for options (RFC 6691). */
-function announcedMss(sf: Subflow): u32 {
-  return sf.mtu - (sf.family == 4 ? 40 : 60) - sf.overhead;
+function announcedMss(c: Connection, sf: Subflow): u32 {
+  const most = sf.mtu - (sf.family == 4 ? 40 : 60) - sf.overhead;
+  return c.maxSegment == 0 ? most : min(most, c.maxSegment);
 }
 
 /** Options in the order of Linux: MSS, SACK permitted, timestamps, window scale. */
-function addSynOptions(sf: Subflow): void {
+function addSynOptions(c: Connection, sf: Subflow): void {
   let at = optionPointer();
-  put32(at, 0x02040000 | announcedMss(sf));
+  put32(at, 0x02040000 | announcedMss(c, sf));
   at += 4;
   if (sf.is(SF_TIMESTAMPS)) {
     put32(at, sf.is(SF_SACK) ? 0x0402080a : 0x0101080a);
@@ -220,7 +221,7 @@ export function sendSyn(c: Connection, sf: Subflow): bool {
   // Where a cookie and MP_CAPABLE leave no room for them, timestamps go (as in Linux' SYN/ACK).
   if (c.is(C_MPTCP) && fastOpenOctets(sf) + (answer ? 12 : 4) > 20) sf.clear(SF_TIMESTAMPS);
   begin(sf);
-  addSynOptions(sf);
+  addSynOptions(c, sf);
   optionAdded(addFastOpen(sf, optionPointer()));
   if (c.is(C_MPTCP) && !sf.is(SF_PLAIN_SYN)) {
     if (sf.is(SF_JOIN)) addJoin(c, sf, answer);

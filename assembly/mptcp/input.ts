@@ -124,9 +124,13 @@ export function segmentArrives(sf: Subflow): i32 {
     sf.set(SF_ACK_NOW);
     markDirty(c);
   }
+  refused = false;
   established(c, sf);
-  return DONE;
+  return refused ? REFUSE : DONE;
 }
+
+/** The segment in hand brought data for a program that has left: the connection is gone, RST is the answer. */
+let refused: bool = false;
 
 // ---- before the connection is synchronised ----------------------------------------------------------------
 
@@ -283,6 +287,7 @@ function finArrivedAtPeer(c: Connection, sf: Subflow): bool {
     sf.state = TCP_FIN_WAIT_2;
     // A peer that never closes must not hold the record for ever once the data level is done.
     if (!plain || c.is(C_REPORTED)) startTimer(sf, TIMER_END, cfgTimeWait);
+    else if (c.is(C_ORPHAN)) startTimer(sf, TIMER_END, max(c.finTimeout, 0));
   } else if (state == TCP_CLOSING) {
     // The peer's FIN may have come in the same batch, and its acknowledgement still be due.
     if (sf.is(SF_ACK_NOW) && !sendAck(c, sf)) sendBareAck(sf);
@@ -309,6 +314,12 @@ function payload(c: Connection, sf: Subflow): void {
   }
   const receiving = sf.state == TCP_ESTABLISHED || sf.state == TCP_FIN_WAIT_1 || sf.state == TCP_FIN_WAIT_2;
   if (seg.length != 0) {
+    // Nobody is left to read it (RFC 1122 section 4.2.2.13).
+    if (c.is(C_ORPHAN) && !multipath && seqGt(seg.end, sf.rcvNxt)) {
+      refused = true;
+      subflowFailed(c, sf, CLOSE_RESET, NO_REASON, false);
+      return;
+    }
     if (!receiving) {
       sf.set(SF_ACK_NOW);
       markDirty(c);
@@ -356,8 +367,8 @@ function acknowledge(c: Connection, sf: Subflow, before: u32, holes: u32, droppe
     if (!sendAck(c, sf)) sf.set(SF_ACK_NOW);
     return;
   }
-  sf.ackPending += (<u32>seqDiff(sf.rcvNxt, before) + sf.rcvMss - 1) / sf.rcvMss;
-  if (holes != 0 || sf.quickAcks != 0 || sf.ackPending >= 2) sf.set(SF_ACK_NOW);
+  // More than one full segment: Linux' form of every second one.
+  if (holes != 0 || sf.quickAcks != 0 || <u32>seqDiff(sf.rcvNxt, sf.lastAck) > sf.rcvMss) sf.set(SF_ACK_NOW);
   else startDelack(sf);
 }
 

@@ -1,6 +1,13 @@
 /** Options of one connection (OPT_*), by number. */
 import {
   E_INVAL,
+  OPT_FIN_TIMEOUT,
+  OPT_KEEPALIVE_COUNT,
+  OPT_KEEPALIVE_IDLE,
+  OPT_KEEPALIVE_INTERVAL,
+  OPT_MAX_SEGMENT,
+  OPT_SYN_RETRIES,
+  OPT_USER_TIMEOUT,
   OPT_CORK,
   OPT_FAST_OPEN,
   OPT_FAST_OPEN_NO_COOKIE,
@@ -16,6 +23,11 @@ import { isRingSize } from '../config';
 import { Connection, markDirty } from './connection';
 import { armKeepalive } from './timers';
 import { Subflow } from '../tcp/subflow';
+
+function armAll(c: Connection): i32 {
+  for (let p = c.subflows; p != 0; p = changetype<Subflow>(p).nextOfConn) armKeepalive(c, changetype<Subflow>(p));
+  return 0;
+}
 
 /** 0, or E_INVAL. */
 export function setConnectionOption(c: Connection, option: i32, value: i32): i32 {
@@ -44,13 +56,34 @@ export function setConnectionOption(c: Connection, option: i32, value: i32): i32
       c.cork = value != 0;
       if (c.subflows != 0) markDirty(c);
       return 0;
+    case OPT_SYN_RETRIES:
+      c.synRetries = value;
+      return 0;
+    case OPT_FIN_TIMEOUT:
+      c.finTimeout = <f64>value * 1e6;
+      return 0;
+    case OPT_USER_TIMEOUT:
+      c.userTimeout = <f64>value * 1e3;
+      return 0;
+    case OPT_KEEPALIVE_IDLE:
+      c.keepaliveIdle = <f64>value * 1e6;
+      return armAll(c);
+    case OPT_KEEPALIVE_INTERVAL:
+      c.keepaliveInterval = <f64>value * 1e6;
+      return armAll(c);
+    case OPT_KEEPALIVE_COUNT:
+      c.keepaliveCount = value;
+      return 0;
+    case OPT_MAX_SEGMENT:
+      if (value != 0 && value < 88) return E_INVAL;
+      c.maxSegment = value;
+      return 0;
     case OPT_WATCH:
       c.watch = value != 0;
       return 0;
     case OPT_KEEPALIVE:
       c.keepalive = value != 0;
-      for (let p = c.subflows; p != 0; p = changetype<Subflow>(p).nextOfConn) armKeepalive(c, changetype<Subflow>(p));
-      return 0;
+      return armAll(c);
     case OPT_SNDBUF_MAX:
       if (!isRingSize(value) || <u32>value < c.sndCap) return E_INVAL;
       c.sndMax = value;

@@ -206,7 +206,8 @@ export function dataOptionLength(c: Connection, sf: Subflow): u32 {
 /** Largest payload of a segment, octets. */
 export function segmentSize(c: Connection, sf: Subflow): u32 {
   const header: u32 = (sf.family == 4 ? 40 : 60) + sf.overhead;
-  return min<u32>(sf.peerMss, sf.mtu - header) - dataOptionLength(c, sf);
+  const most = min<u32>(sf.peerMss, sf.mtu - header);
+  return (c.maxSegment == 0 ? most : min(most, c.maxSegment)) - dataOptionLength(c, sf);
 }
 
 // ---- data -------------------------------------------------------------------------------------------------
@@ -299,7 +300,6 @@ function addInfiniteMapping(c: Connection, sf: Subflow, r: Rec): void {
 /** Books that an acknowledgement left. */
 function ackSent(sf: Subflow): void {
   sf.clear(SF_ACK_NOW);
-  sf.ackPending = 0;
   sf.delackAt = Infinity;
   sf.lastAck = sf.rcvNxt;
   if (sf.quickAcks != 0) sf.quickAcks--;

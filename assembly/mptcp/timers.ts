@@ -27,6 +27,7 @@ import { dsnDiff, dsnMin } from '../dsn';
 import { cfgSynRetransFallback, now } from '../host';
 import { pathBlocked } from '../paths';
 import { txRoom } from '../rings';
+import { tcpRetries2, tcpSynackRetries, tcpSynLinearTimeouts } from '../sysctl';
 import { REC_LOST, REC_SACKED, recAt } from '../tcp/records';
 import { reorderTimeout, retransmissionTimeout } from '../tcp/recovery';
 import { currentRto, RTO_INITIAL, RTO_MAX } from '../tcp/rtt';
@@ -82,18 +83,10 @@ import { sendProbe } from './packet';
 import { reinjectStalled, reinjectSubflow } from './reinject';
 import { tellPeer } from './unaware';
 
-/** SYN and SYN/ACK are given up after so many retransmissions (Linux' defaults). */
-const SYN_RETRIES: u32 = 6;
-const SYN_ACK_RETRIES: u32 = 5;
 /** A join is one attempt of many: the path manager tries again later. */
 const JOIN_RETRIES: u32 = 3;
-/** Data is given up after so many timeouts in a row (Linux' tcp_retries2). */
-const DATA_RETRIES: u32 = 15;
 /** Timeouts after which a subflow counts as stale while others work. */
 const STALE_RETRIES: u32 = 2;
-const KEEPALIVE_TIME: f64 = 7200e6;
-const KEEPALIVE_INTERVAL: f64 = 75e6;
-const KEEPALIVE_PROBES: u32 = 9;
 const DATA_FIN_RETRIES: u32 = 12;
 
 /** One of the subflow's deadlines may have come. */
@@ -134,7 +127,7 @@ function timerDue(c: Connection, sf: Subflow): bool {
       return true;
     case TIMER_PERSIST:
       // A window may stay closed for ever, but not in silence (RFC 9293 section 3.8.6.1).
-      if (sf.backoff >= DATA_RETRIES && now - sf.lastReceived > 3 * RTO_MAX) {
+      if (sf.backoff >= tcpRetries2 && now - sf.lastReceived > 3 * RTO_MAX) {
         count(MIB_TCPAbortOnTimeout);
         sendReset(c, sf, RST_MPTCP, true, false);
         subflowFailed(c, sf, CLOSE_TIMEOUT, NO_REASON, false);
@@ -157,7 +150,7 @@ function timerDue(c: Connection, sf: Subflow): bool {
 function handshakeDue(c: Connection, sf: Subflow): bool {
   if (sf.is(SF_PRE_ESTABLISHED)) {
     // The third ACK of a join is repeated until the fourth packet comes (RFC 8684 section 3.2).
-    if (++sf.retries > SYN_ACK_RETRIES) {
+    if (++sf.retries > tcpSynackRetries) {
       sendReset(c, sf, RST_MPTCP, true, false);
       subflowFailed(c, sf, CLOSE_TIMEOUT, NO_REASON, false);
       return false;
@@ -169,7 +162,7 @@ function handshakeDue(c: Connection, sf: Subflow): bool {
     return true;
   }
   if (sf.state == TCP_SYN_SENT) {
-    if (sf.retries >= (sf.is(SF_JOIN) ? JOIN_RETRIES : SYN_RETRIES)) {
+    if (sf.retries >= (sf.is(SF_JOIN) ? JOIN_RETRIES : c.synRetries + tcpSynLinearTimeouts)) {
       openFailed(c, sf, CLOSE_TIMEOUT, NO_REASON, false);
       return false;
     }
@@ -179,12 +172,13 @@ function handshakeDue(c: Connection, sf: Subflow): bool {
       sf.set(SF_PLAIN_SYN);
       count(MIB_MPCapableSYNTXDrop);
     }
-  } else if (sf.state == TCP_SYN_RCVD && sf.retries >= SYN_ACK_RETRIES) {
+  } else if (sf.state == TCP_SYN_RCVD && sf.retries >= tcpSynackRetries) {
     subflowFailed(c, sf, CLOSE_TIMEOUT, NO_REASON, false); // in silence: the SYN may have been forged
     return false;
   }
   sf.retries++;
-  sf.backoff++;
+  // The opener's first repetitions come every second (Linux' tcp_syn_linear_timeouts).
+  if (sf.state != TCP_SYN_SENT || sf.is(SF_JOIN) || sf.retries > tcpSynLinearTimeouts) sf.backoff++;
   sf.set(SF_SYN_RETRANSMITTED);
   sendSyn(c, sf);
   startTimer(sf, TIMER_HANDSHAKE, RTO_INITIAL * <f64>(1 << min<u32>(sf.backoff, 6)));
@@ -193,14 +187,17 @@ function handshakeDue(c: Connection, sf: Subflow): bool {
 
 function timeoutDue(c: Connection, sf: Subflow): bool {
   if (sf.packetsOut == 0) return true;
-  if (sf.retries >= DATA_RETRIES) {
+  const timedOut = c.userTimeout != 0 && sf.retries != 0 && now - sf.retransAt >= c.userTimeout;
+  if (timedOut || (c.userTimeout == 0 && sf.retries >= tcpRetries2)) {
     count(MIB_TCPAbortOnTimeout);
-    sendReset(c, sf, RST_MPTCP, true, false);
+    // TCP says nothing more; a subflow gives its reason.
+    if (c.is(C_MPTCP)) sendReset(c, sf, RST_MPTCP, true, false);
     subflowFailed(c, sf, CLOSE_TIMEOUT, NO_REASON, false);
     return false;
   }
   if (c.is(C_SYN_DATA)) fastOpenTimeout(sf);
   retransmissionTimeout(sf);
+  if (sf.retries == 1) sf.retransAt = now;
   if (sf.retries >= STALE_RETRIES && !sf.is(SF_STALE) && c.subflowCount > 1) {
     sf.set(SF_STALE);
     count(MIB_SubflowStale);
@@ -270,25 +267,25 @@ export function armKeepalive(c: Connection, sf: Subflow): void {
     return;
   }
   sf.keepaliveProbes = 0;
-  sf.keepaliveAt = now + KEEPALIVE_TIME;
+  sf.keepaliveAt = now + c.keepaliveIdle;
   registerDeadline(sf);
 }
 
 function keepaliveDue(c: Connection, sf: Subflow): bool {
   const idle = now - sf.lastReceived;
-  if (sf.packetsOut != 0 || idle < KEEPALIVE_TIME) {
+  if (sf.packetsOut != 0 || idle < c.keepaliveIdle) {
     sf.keepaliveProbes = 0;
-    sf.keepaliveAt = max(now + KEEPALIVE_INTERVAL, sf.lastReceived + KEEPALIVE_TIME);
+    sf.keepaliveAt = max(now + c.keepaliveInterval, sf.lastReceived + c.keepaliveIdle);
     return true;
   }
-  if (sf.keepaliveProbes++ >= KEEPALIVE_PROBES) {
+  if (sf.keepaliveProbes++ >= c.keepaliveCount) {
     sendReset(c, sf, NO_REASON, false, false);
     subflowFailed(c, sf, CLOSE_TIMEOUT, NO_REASON, false);
     return false;
   }
   count(MIB_TCPKeepAlive);
   sendProbe(c, sf);
-  sf.keepaliveAt = now + KEEPALIVE_INTERVAL;
+  sf.keepaliveAt = now + c.keepaliveInterval;
   return true;
 }
 

@@ -211,6 +211,8 @@ export class Subflow extends CcState {
   /** End of the wait for the peer: for a mapping, for its answer to MP_FAIL, for it to see the fallback. */
   waitAt: f64;
   retries: u32;
+  /** When the segment in doubt was first sent again. */
+  retransAt: f64;
   keepaliveProbes: u32;
   lastReceived: f64;
   lastSent: f64;
@@ -218,7 +220,6 @@ export class Subflow extends CcState {
   lastDataSent: f64;
 
   // acknowledgements we owe
-  ackPending: u32;
   quickAcks: u32;
   rcvMss: u32;
   challengeAt: f64;

@@ -28,6 +28,24 @@ const PLAIN: readonly (readonly [string, number, 'u32' | 'f64'])[] = [
   ['tcpi_snd_cwnd', abi.SI_CWND, 'u32'],
   ['tcpi_total_retrans', abi.SI_RETRANS, 'u32'],
   ['tcpi_bytes_received', abi.SI_BYTES_RECEIVED, 'f64'],
+  ['tcpi_bytes_sent', abi.SI_BYTES_SENT, 'f64'],
+  ['tcpi_ca_state', abi.SI_CA_STATE, 'u32'],
+  ['tcpi_retransmits', abi.SI_RETRIES, 'u32'],
+  ['tcpi_probes', abi.SI_PROBES, 'u32'],
+  ['tcpi_backoff', abi.SI_BACKOFF, 'u32'],
+  ['tcpi_options', abi.SI_OPTIONS, 'u32'],
+  ['tcpi_snd_wscale', abi.SI_SND_SCALE, 'u32'],
+  ['tcpi_rcv_wscale', abi.SI_RCV_SCALE, 'u32'],
+  ['tcpi_advmss', abi.SI_ADV_MSS, 'u32'],
+  ['tcpi_rcv_mss', abi.SI_RCV_MSS, 'u32'],
+  ['tcpi_pmtu', abi.SI_MTU, 'u32'],
+  ['tcpi_unacked', abi.SI_UNACKED, 'u32'],
+  ['tcpi_sacked', abi.SI_SACKED, 'u32'],
+  ['tcpi_lost', abi.SI_LOST, 'u32'],
+  ['tcpi_retrans', abi.SI_RETRANS_OUT, 'u32'],
+  ['tcpi_rttvar', abi.SI_RTTVAR, 'f64'],
+  ['tcpi_snd_wnd', abi.SI_SND_WND, 'u32'],
+  ['tcpi_rcv_wnd', abi.SI_RCV_WND, 'u32'],
 ];
 
 const NAMES = `tcpi_state tcpi_ca_state tcpi_retransmits tcpi_probes tcpi_backoff tcpi_options tcpi_snd_wscale
@@ -52,6 +70,8 @@ export function tcpInfo(s: Socket): Map<string, bigint> {
   core.x.subflowInfo(subflow);
   fill(core, info);
   const { unsent } = s.queues();
+  info.set('tcpi_bytes_acked', BigInt(s.connection?.info().bytesAcked ?? 0));
+  info.set('tcpi_reordering', 3n);
   info.set('tcpi_notsent_bytes', BigInt(unsent));
   return info;
 }

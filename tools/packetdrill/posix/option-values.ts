@@ -16,7 +16,17 @@ const UNLIMITED = 0xffffffff;
 const CORE: Readonly<Record<string, number>> = {
   '1:9': abi.OPT_KEEPALIVE,
   '6:1': abi.OPT_NODELAY,
+  '6:2': abi.OPT_MAX_SEGMENT,
   '6:3': abi.OPT_CORK,
+  '6:4': abi.OPT_KEEPALIVE_IDLE,
+  '6:5': abi.OPT_KEEPALIVE_INTERVAL,
+  '6:6': abi.OPT_KEEPALIVE_COUNT,
+  '6:7': abi.OPT_SYN_RETRIES,
+  '6:8': abi.OPT_FIN_TIMEOUT,
+  '6:18': abi.OPT_USER_TIMEOUT,
+  '6:23': abi.OPT_FAST_OPEN,
+  '6:30': abi.OPT_FAST_OPEN,
+  '6:34': abi.OPT_FAST_OPEN_NO_COOKIE,
 };
 
 export class SocketOptions {

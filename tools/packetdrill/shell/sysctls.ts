@@ -55,6 +55,16 @@ const SETTINGS: Readonly<Record<string, Setting>> = {
       setFastOpenKeys(host.stack.core, primary!, backup);
     },
   },
+  'net.ipv4.tcp_min_tso_segs': configures('2', abi.CFG_TCP_MIN_TSO_SEGS),
+  'net.ipv4.tcp_slow_start_after_idle': configures('1', abi.CFG_TCP_SLOW_START_AFTER_IDLE),
+  'net.ipv4.tcp_syn_retries': configures('6', abi.CFG_TCP_SYN_RETRIES),
+  'net.ipv4.tcp_synack_retries': configures('5', abi.CFG_TCP_SYNACK_RETRIES),
+  'net.ipv4.tcp_syn_linear_timeouts': configures('4', abi.CFG_TCP_SYN_LINEAR_TIMEOUTS),
+  'net.ipv4.tcp_retries2': configures('15', abi.CFG_TCP_RETRIES2),
+  'net.ipv4.tcp_fin_timeout': configures('60', abi.CFG_TCP_FIN_TIMEOUT, SECONDS),
+  'net.ipv4.tcp_keepalive_time': configures('7200', abi.CFG_TCP_KEEPALIVE_TIME, SECONDS),
+  'net.ipv4.tcp_keepalive_intvl': configures('75', abi.CFG_TCP_KEEPALIVE_INTVL, SECONDS),
+  'net.ipv4.tcp_keepalive_probes': configures('9', abi.CFG_TCP_KEEPALIVE_PROBES),
   'net.ipv4.tcp_rmem': { initial: '4096 131072 6291456', apply: receiveBuffer },
   'net.core.rmem_max': { initial: '212992', apply: receiveBuffer },
   'net.ipv4.tcp_wmem': {
@@ -79,7 +89,7 @@ const INERT: readonly (readonly [pattern: RegExp, why: string])[] = [
     'no metrics are kept between connections',
   ],
   [
-    /^net\.ipv4\.tcp_(?:min_tso_segs|tso_win_divisor|tso_rtt_log|limit_output_bytes)$/,
+    /^net\.ipv4\.tcp_(?:tso_win_divisor|tso_rtt_log|limit_output_bytes)$/,
     'no segmentation offload',
   ],
   [/^net\.ipv4\.tcp_(?:pacing_\w+|autocorking)$/, 'no pacing'],
