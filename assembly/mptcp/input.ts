@@ -74,7 +74,7 @@ import {
   sendReset,
   subflowFailed,
 } from './close';
-import { Connection, C_FIN_SENT, C_MPTCP, C_PEER_DONE, C_REPORTED, C_WATCH, markDirty } from './connection';
+import { Connection, C_FIN_SENT, C_MPTCP, C_ORPHAN, C_PEER_DONE, C_REPORTED, C_WATCH, markDirty } from './connection';
 import { fallBack } from './fallback';
 import { leaveQueue } from './fast-open';
 import { handshakeAckArrives, joinConfirmed, openFailed, sendSyn, simultaneousOpen, synAckArrives } from './handshake';

@@ -231,7 +231,7 @@ function storedTcp(name: number, value: bigint): bigint {
     case constant('TCP_WINDOW_CLAMP'):
       return value === 0n || value >= BigInt(MIN_RCVBUF / 2) ? value : BigInt(MIN_RCVBUF / 2);
     case constant('TCP_LINGER2'):
-      return value < 0n || value > 120n ? -1n : value;
+      return value < 0n ? -1n : value > 120n ? 120n : value;
     case constant('TCP_DEFER_ACCEPT'):
       return BigInt(deferredSeconds(Number(value)));
     case constant('TCP_QUICKACK'):

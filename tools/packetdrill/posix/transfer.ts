@@ -50,6 +50,7 @@ export function receive(
     if (c !== null && c.handle !== 0 && have < length) {
       const buffer = Buffer.alloc(Math.min(length - have, c.queues().unread));
       const n = peek ? c.peekInto(buffer) : c.readInto(buffer);
+      c.available(); // an empty queue is told of again when something comes
       if (peek) {
         parts.length = 0;
         have = 0;

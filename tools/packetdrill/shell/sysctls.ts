@@ -88,10 +88,7 @@ const INERT: readonly (readonly [pattern: RegExp, why: string])[] = [
     /^net\.ipv4\.tcp_(?:no_metrics_save|no_ssthresh_metrics_save)$/,
     'no metrics are kept between connections',
   ],
-  [
-    /^net\.ipv4\.tcp_(?:tso_win_divisor|tso_rtt_log|limit_output_bytes)$/,
-    'no segmentation offload',
-  ],
+  [/^net\.ipv4\.tcp_(?:tso_win_divisor|tso_rtt_log|limit_output_bytes)$/, 'no segmentation offload'],
   [/^net\.ipv4\.tcp_(?:pacing_\w+|autocorking)$/, 'no pacing'],
   [/^net\.(?:core\.default_qdisc|core\.netdev_\w+|core\.somaxconn|unix\.\w+)$/, 'the host has one device'],
   [/^net\.ipv[46]\.(?:conf|neigh|route|icmp)\./, 'the host has one device'],
