@@ -33,7 +33,7 @@ function swallowed(bench: Bench): App {
   const [app, peer] = opened(bench);
   const { seq } = peer.takeSyn({ capable: { flags: 1 } });
   peer.expectAfter(1e6, { flags: 'S', capable: { flags: 1 } });
-  peer.expectAfter(2e6, { flags: 'S', seq, capable: { flags: 1 } });
+  peer.expectAfter(1e6, { flags: 'S', seq, capable: { flags: 1 } });
   peer.expectAfter(4e6, { flags: 'S', seq, capable: null });
   peer.send({ flags: 'SA' }).expect({ flags: 'A', capable: null });
   return app;
@@ -118,7 +118,7 @@ describe('packets: a black hole for MP_CAPABLE', () => {
     const [, peer] = opened(bench);
     peer.takeSyn();
     peer.expectAfter(1e6, { flags: 'S', capable: { flags: 1 } });
-    peer.expectAfter(2e6, { flags: 'S', capable: null });
+    peer.expectAfter(1e6, { flags: 'S', capable: null });
     peer.send({ flags: 'SA' });
     const [app, plain] = opened(bench, [[OPT_MULTIPATH, 0]]);
     plain.takeSyn({ capable: null });
