@@ -34,7 +34,7 @@ function swallowed(bench: Bench): App {
   const { seq } = peer.takeSyn({ capable: { flags: 1 } });
   peer.expectAfter(1e6, { flags: 'S', capable: { flags: 1 } });
   peer.expectAfter(1e6, { flags: 'S', seq, capable: { flags: 1 } });
-  peer.expectAfter(4e6, { flags: 'S', seq, capable: null });
+  peer.expectAfter(1e6, { flags: 'S', seq, capable: null });
   peer.send({ flags: 'SA' }).expect({ flags: 'A', capable: null });
   return app;
 }
