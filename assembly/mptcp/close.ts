@@ -28,6 +28,7 @@ import {
   MIB_MPRstTx,
   MIB_OutRsts,
   TCP_CLOSED,
+  TCP_FIN_WAIT_2,
   TCP_SYN_SENT,
   TCP_TIME_WAIT,
 } from '../abi';
@@ -127,6 +128,8 @@ function bothDone(c: Connection, state: i32): void {
     // A join without an answer has nothing left to come for; it would keep the record until its last timeout.
     if (sf.state == TCP_SYN_SENT) dropSubflow(c, sf, CLOSE_NORMAL, NO_REASON, false);
     else sf.set(SF_FIN_QUEUED);
+    // Its FIN may be acknowledged already, and the peer's may never come.
+    if (sf.state == TCP_FIN_WAIT_2) startTimer(sf, TIMER_END, cfgTimeWait);
   }
   markDirty(c);
   reportClosed(c, CLOSE_NORMAL);
