@@ -33,8 +33,8 @@ const BULK_STEP = 1024;
 const MEMORY_LIMIT = 512 << 20;
 /** Microseconds within which the honest connections have to be done once the attacker is silent. */
 const PATIENCE = 300e6;
-/** After so long nothing of any connection is left: the last retry, and TIME-WAIT. */
-const FORGOTTEN = 1200e6;
+/** After so long nothing of any connection is left: sixteen timeouts of the longest kind, and TIME-WAIT. */
+const FORGOTTEN = 2400e6;
 
 export interface AttackPath {
   readonly info: { readonly name: string; readonly address: string; readonly mtu: number };
