@@ -9,6 +9,7 @@ import {
   ARG_LOCAL,
   ARG_REMOTE,
   CLOSE_LOCAL,
+  CONN_CLOSING,
   CONN_OPENING,
   E_HANDLE,
   E_INUSE,
@@ -314,6 +315,8 @@ export function join(
   const c = connectionOf(conn);
   if (!c) return E_HANDLE;
   if (!c.is(C_MPTCP) || !c.is(C_ESTABLISHED) || !isOpen(c)) return E_STATE;
+  // Both directions are ending: a new subflow would only be in the way, unless it is the last hope.
+  if (c.state >= CONN_CLOSING && c.subflows != 0) return E_STATE;
   if (pathMtu(path) == 0) return E_INVAL;
   if (!roomForJoin(c) || !host.randomLeft(64)) return E_LIMIT;
   if (tupleTaken(localPort, remotePort)) return E_INUSE;
