@@ -95,7 +95,7 @@ function withInfo(socket: net.Socket): Socket {
         state: 'ESTABLISHED',
         backup: false,
         stale: false,
-      ecn: false,
+        ecn: false,
         joined: false,
         closing: false,
         bytesSent: socket.bytesWritten,
