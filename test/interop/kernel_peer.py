@@ -163,9 +163,11 @@ class Connection:
             self.fallback = True
             return 1
         extra, flags = struct.unpack_from("=B7xI", info)
+        # mptcpi_subflows_total (Linux 6.10) knows whether the first one is still there.
+        count = info[80] if len(info) > 80 else extra + 1
         self.fallback = bool(flags & FLAG_FALLBACK)
-        self.subflows = max(self.subflows, extra + 1)
-        return extra + 1
+        self.subflows = max(self.subflows, count)
+        return count
 
     def name(self, which):
         try:

@@ -32,6 +32,8 @@ export interface Case {
   readonly connections?: number;
   /** Both peers in one namespace. */
   readonly loopback?: boolean;
+  /** What happens before the programs start. */
+  readonly before?: readonly Step[];
   /** What happens after the first half of the data has passed and the expected joins are there. */
   readonly steps?: readonly Step[];
   readonly expect: Expected;
@@ -52,6 +54,12 @@ export interface Side {
   /** Multipath TCP is turned off in the host. */
   readonly disabled?: boolean;
   readonly checksum?: boolean;
+  /** Every SYN is answered with a cookie. */
+  readonly cookies?: boolean;
+  /** Joins to the initial address are forbidden. */
+  readonly denyJoinId0?: boolean;
+  /** Seconds until ADD_ADDR is repeated, at most. */
+  readonly addAddrTimeout?: number;
   /** The client's own address of the first subflow. */
   readonly bind?: string;
 }

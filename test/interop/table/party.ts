@@ -122,9 +122,13 @@ class KernelParty extends Party {
   async prepare(): Promise<void> {
     const { side } = this.start;
     const { subflows = 2, addAddrAccepted = 0, endpoints = [], checksum = false, disabled = false } = side;
+    const { addAddrTimeout, cookies = false, denyJoinId0 = false } = side;
     const settings = [
       ...(checksum ? ['net.mptcp.checksum_enabled=1'] : []),
       ...(disabled ? ['net.mptcp.enabled=0'] : []),
+      ...(cookies ? ['net.ipv4.tcp_syncookies=2'] : []),
+      ...(denyJoinId0 ? ['net.mptcp.allow_join_initial_addr_port=0'] : []),
+      ...(addAddrTimeout === undefined ? [] : [`net.mptcp.add_addr_timeout=${String(addAddrTimeout)}`]),
     ];
     if (settings.length > 0) await this.where.sysctl(...settings);
     await this.mptcp(`limits set subflows ${String(subflows)} add_addr_accepted ${String(addAddrAccepted)}`);

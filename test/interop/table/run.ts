@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { Counters } from '../../../src/stack/info.js';
 import type { Bench, Namespace, PeerReport } from '../netns.js';
 import type { AgentReport } from '../plait-peer.js';
-import { other, pairName, type Case, type Implementation, type Pair, type Role } from './case.js';
+import { other, pairName, type Case, type Implementation, type Pair, type Role, type Step } from './case.js';
 import { DEFAULT_SEND, judge } from './judge.js';
 import { createParty, type Party } from './party.js';
 import { until } from './steps.js';
@@ -87,17 +87,13 @@ export async function runCase(one: Case, pair: Pair, bench: Bench, folder: strin
 async function play(one: Case, run: Run): Promise<Outcome> {
   const { party } = run;
   await Promise.all(ROLES.map((role) => party[role].prepare()));
+  await perform(run, one.before ?? []);
   await party.server.launch();
   await party.client.launch();
   const { connections = 1 } = one;
   if (connections === 1) {
     const open = await Promise.all(ROLES.map((role) => party[role].atGate()));
-    if (open.every(Boolean))
-      for (const { title, act } of [...joined(one), ...(one.steps ?? [])]) {
-        await act(run).catch((error: unknown) => {
-          throw new Error(`at "${title}": ${(error as Error).message}`);
-        });
-      }
+    if (open.every(Boolean)) await perform(run, [...joined(one), ...(one.steps ?? [])]);
     for (const role of ROLES) party[role].tell('go');
   }
   const results = await Promise.all(
@@ -117,8 +113,16 @@ async function play(one: Case, run: Run): Promise<Outcome> {
   return Object.fromEntries(await Promise.all(sides)) as Outcome;
 }
 
+async function perform(run: Run, steps: readonly Step[]): Promise<void> {
+  for (const { title, act } of steps) {
+    await act(run).catch((error: unknown) => {
+      throw new Error(`at "${title}": ${(error as Error).message}`);
+    });
+  }
+}
+
 /** The joins that a case expects come before its steps. */
-function joined({ expect }: Case): ReturnType<typeof until>[] {
+function joined({ expect }: Case): Step[] {
   const { joins = 0, reverseJoins = 0 } = expect;
   const least = (role: Role, name: string, count: number) =>
     count === 0 ? [] : [until(role, { [name]: [count, Infinity] })];
