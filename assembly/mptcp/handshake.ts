@@ -257,7 +257,7 @@ function addJoin(c: Connection, sf: Subflow, answer: bool): void {
     optionAdded(writeJoinSynAck(optionPointer(), backup, sf.localId, hmacOut, sf.localNonce));
   } else {
     optionAdded(writeJoinSyn(optionPointer(), backup, sf.localId, c.remoteToken, sf.localNonce));
-    count(MIB_MPJoinSynTx);
+    if (sf.retries == 0) count(MIB_MPJoinSynTx);
   }
 }
 

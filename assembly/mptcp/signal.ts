@@ -218,6 +218,7 @@ function takeAddAddr(c: Connection): void {
   const low: u64 = octets == 4 ? mappedLow(get32(seg.addPtr)) : get64(seg.addPtr + 8);
   if (seg.addEcho) {
     count(MIB_EchoAdd);
+    if (seg.addPort != 0) count(MIB_PortAdd); // as the kernel does
     emitAddress(EVENT_ADD_ADDR_ECHO, c.handle, seg.addId, seg.addFamily, seg.addPort, high, low);
     return;
   }

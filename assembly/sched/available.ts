@@ -21,10 +21,10 @@ export function canCarry(sf: Subflow): bool {
   );
 }
 
-/** Neither a timeout nor a probe is without an answer. */
+/** Not set aside, and no timeout is without an answer. */
 @inline
-export function isHealthy(sf: Subflow): bool {
-  return !sf.is(SF_STALE) && !sf.tlpOut && !(sf.caState == CA_LOSS && sf.backoff != 0);
+export function isWorking(sf: Subflow): bool {
+  return !sf.is(SF_STALE) && !(sf.caState == CA_LOSS && sf.backoff != 0);
 }
 
 /** Room in the congestion window, in the peer's window of this subflow, and in the device. */

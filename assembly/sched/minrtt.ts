@@ -1,19 +1,23 @@
 /**
- * The lowest round-trip time first (Linux' out-of-tree default). Backup subflows carry data only when no regular
- * one works; a subflow in timeout only when it is the only kind there is.
+ * The lowest round-trip time first (Linux' out-of-tree default). Backup subflows carry data only while every regular one
+ * is in a timeout or set aside; those in turn only while there is nothing else.
  */
 import { Subflow } from '../tcp/subflow';
-import { canCarry, hasRoom, isHealthy } from './available';
+import { canCarry, hasRoom, isWorking } from './available';
 
+/** `avoid` is the handle of a subflow that is passed over; as long as it works, no backup takes its place. */
 export function minRtt(first: usize, avoid: u32): usize {
   // Classes of subflows from best to worst; only the best class that exists is used.
   let best: usize = 0;
-  let bestClass: u32 = 4;
+  let bestClass: u32 = CLASSES;
   let bestRtt: f64 = Infinity;
+  let regular = false;
   for (let p = first; p != 0; p = changetype<Subflow>(p).nextOfConn) {
     const sf = changetype<Subflow>(p);
-    if (!canCarry(sf) || sf.handle == avoid) continue;
-    const kind: u32 = (isHealthy(sf) ? 0 : 2) + (sf.backup ? 1 : 0);
+    if (!canCarry(sf)) continue;
+    const kind = classOf(sf);
+    if (kind < BACKUP) regular = true;
+    if (sf.handle == avoid) continue;
     if (kind < bestClass) {
       bestClass = kind;
       best = 0;
@@ -24,5 +28,18 @@ export function minRtt(first: usize, avoid: u32): usize {
       bestRtt = sf.srtt;
     }
   }
-  return best;
+  return regular && bestClass >= BACKUP ? 0 : best;
 }
+
+/** One whose probe waits for an answer comes after its like, but still before all backups. */
+@inline
+function classOf(sf: Subflow): u32 {
+  const works = isWorking(sf);
+  const doubtful: u32 = works && sf.tlpOut ? 1 : 0;
+  if (!sf.backup) return works ? doubtful : FAILING;
+  return works ? BACKUP + doubtful : FAILING + 1;
+}
+
+const BACKUP: u32 = 2;
+const FAILING: u32 = 4;
+const CLASSES: u32 = 6;

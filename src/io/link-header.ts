@@ -43,6 +43,16 @@ export function linkAddress(device: number, protocol: number): Uint8Array {
 export const headerLength = (name: Uint8Array): number =>
   hasHeader((name[8] as number) | ((name[9] as number) << 8)) ? LINK_HEADER_MAX : 0;
 
+/** Index of the interface that a packet with this `sockaddr_ll` came through. */
+export const linkDevice = (name: Uint8Array): number =>
+  (name[4] as number) |
+  ((name[5] as number) << 8) |
+  ((name[6] as number) << 16) |
+  ((name[7] as number) << 24);
+
+/** The link address of its sender. */
+export const linkSender = (name: Uint8Array): Uint8Array => name.subarray(12, 18);
+
 const hasHeader = (type: number): boolean => type === ARPHRD_ETHER || type === ARPHRD_LOOPBACK;
 
 // linux/if_packet.h, linux/if_ether.h, linux/if_arp.h

@@ -40,8 +40,11 @@ export class Netlink {
     );
   }
 
-  /** The route of packets from `source` to `destination` (4 or 16 octets each) through an interface, or the errno. */
-  route(source: Uint8Array, destination: Uint8Array, device: number): Route | number {
+  /**
+   * The route of packets from `source` to `destination` (4 or 16 octets each) through an interface, or through any when
+   * `device` is null. A number: the errno.
+   */
+  route(source: Uint8Array, destination: Uint8Array, device: number | null): Route | number {
     const bits = destination.length * 8;
     const header = Buffer.alloc(RTMSG_SIZE);
     header[0] = familyOf(destination);
@@ -50,14 +53,14 @@ export class Netlink {
     const answer = this.#ask(RTM_GETROUTE, header, [
       [RTA_DST, destination],
       [RTA_SRC, source],
-      [RTA_OIF, int(device)],
+      ...(device === null ? [] : [[RTA_OIF, int(device)] as const]),
     ]);
     if (typeof answer === 'number') return answer;
     const found = attributes(answer, RTMSG_SIZE);
     const out = found.get(RTA_OIF);
     const via = found.get(RTA_VIA);
     return {
-      device: out === undefined ? device : out.readInt32LE(),
+      device: out === undefined ? (device ?? 0) : out.readInt32LE(),
       nextHop: Uint8Array.from(found.get(RTA_GATEWAY) ?? via?.subarray(2) ?? destination),
       local: answer[RTM_TYPE_AT] === RTN_LOCAL,
     };

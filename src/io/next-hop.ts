@@ -10,6 +10,8 @@ export class NextHops {
   readonly #source: Uint8Array;
   readonly #device: number;
   readonly #known = new Map<number | string, Entry>();
+  /** Remote addresses whose packets come in through another interface than the path's. */
+  readonly #elsewhere = new Map<number | string, Origin>();
 
   constructor(netlink: Netlink, source: Uint8Array, device: number) {
     this.#netlink = netlink;
@@ -23,10 +25,11 @@ export class NextHops {
    */
   find(packet: Buffer, at: number, now: number): LinkHeader | number | null {
     const v4 = this.#source.length === 4;
-    const key = v4 ? packet.readUInt32BE(at + 16) : packet.toString('latin1', at + 24, at + 40);
+    const key = this.#keyOf(packet, at + (v4 ? 16 : 24));
     const known = this.#known.get(key);
     if (known !== undefined && now < known.until) return known.to;
-    const to = this.#lookUp(Uint8Array.from(packet.subarray(at + (v4 ? 16 : 24), at + (v4 ? 20 : 40))));
+    const destination = Uint8Array.from(packet.subarray(at + (v4 ? 16 : 24), at + (v4 ? 20 : 40)));
+    const to = this.#wayBack(key, destination) ?? this.#lookUp(destination);
     if (typeof to === 'number') return to;
     if (this.#known.size >= CAPACITY) this.#known.clear();
     const confirmed = known?.to === null || known === undefined ? now : known.confirmed;
@@ -35,6 +38,31 @@ export class NextHops {
     this.#known.set(key, { to, until, confirmed: due ? now : confirmed });
     // Now and then one packet takes the kernel's way, so that its table keeps a neighbour in use.
     return due ? null : to;
+  }
+
+  /**
+   * The IP packet at `at` came through the interface `device` from the link address `neighbour`. Where the kernel would
+   * answer through that interface, too, the path does: a peer that is bound to its own interface hears nothing elsewhere.
+   */
+  cameThrough(device: number, neighbour: Uint8Array, packet: Buffer, at: number): void {
+    if (device === this.#device && this.#elsewhere.size === 0) return;
+    const key = this.#keyOf(packet, at + (this.#source.length === 4 ? 12 : 8));
+    if ((this.#elsewhere.get(key)?.device ?? this.#device) === device) return;
+    this.#known.delete(key);
+    if (device === this.#device || this.#elsewhere.size >= CAPACITY) this.#elsewhere.delete(key);
+    else this.#elsewhere.set(key, { device, neighbour: Uint8Array.from(neighbour) });
+  }
+
+  #keyOf(packet: Buffer, at: number): number | string {
+    return this.#source.length === 4 ? packet.readUInt32BE(at) : packet.toString('latin1', at, at + 16);
+  }
+
+  #wayBack(key: number | string, destination: Uint8Array): LinkHeader | null {
+    const origin = this.#elsewhere.get(key);
+    if (origin === undefined) return null;
+    const route = this.#netlink.route(this.#source, destination, null);
+    if (typeof route === 'number' || route.local || route.device !== origin.device) return null;
+    return linkHeader(route.device, destination.length === 4 ? 4 : 6, origin.neighbour);
   }
 
   /** The kernel's tables have changed. */
@@ -57,6 +85,11 @@ interface Entry {
   until: number;
   /** When the kernel last saw a packet to this destination. */
   readonly confirmed: number;
+}
+
+interface Origin {
+  readonly device: number;
+  readonly neighbour: Uint8Array;
 }
 
 const NOBODY = new Uint8Array(6);

@@ -26,6 +26,8 @@ import {
   headerLength,
   LINK_HEADER_MAX,
   linkAddress,
+  linkDevice,
+  linkSender,
 } from './link-header.js';
 import { NextHops } from './next-hop.js';
 import { MessageBatch, VNET_SIZE } from './packet-batch.js';
@@ -255,7 +257,8 @@ export class PacketPath implements GuardedPath {
   #deliver(i: number): void {
     const { data, slot } = this.#incoming;
     const at = i * slot;
-    const start = at + VNET_SIZE + headerLength(this.#incoming.name(i));
+    const name = this.#incoming.name(i);
+    const start = at + VNET_SIZE + headerLength(name);
     const end = at + Math.min(this.#incoming.received(i), slot);
     const header = this.address.length === 16 ? IPV6_HEADER : ((data[start] as number) & 15) * 4;
     if (end < start + header + TCP_HEADER || !this.#bindings.has(data.readUInt16BE(start + header + 2))) {
@@ -263,6 +266,7 @@ export class PacketPath implements GuardedPath {
       return;
     }
     this.health.worked();
+    this.#hops.cameThrough(linkDevice(name), linkSender(name), data, start);
     // A local sender's checksum was never on a wire; a verified one needs no second look.
     const trusted = ((data[at] as number) & (VNET_NEEDS_CSUM | VNET_DATA_VALID)) !== 0;
     this.#events.received(data.subarray(start, end), trusted ? Checksum.Good : Checksum.Unknown);

@@ -25,6 +25,7 @@ import type {
   HostOptions,
   Server,
   Socket,
+  SynCookies,
 } from './types.js';
 
 const CONGESTION: Readonly<Record<CongestionName, number>> = {
@@ -35,6 +36,7 @@ const CONGESTION: Readonly<Record<CongestionName, number>> = {
   balia: CC_BALIA,
   wvegas: CC_WVEGAS,
 };
+const SYN_COOKIES: Readonly<Record<SynCookies, number>> = { never: 0, flooded: 1, always: 2 };
 const SCHEDULERS: Readonly<Record<string, number>> = { minrtt: 0 };
 const CONNECT_TIMEOUT = 30_000;
 /** Time for FIN exchanges and last acknowledgements when a host closes, microseconds. */
@@ -68,7 +70,9 @@ export async function createHost(options: HostOptions = {}): Promise<Host> {
     config.push([abi.CFG_SCHEDULER, id]);
   }
   config.push(...resourceConfig(options.resources ?? {}));
-  const { closeTimeout } = options;
+  const { closeTimeout, synCookies, denyJoins } = options;
+  if (synCookies !== undefined) config.push([abi.CFG_SYN_COOKIES, SYN_COOKIES[synCookies]]);
+  if (denyJoins === true) config.push([abi.CFG_DENY_JOIN, 1]);
   if (closeTimeout !== undefined) config.push([abi.CFG_CLOSE_TIMEOUT, closeTimeout * 1000]);
   const driver = new Driver(realClock);
   const module = await loadCore();

@@ -16,6 +16,7 @@ export type DeviceName = 'auto' | HostDevice;
 export type HostDevice = 'packet' | 'raw' | 'udp';
 export type CongestionName = 'cubic' | 'reno' | 'lia' | 'olia' | 'balia' | 'wvegas';
 export type SchedulerName = 'minrtt';
+export type SynCookies = 'never' | 'flooded' | 'always';
 
 /** What peers may make a host hold (docs/hostile-input.md). What meets a limit is refused and counted. */
 export interface ResourceLimits {
@@ -70,6 +71,10 @@ export interface HostOptions {
   readonly multipath?: boolean;
   /** Ask for DSS checksums (RFC 8684 section 3.3). Default false. */
   readonly checksum?: boolean;
+  /** Answer SYNs without keeping state (RFC 4987 section 3.6): default `flooded`, while too many handshakes are open. */
+  readonly synCookies?: SynCookies;
+  /** Ask peers not to join at a connection's first address and port (RFC 8684 section 3.1, flag C). Default false. */
+  readonly denyJoins?: boolean;
   /** Write every packet to this pcapng file. */
   readonly pcap?: string;
   /** Largest IP packet in octets on any path; default the interface's. */

@@ -364,10 +364,12 @@ export class InKernel implements Policy {
     };
     const { entries } = this.#table;
     if (this.#table.count('fullmesh') > 0) {
-      const chosen = sources(entries.filter((entry) => entry.fullmesh)).slice(0, room);
+      const mesh = sources(entries.filter((entry) => entry.fullmesh));
+      const chosen = mesh.slice(0, room);
       if (instead)
         for (const { path } of chosen) take(entries.find((entry) => entry.address === path.address));
-      return chosen;
+      // Where none is of the announced family, it is as without any.
+      if (mesh.length > 0) return chosen;
     }
     if (this.#table.count('laminar') > 0) {
       const busy = new Set(usable(connection).map(({ localId }) => localId));

@@ -10,6 +10,7 @@ import { parseArgs } from 'node:util';
 import { createHost } from '../../src/net/host.js';
 import type { DeviceName, HostOptions, PathManagerName, Socket } from '../../src/net/types.js';
 import type { AgentReport } from './plait-peer.js';
+import { applyIpMptcp, parseEndpoint, parseLimits } from '../../src/path/ip-mptcp.js';
 import { pattern } from './netns.js';
 
 const { values, positionals } = parseArgs({
@@ -25,6 +26,11 @@ const { values, positionals } = parseArgs({
     seed: { type: 'string', default: 'plait' },
     pace: { type: 'string', default: '0' },
     hold: { type: 'string', default: '0' },
+    endpoint: { type: 'string', multiple: true },
+    limits: { type: 'string' },
+    'add-addr-timeout': { type: 'string' },
+    cookies: { type: 'boolean', default: false },
+    'deny-joins': { type: 'boolean', default: false },
     gate: { type: 'string' },
     'gate-received': { type: 'string', default: '0' },
     connections: { type: 'string', default: '1' },
@@ -44,6 +50,13 @@ const options: HostOptions = {
   pathManager: values.manager as PathManagerName,
   checksum: values.checksum,
   multipath: !values.tcp,
+  synCookies: values.cookies ? 'always' : 'flooded',
+  denyJoins: values['deny-joins'],
+  endpoints: (values.endpoint ?? []).map((text) => parseEndpoint(text)),
+  limits: parseLimits(values.limits ?? ''),
+  ...(values['add-addr-timeout'] === undefined
+    ? {}
+    : { addAddrTimeout: Number(values['add-addr-timeout']) * 1000 }),
   ...(values.path === undefined ? {} : { paths: values.path }),
   ...(values.pcap === undefined ? {} : { pcap: values.pcap }),
 };
@@ -82,6 +95,17 @@ if (mode === 'client') {
 await host.close();
 process.stdin.destroy();
 process.exitCode = failed ? 1 : 0;
+
+/** Carries out what follows `ip mptcp`. */
+function mptcp(args: string): void {
+  let error: string | null = null;
+  try {
+    applyIpMptcp(host.pathManager, args);
+  } catch (thrown) {
+    error = (thrown as Error).message;
+  }
+  print({ event: 'mptcp', error });
+}
 
 /** Sends and receives; resolves to whether it failed. */
 async function serve(socket: Socket): Promise<boolean> {
@@ -125,6 +149,7 @@ async function serve(socket: Socket): Promise<boolean> {
       onCommand = (word): void => {
         if (word === 'look') print({ event: 'look', subflows: look(), mptcp: socket.info().mptcp });
         else if (word === 'counters') print({ event: 'counters', counters: host.counters() });
+        else if (word.startsWith('mptcp ')) mptcp(word.slice(6));
         else if (word === 'go') resolve(true);
         else if (word === 'reset') {
           socket.resetAndDestroy();

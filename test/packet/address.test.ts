@@ -96,6 +96,9 @@ describe('packets: ADD_ADDR', () => {
     echoing.wait(60e6);
     expect(other.drain().filter(({ add }) => add !== null)).to.have.lengthOf(0);
     expect(echoing.counter('EchoAdd')).to.equal(1);
+    expect(echoing.counter('PortAdd')).to.equal(0);
+    other.addAddr({ id: 4, address: '10.0.2.1', port: 4430, echo: true });
+    expect(echoing.counter('PortAdd')).to.equal(1);
   });
 
   it('point 21: an ACK with ADD_ADDR is no duplicate ACK', async () => {

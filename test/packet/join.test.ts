@@ -206,6 +206,7 @@ describe('packets: lost packets of a join', () => {
     peer.expectNothing(60e6);
     expect(bench.app.has('subflow-closed')).to.equal(true);
     expect(bench.app.closed).to.equal(false);
+    expect(bench.counter('MPJoinSynTx')).to.equal(1);
   });
 
   it('the SYN/ACK is repeated with the same nonce until the third ACK', async () => {

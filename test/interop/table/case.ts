@@ -60,6 +60,8 @@ export interface Side {
   readonly denyJoinId0?: boolean;
   /** Seconds until ADD_ADDR is repeated, at most. */
   readonly addAddrTimeout?: number;
+  /** Plait's device. Default packet, which sees packets before the rules of nftables do. */
+  readonly device?: 'packet' | 'raw';
   /** The client's own address of the first subflow. */
   readonly bind?: string;
 }

@@ -160,7 +160,8 @@ class PlaitParty extends Party {
 
   protected run(options: readonly string[]): Running {
     const { role, address, port, side, pcap } = this.start;
-    const { checksum = false, disabled = false } = side;
+    const { subflows = 2, addAddrAccepted = 0, endpoints = [], addAddrTimeout } = side;
+    const { checksum = false, disabled = false, cookies = false, denyJoinId0 = false } = side;
     // A loopback address is a path only when it is asked for.
     const loopback = address === '::1' || address.startsWith('127.');
     return new PlaitPeer(
@@ -170,7 +171,12 @@ class PlaitParty extends Party {
       port,
       ...options,
       ...[
-        ...['--manager', 'none'],
+        ...['--manager', 'endpoints', '--device', side.device ?? 'packet'],
+        ...['--limits', `subflows ${String(subflows)} add_addr_accepted ${String(addAddrAccepted)}`],
+        ...endpoints.flatMap((endpoint) => ['--endpoint', endpoint]),
+        ...(addAddrTimeout === undefined ? [] : ['--add-addr-timeout', String(addAddrTimeout)]),
+        ...(cookies ? ['--cookies'] : []),
+        ...(denyJoinId0 ? ['--deny-joins'] : []),
         ...(loopback ? ['--path', address] : []),
         ...(checksum ? ['--checksum'] : []),
         ...(disabled ? ['--tcp'] : []),

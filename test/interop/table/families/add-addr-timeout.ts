@@ -11,7 +11,7 @@ const drop = (version: 'ip' | 'ip6'): string =>
     `nft add rule ${version} t in tcp option mptcp subtype 3 drop`,
   ].join('; ');
 
-const quick = { addAddrTimeout: 1 } as const;
+const quick = { addAddrTimeout: 1, device: 'raw' } as const;
 const four = [until('client', { AddAddr: 4 })];
 
 export const addAddrTimeout: readonly Case[] = [
