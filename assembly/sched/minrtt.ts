@@ -1,6 +1,6 @@
 /**
- * The lowest round-trip time first (Linux' out-of-tree default). Backup subflows carry data only while every regular one
- * is in a timeout or set aside; those in turn only while there is nothing else.
+ * The lowest round-trip time first (Linux' out-of-tree default). Backup subflows carry data only while every regular
+ * one is in a timeout or set aside; those in turn only while there is nothing else.
  */
 import { Subflow } from '../tcp/subflow';
 import { canCarry, hasRoom, isWorking } from './available';

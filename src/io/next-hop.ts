@@ -29,12 +29,13 @@ export class NextHops {
     const known = this.#known.get(key);
     if (known !== undefined && now < known.until) return known.to;
     const destination = Uint8Array.from(packet.subarray(at + (v4 ? 16 : 24), at + (v4 ? 20 : 40)));
-    const to = this.#wayBack(key, destination) ?? this.#lookUp(destination);
-    if (typeof to === 'number') return to;
+    const found = this.#wayBack(key, destination) ?? this.#lookUp(destination);
+    if (typeof found === 'number') return found;
+    const to = found === KERNEL ? null : found;
     if (this.#known.size >= CAPACITY) this.#known.clear();
     const confirmed = known?.to === null || known === undefined ? now : known.confirmed;
     const due = to !== null && now - confirmed >= CONFIRM;
-    const until = now + (to === null ? RETRY : LIFE);
+    const until = now + (found === null ? RETRY : LIFE);
     this.#known.set(key, { to, until, confirmed: due ? now : confirmed });
     // Now and then one packet takes the kernel's way, so that its table keeps a neighbour in use.
     return due ? null : to;
@@ -70,9 +71,11 @@ export class NextHops {
     for (const entry of this.#known.values()) entry.until = 0;
   }
 
-  #lookUp(destination: Uint8Array): LinkHeader | number | null {
+  #lookUp(destination: Uint8Array): LinkHeader | number | null | typeof KERNEL {
     const route = this.#netlink.route(this.#source, destination, this.#device);
     if (typeof route === 'number') return route;
+    // IPv4 takes a packet from itself for a forgery, unless it has routed it itself.
+    if (route.local && destination.length === 4) return KERNEL;
     // Nobody is next on the way to ourselves.
     const neighbour = route.local ? NOBODY : this.#netlink.neighbour(route.device, route.nextHop);
     return linkHeader(route.device, destination.length === 4 ? 4 : 6, neighbour);
@@ -92,6 +95,8 @@ interface Origin {
   readonly neighbour: Uint8Array;
 }
 
+/** The kernel has to send it, always. */
+const KERNEL = 'kernel';
 const NOBODY = new Uint8Array(6);
 const CAPACITY = 4096;
 /** Microseconds that an answer is good for, as long as no table changes. */

@@ -9,9 +9,21 @@ const CHOSEN = [
   'connect: IPv6, MPTCP -> MPTCP',
   'connect: IPv4, MPTCP -> TCP',
   'connect: v4mapped, TCP -> MPTCP',
-  'connect: 8 MiB both ways at once',
+  'connect: loopback IPv4, MPTCP -> MPTCP',
+  'subflows: multiple subflows',
+  'subflows: single subflow, dev',
+  'signal_address: subflow and signal',
+  'link_failure: backup flow used, bidi, link failure, silent',
+  'remove: remove subflow and signal',
+  'mixed: simult IPv4 and IPv6 subflows, fullmesh 2x2',
+  'backup: single address, backup',
+  'add_addr_ports: signal address with port',
+  'syncookies: single subflow with syn cookies',
   'checksum: checksum test 0 1',
+  'deny_join_id0: subflow and address allow join id0 2',
+  'fullmesh: set fullmesh flag test',
   'fastclose: fastclose server test',
+  'endpoint: delete re-add signal',
 ];
 
 describe('the table of cases against the kernel', function () {
