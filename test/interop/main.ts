@@ -34,6 +34,8 @@ async function run(): Promise<number> {
     console.log(`0 passed, 0 failed, ${String(rows.length)} skipped`);
     return 0;
   }
+  // The namespaces go with the process.
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130));
   if (values.pcap !== undefined) mkdirSync(values.pcap, { recursive: true });
   const { passed, failed, skipped } = await runTable(rows, {
     jobs: Number(values.jobs),

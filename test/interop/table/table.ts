@@ -64,12 +64,28 @@ export async function runTable(rows: readonly Row[], options: TableOptions): Pro
   return tally;
 }
 
+/** Bounded whatever happens: a row that does not end must not keep the others from being told. */
 async function runOne(row: Row, benches: Benches, pcap: string | null): Promise<Verdict> {
-  const bench = await benches.take();
+  const work = (async (): Promise<Verdict> => {
+    const bench = await benches.take();
+    try {
+      return await runCase(row.one, row.pair, bench, pcap);
+    } finally {
+      await bench.close();
+    }
+  })();
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<Verdict>((resolve) => {
+    const differs = [`did not end within ${String(LIMIT / 1000)} s`];
+    timer = setTimeout(() => resolve({ differs, seconds: LIMIT / 1000, outcome: null }), LIMIT);
+  });
   try {
-    return await runCase(row.one, row.pair, bench, pcap);
+    return await Promise.race([work, late]);
+  } catch (error) {
+    return { differs: [(error as Error).message], seconds: 0, outcome: null };
   } finally {
-    await bench.close();
+    clearTimeout(timer);
+    work.catch(() => undefined);
   }
 }
 
@@ -102,3 +118,6 @@ class Benches {
     return bench;
   }
 }
+
+/** Milliseconds of one row, its namespaces included. */
+const LIMIT = 60_000;
