@@ -1,6 +1,7 @@
 /**
  * The core with a way to look at all of it at once: every count against what it counts, every list against its order,
- * every octet of memory against its owner. For fuzzing and tests; compiled to a module of its own.
+ * every octet of memory against its owner. And with a say in where sequence numbers begin, so that they wrap soon. For
+ * fuzzing and tests; compiled to a module of its own.
  */
 import { arenaUsed, blockSize } from './arena';
 import { deadlineRight, deadlinesBytes } from './deadlines';
@@ -12,11 +13,13 @@ import { maxHeldOfStack, maxMappings, maxRanges, maxReinjections, maxSignals, ma
 import { Connection, C_DIRTY, C_FIN_SENT, dirtyCount } from './mptcp/connection';
 import { heldMeets, heldOf, heldPagesBytes, heldTotal, PAGE, PAGE_SHIFT, pageOf } from './mptcp/held';
 import { connectionCount, graveyardCount, halfOpen, NODE_SIZE, timeWaits } from './mptcp/lifecycle';
+import { pinIdsn } from './mptcp/keys';
 import { mappingAt, mappingsBytes } from './mptcp/mappings';
 import { receiveEdge } from './mptcp/reassembly';
 import { notesBytes } from './mptcp/stateless';
 import { subflowCount, tablesBytes } from './mptcp/tables';
 import { ringsBytes } from './rings';
+import { pinSequence } from './secrets';
 import { seqGe, seqLe, seqLt } from './seq';
 import { REC_FIN, REC_LOST, REC_RETRANS, REC_SACKED, REC_SIZE, REC_TIMED, recAt } from './tcp/records';
 import { SF_FIN_RECEIVED, SF_HALF_OPEN, SF_SACK, Subflow } from './tcp/subflow';
@@ -72,6 +75,12 @@ export function auditedBytes(): f64 {
 /** Handle of the record in which the audit found something wrong; 0: none of them. */
 export function auditCulprit(): u32 {
   return culprit == 0 ? 0 : load<u32>(culprit);
+}
+
+/** Where both sequence spaces begin from now on: those of subflows, and those of data in two halves. */
+export function pinNumbers(sequence: u32, dataHigh: u32, dataLow: u32): void {
+  pinSequence(sequence);
+  pinIdsn((<u64>dataHigh << 32) | dataLow);
 }
 
 // ---- connections ------------------------------------------------------------------------------------------

@@ -54,7 +54,17 @@ let sequenceHash: u64 = 0;
  */
 export function initialSequence(lHigh: u64, lLow: u64, rHigh: u64, rLow: u64, ports: u32): u32 {
   sequenceHash = hashTuple(SECRET_SEQUENCE, lHigh, lLow, rHigh, rLow, ports, 0, 0);
+  if (pinned) return pinnedSequence;
   return <u32>(<u64>(now / 4)) + <u32>sequenceHash;
+}
+
+let pinned: bool = false;
+let pinnedSequence: u32 = 0;
+
+/** Every subflow begins with this sequence number from now on; for tests of what happens where the numbers wrap. */
+export function pinSequence(sequence: u32): void {
+  pinned = true;
+  pinnedSequence = sequence;
 }
 
 /** Random offset of the timestamp clock for the four-tuple of the last `initialSequence` (RFC 7323 section 5.4). */

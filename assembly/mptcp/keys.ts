@@ -17,8 +17,18 @@ export function tokenOf(key: u64): u32 {
 
 /** Initial data sequence number of the owner of `key`: the last 64 bits of its SHA-256 (RFC 8684 section 3.2). */
 export function idsnOf(key: u64): u64 {
+  if (pinned) return pinnedIdsn;
   hashKey(key);
   return bswap<u64>(load<u64>(DIGEST, 24));
+}
+
+let pinned: bool = false;
+let pinnedIdsn: u64 = 0;
+
+/** Every key has this initial data sequence number from now on; for tests of what happens where the numbers wrap. */
+export function pinIdsn(idsn: u64): void {
+  pinned = true;
+  pinnedIdsn = idsn;
 }
 
 function hashKey(key: u64): void {

@@ -20,6 +20,21 @@ interface AuditExports {
   auditCulprit(): number;
   auditedBytes(): number;
   memoryUsed(): number;
+  pinNumbers(sequence: number, dataHigh: number, dataLow: number): void;
+}
+
+/** Where sequence numbers begin. */
+export interface Numbers {
+  /** Of every subflow. */
+  readonly sequence: number;
+  /** Of the data. */
+  readonly data: bigint;
+}
+
+/** Sequence numbers of a core of build `audit` begin there from now on. */
+export function pinNumbers(core: Core, { sequence, data }: Numbers): void {
+  const low = Number(data & 0xffffffffn);
+  (core.x as unknown as AuditExports).pinNumbers(sequence, Number(data >> 32n), low);
 }
 
 /** What is wrong with a core, null: nothing, or the build cannot tell. */

@@ -14,6 +14,7 @@ import type { Connection, ConnectionEvent, ConnectionHandler } from '../../src/s
 import { Stack } from '../../src/stack/stack.js';
 import type { PlaitError } from '../../src/errors.js';
 import type { Device } from '../../src/io/device.js';
+import { loadBuild, pinNumbers, type Numbers } from '../fuzz/builds.js';
 
 export interface PairOptions {
   readonly seed?: number;
@@ -24,6 +25,8 @@ export interface PairOptions {
   readonly pairing?: PathManagerName;
   readonly client?: readonly (readonly [number, number])[];
   readonly server?: readonly (readonly [number, number])[];
+  /** Where the sequence numbers of both sides begin; in the build that can be told so. */
+  readonly numbers?: Numbers;
   readonly wrap?: (device: Device, name: string, world: World) => Device;
 }
 
@@ -38,7 +41,8 @@ export class Pair {
 
   static async create(options: PairOptions): Promise<Pair> {
     const seed = options.seed ?? 1;
-    const module = await loadCore(options.build ?? 'debug');
+    const { numbers } = options;
+    const module = await (numbers === undefined ? loadCore(options.build ?? 'debug') : loadBuild('audit'));
     const world = new World();
     const network = new MemoryNetwork(world.clock, { seed });
     world.addNetwork(network);
@@ -51,6 +55,7 @@ export class Pair {
         wake: () => world.wake(stack),
         config,
       });
+      if (numbers !== undefined) pinNumbers(stack.core, numbers);
       stack.policy = new PathManager(stack, options.pairing ?? 'laminar');
       world.addHost(stack);
       return stack;
