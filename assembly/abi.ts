@@ -134,18 +134,20 @@ export const PATH_CHECKSUM = 1;
 export const PATH_HIDES_ECN = 2;
 
 // ---- receive descriptors ----------------------------------------------------------------------------------
-export const RX_SIZE = 16;
+export const RX_SIZE = 24;
 export const RX_PTR = 0;
 export const RX_LEN = 4;
 export const RX_PATH = 8;
 /** Checksum of io/device.ts. */
 export const RX_CHECKSUM = 12;
+/** Payload octets of each segment that the device joined into this packet, 0: unknown, or only one. */
+export const RX_SEGMENT = 16;
 export const CHECKSUM_UNKNOWN = 0;
 export const CHECKSUM_GOOD = 1;
 export const CHECKSUM_PARTIAL = 2;
 
 // ---- transmit descriptors: a packet is header, span 1, span 2 ---------------------------------------------
-export const TX_SIZE = 160;
+export const TX_SIZE = 192;
 export const TX_PATH = 0;
 export const TX_HEADER_LEN = 4;
 export const TX_SPAN1 = 8;
@@ -154,8 +156,17 @@ export const TX_SPAN2 = 16;
 export const TX_SPAN2_LEN = 20;
 /** Record that owns the payload spans (connection: send ring, subflow: private copy), 0 when there are none. */
 export const TX_OWNER = 24;
+/**
+ * Payload octets per segment into which the device has to cut this packet, 0: it leaves as it is. Each segment repeats
+ * the header with its own length and sequence number; PSH and FIN stand on the last one (what TSO does).
+ */
+export const TX_SEGMENT = 28;
+/** Octets from the IP to the TCP header when the checksum field holds the pseudo header's sum only, 0: it is complete. */
+export const TX_PARTIAL = 32;
+/** The device may write what stands before the IP header here: it ends at TX_HEADER. */
+export const TX_FRONT = 36;
 /** Header octets start here: at most 40 (IPv6) + 60 (TCP). */
-export const TX_HEADER = 32;
+export const TX_HEADER = 64;
 
 // ---- layout block returned by init() ----------------------------------------------------------------------
 export const LAYOUT_RX_DESC = 0;

@@ -21,7 +21,7 @@ import { subflowCount, tablesBytes } from './mptcp/tables';
 import { ringsBytes } from './rings';
 import { pinSequence } from './secrets';
 import { seqGe, seqLe, seqLt } from './seq';
-import { REC_FIN, REC_LOST, REC_RETRANS, REC_SACKED, REC_SIZE, REC_TIMED, recAt } from './tcp/records';
+import { REC_FIN, REC_LOST, REC_RETRANS, REC_SACKED, REC_SIZE, REC_TIMED, recAt, segmentsOf } from './tcp/records';
 import { SF_FIN_RECEIVED, SF_HALF_OPEN, SF_SACK, Subflow } from './tcp/subflow';
 
 export * from './index';
@@ -172,20 +172,23 @@ function ofRecords(sf: Subflow): u32 {
   let lost: u32 = 0;
   let again: u32 = 0;
   let timed: u32 = 0;
+  let segments: u32 = 0;
   for (let id = sf.recHead; id != sf.recTail; id++) {
     const r = recAt(sf, id);
-    if (r.data != 0) block(r.dataSize);
+    block(r.dataSize);
+    segments += r.segments;
+    if (r.segments != segmentsOf(r.length, r.size)) return 232;
     if (id != sf.recHead && r.seq != recAt(sf, id - 1).end) return 220;
     if (id == sf.recHead && !seqGe(r.seq, sf.sndUna)) return 221;
-    if (r.is(REC_SACKED)) sacked++;
-    if (r.is(REC_LOST)) lost++;
-    if (r.is(REC_RETRANS)) again++;
+    if (r.is(REC_SACKED)) sacked += r.segments;
+    if (r.is(REC_LOST)) lost += r.segments;
+    if (r.is(REC_RETRANS)) again += r.segments;
     if (r.is(REC_TIMED)) timed++;
     if (r.length == 0 && !r.is(REC_FIN)) return 222;
   }
   const n = sf.recTail - sf.recHead;
   if (n != 0 && recAt(sf, sf.recTail - 1).end != sf.sndNxt) return 223;
-  if (n != sf.packetsOut) return 224;
+  if (segments != sf.packetsOut) return 224;
   if (sf.is(SF_SACK) && sacked != sf.sackedOut) return 225;
   if (lost != sf.lostOut) return 226;
   if (again != sf.retransOut) return 227;

@@ -39,6 +39,7 @@ import {
   RX_LEN,
   RX_PATH,
   RX_PTR,
+  RX_SEGMENT,
   RX_SIZE,
 } from './abi';
 import { arenaUsed } from './arena';
@@ -100,6 +101,7 @@ import {
   Subflow,
 } from './tcp/subflow';
 import { isMapped } from './wire/ip';
+import { seg } from './wire/segment';
 
 const scratch = memory.data(512, 16);
 const layout = memory.data(48, 8);
@@ -159,8 +161,8 @@ export function setPathEndpoint(path: u32, addressId: u32, backup: u32): i32 {
   return 0;
 }
 
-/** The address ID for the next path that needs one; 0: joins on such paths are refused. */
-export { setNextId } from './paths';
+/** Offload; and the address ID for the next path that needs one, 0: joins on such paths are refused. */
+export { setNextId, setPathOffload } from './paths';
 export { setPathBlocked } from './mptcp/tables';
 
 // ---- packets, time ----------------------------------------------------------------------------------------
@@ -174,6 +176,7 @@ export function input(now: f64, from: u32, n: u32): u32 {
   let i = from;
   for (; i < n && eventsRoom() && !idsWait; i++) {
     const at = rings.rxDescriptors + i * RX_SIZE;
+    seg.joined = load<u32>(at + RX_SEGMENT);
     packetArrives(load<u32>(at + RX_PTR), load<u32>(at + RX_LEN), load<u32>(at + RX_PATH), load<u32>(at + RX_CHECKSUM));
   }
   flush();

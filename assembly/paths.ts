@@ -1,11 +1,11 @@
 /** What the core knows of each path: set by the host when a path appears or changes. */
 
-import { PATH_CHECKSUM, PATH_HIDES_ECN } from './abi';
+import { E_INVAL, PATH_CHECKSUM, PATH_HIDES_ECN } from './abi';
 
-/** mtu u32, overhead u32, traits u32 (PATH_*), address ID u32, backup u32. */
-const ENTRY: u32 = 20;
+/** mtu u32, overhead u32, traits u32 (PATH_*), address ID u32, backup u32, largest super-segment u32. */
+const ENTRY: u32 = 24;
 export const MAX_PATHS: u32 = 256;
-const table = memory.data(256 * 20, 8);
+const table = memory.data(256 * 24, 8);
 /** The address ID that the next path without one gets; 0: none. */
 let nextId: u32 = 0;
 /** An ID was given, and the host has not named the next one yet. */
@@ -20,7 +20,24 @@ export function setPath(path: u32, mtu: u32, overhead: u32, traits: u32, address
   store<u32>(at + 4, overhead);
   store<u32>(at + 8, traits);
   store<u32>(at + 12, addressId);
+  store<u32>(at + 20, 0);
   store<u8>(blocked + path, 0);
+}
+
+/**
+ * The path's device cuts packets of up to `maxOctets` (IP header to end) into segments, TX_SEGMENT, and completes their
+ * TCP checksums, TX_PARTIAL; 0: neither, as after `setPath`. 0, or E_INVAL.
+ */
+export function setPathOffload(path: u32, maxOctets: u32): i32 {
+  if (path >= MAX_PATHS || maxOctets > 65535) return E_INVAL;
+  store<u32>(table + path * ENTRY + 20, maxOctets);
+  return 0;
+}
+
+/** Largest IP packet that the device cuts into segments, 0: none. */
+@inline
+export function pathOffload(path: u32): u32 {
+  return load<u32>(table + path * ENTRY + 20);
 }
 
 export function blockPath(path: u32, on: bool): void {
@@ -81,6 +98,12 @@ export function pathIsBackup(path: u32): bool {
 @inline
 export function pathNeedsChecksum(path: u32): bool {
   return (load<u32>(table + path * ENTRY + 8) & PATH_CHECKSUM) != 0;
+}
+
+/** Packets that leave there need the sum of their payload; a device with offload makes it itself. */
+@inline
+export function pathSumsPayload(path: u32): bool {
+  return pathNeedsChecksum(path) && pathOffload(path) == 0;
 }
 
 export function pathHidesEcn(path: u32): bool {

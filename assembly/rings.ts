@@ -8,7 +8,9 @@ import {
   TX_HEADER,
   TX_HEADER_LEN,
   TX_OWNER,
+  TX_PARTIAL,
   TX_PATH,
+  TX_SEGMENT,
   TX_SIZE,
   TX_SPAN1,
   TX_SPAN1_LEN,
@@ -18,7 +20,7 @@ import {
 import { alloc, blockSize } from './arena';
 
 export const RX_SLOTS: u32 = 256;
-export const RX_BYTES: u32 = 512 * 1024;
+export const RX_BYTES: u32 = 1 << 20;
 export const TX_SLOTS: u32 = 256;
 
 export let rxDescriptors: usize = 0;
@@ -68,7 +70,21 @@ export function txSlot(path: u32): usize {
   store<u32>(at + TX_SPAN1_LEN, 0);
   store<u32>(at + TX_SPAN2_LEN, 0);
   store<u32>(at + TX_OWNER, 0);
+  store<u32>(at + TX_SEGMENT, 0);
+  store<u32>(at + TX_PARTIAL, 0);
   return at;
+}
+
+/** The device cuts this packet into segments of `size` payload octets. */
+@inline
+export function txCut(at: usize, size: u32): void {
+  store<u32>(at + TX_SEGMENT, size);
+}
+
+/** The device completes the checksum of this packet's TCP header, `offset` octets behind its IP header. */
+@inline
+export function txPartial(at: usize, offset: u32): void {
+  store<u32>(at + TX_PARTIAL, offset);
 }
 
 @inline

@@ -28,9 +28,9 @@ import {
   mappingOpen,
 } from './connection';
 import { canFallBack, fallBack } from './fallback';
-import { ringSum, segmentSize } from './packet';
+import { MAX_SEGMENT, packetPayload, ringSum, segmentSize } from './packet';
 import { reinjectSubflow } from './reinject';
-import { launch, MAX_SEGMENT, newRecord, roomOn, unsentOf } from './transmit';
+import { launch, newRecord, roomOn, unsentOf } from './transmit';
 
 /** Octets of one burst, and so of one mapping: what Linux puts into one packet for segmentation. */
 const MAX_BURST: u32 = 65215;
@@ -64,7 +64,7 @@ function promiseRest(c: Connection, sf: Subflow): void {
   const size = min(segmentSize(c, sf), MAX_SEGMENT);
   while (mappingOpen(c)) {
     const n = <u32>min<u64>(size, sf.mapEnd - c.dataNxt);
-    const id = newRecord(sf, c.dataNxt, n);
+    const id = newRecord(sf, c.dataNxt, n, size);
     if (id == 0) return;
     const r = recAt(sf, id);
     map(c, sf, r, size, n);
@@ -93,14 +93,15 @@ export function sendBurst(c: Connection, sf: Subflow, most: u32, force: bool): b
   }
   // A segment goes whole or not at all: silly windows wait for the probe timer.
   if (unsent == 0 || room == 0 || (room < min(unsent, size) && !force)) return false;
-  const quota = min(most, burstSegments(sf, size));
-  let n = min(min(unsent, room), min(quota, txRoom() - 2) * size);
+  const packet = packetPayload(sf, size);
+  const quota = min(most, burstSegments(sf, size)) * size;
+  let n = min(min(unsent, room), min(quota, (txRoom() - 2) * packet));
   const partial = n % size;
   if (partial != 0 && !force && waits(c, sf, n == unsentOf(c))) {
     n -= partial;
     if (n == 0) return false;
   }
-  return sendSegments(c, sf, n, size, force);
+  return sendSegments(c, sf, n, size, packet, force);
 }
 
 /** Nagle's rule in Minshall's form: a small segment waits only while an earlier small one is not acknowledged. */
@@ -136,20 +137,21 @@ function restartAfterIdle(sf: Subflow): void {
   if (idle > sf.rto) ccOnIdle(sf, idle, sf.rto);
 }
 
-function sendSegments(c: Connection, sf: Subflow, octets: u32, size: u32, push: bool): bool {
+/** Sends `octets` in segments of `size` and packets of `packet`, which is more where the device cuts. */
+function sendSegments(c: Connection, sf: Subflow, octets: u32, size: u32, packet: u32, push: bool): bool {
   const several = octets > size;
   let left = octets;
   while (left != 0) {
     if (txRoom() <= 2) return true;
-    const n = min(left, size);
-    const id = newRecord(sf, c.dataNxt, n);
+    const n = min(left, packet);
+    const id = newRecord(sf, c.dataNxt, n, size);
     if (id == 0) return false;
     const r = recAt(sf, id);
     left -= n;
     const last = n == unsentOf(c);
     resolveInfinite(c, sf, r);
     if (c.is(C_MPTCP)) map(c, sf, r, size, n + left);
-    if (n < size) sf.sndSmall = r.seq + n;
+    if (n % size != 0) sf.sndSmall = r.seq + n;
     if (left == 0 && (several || push || (last && (!c.more || c.is(C_MPTCP))))) r.flags |= REC_PSH;
     if (last && c.is(C_FIN_QUEUED)) withFin(c, sf, r);
     c.dataNxt += n;

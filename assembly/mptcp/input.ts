@@ -360,7 +360,8 @@ function acknowledge(c: Connection, sf: Subflow, before: u32, holes: u32, droppe
     sf.set(SF_ACK_NOW);
     return;
   }
-  if (seg.length > sf.rcvMss) sf.rcvMss = min(seg.length, sf.mss);
+  const size = seg.joined != 0 ? seg.joined : seg.length;
+  if (size > sf.rcvMss) sf.rcvMss = min(size, sf.mss);
   if (sf.rcvNxt == before) {
     // Out of order: each one is told at once, for the sender counts them.
     count(MIB_TCPOFOQueue);

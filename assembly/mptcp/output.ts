@@ -12,7 +12,7 @@ import {
   TCP_SYN_RCVD,
   TCP_SYN_SENT,
 } from '../abi';
-import { count } from '../counters';
+import { countBy } from '../counters';
 import { deadlineArm } from '../deadlines';
 import { dsnDiff } from '../dsn';
 import { now } from '../host';
@@ -30,6 +30,7 @@ import {
   recAt,
   recNextLost,
   recReserve,
+  recShatter,
   timeAppend,
   timeRemove,
 } from '../tcp/records';
@@ -62,11 +63,11 @@ import {
 } from './connection';
 import { finLeaves, sendNew } from './burst';
 import { sendSyn } from './handshake';
-import { owesKeys, segmentSize, sendAck, sendKeys, sendRecord } from './packet';
+import { MAX_SEGMENT, owesKeys, segmentSize, sendAck, sendKeys, sendRecord } from './packet';
 import { Reinjection, reinjected, reinjectionFirst } from './reinject';
 import { sendDetach } from './send-ring';
 import { sendSignals } from './signal';
-import { launch, MAX_SEGMENT, newRecord, roomOn } from './transmit';
+import { launch, newRecord, roomOn } from './transmit';
 
 /** Sends what can be sent. What the full transmit ring holds back is tried again at the next call. */
 export function output(c: Connection): void {
@@ -106,9 +107,12 @@ function retransmitLost(c: Connection): void {
     let sent = false;
     while (sf.inFlight < sf.cwnd) {
       const id = recNextLost(sf);
-      if (id == 0 || !retransmit(c, sf, id)) break;
-      count(sf.caState == CA_LOSS ? MIB_TCPSlowStartRetrans : MIB_TCPFastRetrans);
-      if (sf.caState == CA_RECOVERY) sf.prrOut++;
+      if (id == 0) break;
+      if (recAt(sf, id).segments > sf.cwnd - sf.inFlight) recShatter(sf, id);
+      if (!retransmit(c, sf, id)) break;
+      const segments = recAt(sf, id).segments;
+      countBy(sf.caState == CA_LOSS ? MIB_TCPSlowStartRetrans : MIB_TCPFastRetrans, segments);
+      if (sf.caState == CA_RECOVERY) sf.prrOut += segments;
       sent = true;
     }
     if (sent) scheduleRetransmission(sf, false, 0);
@@ -119,12 +123,12 @@ function retransmitLost(c: Connection): void {
 export function retransmit(c: Connection, sf: Subflow, id: u32): bool {
   const r = recAt(sf, id);
   if (!sendRecord(c, sf, r)) return false;
-  count(MIB_RetransSegs);
-  sf.retransmissions++;
+  countBy(MIB_RetransSegs, r.segments);
+  sf.retransmissions += r.segments;
   noteRetransmission(sf, tsNow(sf));
   if (!r.is(REC_RETRANS)) {
     r.flags |= REC_RETRANS;
-    sf.retransOut++;
+    sf.retransOut += r.segments;
   }
   r.flags |= REC_EVER_RETRANS;
   r.xmit = now;
@@ -146,7 +150,7 @@ function sendReinjections(c: Connection): void {
     const sf = changetype<Subflow>(picked);
     const size = min(min(segmentSize(c, sf), MAX_SEGMENT), roomOn(sf));
     const n = <u32>min<u64>(size, range.end - range.start);
-    const id = newRecord(sf, range.start, n);
+    const id = newRecord(sf, range.start, n, size);
     if (id == 0) return;
     const r = recAt(sf, id);
     // A private copy keeps the order of what lies in the ring; it must not wait for those of a dead path.
@@ -195,7 +199,7 @@ function closeSubflows(c: Connection): void {
       markDirty(c);
       return;
     }
-    const id = newRecord(sf, c.dataNxt, 0);
+    const id = newRecord(sf, c.dataNxt, 0, 1);
     const r = recAt(sf, id);
     r.mapLength = 0;
     r.flags |= REC_FIN | REC_REINJECTED;

@@ -4,16 +4,16 @@
  */
 import { MIB_InfiniteMapTx, MIB_MPFailTx, MIB_MPPrioTx, MIB_OutSegs } from '../abi';
 import { put16, put32 } from '../bytes';
-import { checksum, dssChecksum, pseudo4, pseudo6, sum16, swap16 } from '../checksum';
-import { count } from '../counters';
+import { checksum, dssChecksum, fold, pseudo4, pseudo6, sum16, swap16 } from '../checksum';
+import { count, countBy } from '../counters';
 import { dsnGt, dsnMax } from '../dsn';
 import { now } from '../host';
-import { pathNeedsChecksum } from '../paths';
-import { txHeader, txPayload, txPush, txRoom, txSlot } from '../rings';
+import { pathNeedsChecksum, pathOffload, pathSumsPayload } from '../paths';
+import { txCut, txHeader, txPartial, txPayload, txPush, txRoom, txSlot } from '../rings';
 import { seqMax } from '../seq';
-import { DEMAND_CWR, ecnCodepoint, ecnCwr } from '../tcp/ecn';
+import { DEMAND_CWR, ecnCodepoint, ecnCwr, ecnOwesCwr } from '../tcp/ecn';
 import { blockEnd, blockStart } from '../tcp/ranges';
-import { Rec, REC_CAPABLE, REC_DATA_FIN, REC_FIN, REC_INFINITE, REC_PSH } from '../tcp/records';
+import { Rec, REC_CAPABLE, REC_DATA_FIN, REC_FIN, REC_INFINITE, REC_PSH, segmentsOf } from '../tcp/records';
 import { tsNow } from '../tcp/rtt';
 import {
   SF_ACK_NOW,
@@ -55,6 +55,10 @@ import { receiveEdge } from './reassembly';
 import { sendAttach } from './send-ring';
 
 const MAX_OPTIONS: u32 = 40;
+/** IPv6 and TCP header with all options. */
+const MAX_HEADERS: u32 = 100;
+/** Payload of one packet, so that the 16 bits of a mapping's length field are enough. */
+export const MAX_SEGMENT: u32 = 65000;
 const hmacOut = memory.data(32, 8);
 
 // ---- the frame of every packet ----------------------------------------------------------------------------
@@ -116,7 +120,12 @@ export function finish(
   if (pathNeedsChecksum(sf.path)) {
     const pseudo =
       sf.family == 4 ? pseudo4(ipAt + 12, ipAt + 16, total) : pseudo6(ipAt + 8, ipAt + 24, total);
-    put16(tcpAt + TCP_CHECKSUM_AT, checksum(sum16(tcpAt, headerLength, pseudo + payloadSum)));
+    if (pathOffload(sf.path) == 0) {
+      put16(tcpAt + TCP_CHECKSUM_AT, checksum(sum16(tcpAt, headerLength, pseudo + payloadSum)));
+    } else {
+      put16(tcpAt + TCP_CHECKSUM_AT, fold(pseudo));
+      txPartial(slot, <u32>(tcpAt - ipAt));
+    }
   }
   txPush(slot, <u32>(tcpAt - ipAt) + headerLength);
   count(MIB_OutSegs);
@@ -210,6 +219,17 @@ export function segmentSize(c: Connection, sf: Subflow): u32 {
   return (c.maxSegment == 0 ? most : min(most, c.maxSegment)) - dataOptionLength(c, sf);
 }
 
+/**
+ * Payload octets of one packet on the path: a segment of `size`, or as many as the device cuts. CWR belongs to one
+ * segment alone.
+ */
+export function packetPayload(sf: Subflow, size: u32): u32 {
+  const offload = pathOffload(sf.path);
+  if (offload == 0 || ecnOwesCwr(sf)) return size;
+  const room = min(offload - min(offload, MAX_HEADERS), MAX_SEGMENT);
+  return max(room - (room % size), size);
+}
+
 // ---- data -------------------------------------------------------------------------------------------------
 
 /** Partial sum of a record's payload part [offset, offset + length), as attached to the open packet. */
@@ -230,26 +250,27 @@ export function ringSum(c: Connection, dsn: u64, length: u32): u64 {
 
 /** Sends a record, for the first time or again; in pieces when the path's segment size has shrunk. */
 export function sendRecord(c: Connection, sf: Subflow, r: Rec): bool {
-  const most = segmentSize(c, sf);
-  const pieces: u32 = r.length <= most ? 1 : (r.length + most - 1) / most;
-  if (txRoom() < pieces) return false;
+  const size = segmentSize(c, sf);
+  const most = r.length <= size ? size : packetPayload(sf, size);
+  if (txRoom() < segmentsOf(r.length, most)) return false;
   let offset: u32 = 0;
   do {
     const n = min<u32>(most, r.length - offset);
-    sendPiece(c, sf, r, offset, n);
+    sendPiece(c, sf, r, offset, n, size);
     offset += n;
   } while (offset < r.length);
   return true;
 }
 
-function sendPiece(c: Connection, sf: Subflow, r: Rec, offset: u32, length: u32): void {
+/** One packet with `length` octets of a record, which the device cuts into segments of `size`. */
+function sendPiece(c: Connection, sf: Subflow, r: Rec, offset: u32, length: u32, size: u32): void {
   const ecn = length == 0 ? 0 : ecnCodepoint(sf, r.seq);
   beginMarked(sf, ecn);
   if (r.data != 0) txPayload(slot, changetype<usize>(sf), r.data + r.dataOffset + offset, length, 0, 0);
   else if (length != 0) sendAttach(c, slot, r.dsn + offset, length);
   addTimestamps(sf);
   let sum: u64 = 0;
-  if (length != 0 && (pathNeedsChecksum(sf.path) || (c.is(C_CHECKSUM) && c.is(C_MPTCP)))) {
+  if (length != 0 && (pathSumsPayload(sf.path) || (c.is(C_CHECKSUM) && c.is(C_MPTCP)))) {
     sum = payloadSumOf(c, r, offset, length);
   }
   if (c.is(C_MPTCP)) {
@@ -258,7 +279,13 @@ function sendPiece(c: Connection, sf: Subflow, r: Rec, offset: u32, length: u32)
     if (r.is(REC_INFINITE)) addInfiniteMapping(c, sf, r);
     else if (c.is(C_TOLD) && r.length == 0) addWatchedDss(c, true);
   }
-  addSack(sf, length);
+  addSack(sf, min(length, size));
+  if (length > size) {
+    txCut(slot, size);
+    const more = segmentsOf(length, size) - 1;
+    sf.ipId += more;
+    countBy(MIB_OutSegs, more);
+  }
   const last = offset + length == r.length;
   let flags = ecn == 0 ? ACK : ACK | ecnCwr(sf);
   if (last && r.is(REC_PSH)) flags |= PSH;
@@ -425,7 +452,7 @@ export function optionAdded(octets: u32): void {
 /** Ends the open packet, a SYN with `length` octets at `dsn` of the send ring. */
 export function finishSyn(c: Connection, sf: Subflow, flags: u32, window: u32, dsn: u64, length: u32): void {
   sendAttach(c, slot, dsn, length);
-  finish(sf, optAt, sf.iss, 0, flags, window, length, pathNeedsChecksum(sf.path) ? ringSum(c, dsn, length) : 0);
+  finish(sf, optAt, sf.iss, 0, flags, window, length, pathSumsPayload(sf.path) ? ringSum(c, dsn, length) : 0);
 }
 
 /** Ends the open packet, which has no payload. */

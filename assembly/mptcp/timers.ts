@@ -28,7 +28,7 @@ import { cfgSynRetransFallback, now } from '../host';
 import { pathBlocked } from '../paths';
 import { txRoom } from '../rings';
 import { tcpRetries2, tcpSynackRetries, tcpSynLinearTimeouts } from '../sysctl';
-import { REC_LOST, REC_SACKED, recAt } from '../tcp/records';
+import { REC_LOST, REC_SACKED, recAt, recShatter } from '../tcp/records';
 import { reorderTimeout, retransmissionTimeout } from '../tcp/recovery';
 import { currentRto, RTO_INITIAL, RTO_MAX } from '../tcp/rtt';
 import {
@@ -221,6 +221,7 @@ function probeDue(c: Connection, sf: Subflow): void {
   sf.tlpRetrans = false;
   let sent = canSend && free && txRoom() > 2 && sendBurst(c, sf, 1, false);
   if (!sent) {
+    recShatter(sf, sf.recTail - 1); // the last segment, not the last packet
     const id = sf.recTail - 1;
     if ((recAt(sf, id).flags & (REC_SACKED | REC_LOST)) == 0) sent = resend(c, sf, id);
     sf.tlpRetrans = sent;

@@ -5,17 +5,17 @@ import { dsnDiff } from '../dsn';
 import { now } from '../host';
 import { maxRecords } from '../limits';
 import { seqDiff } from '../seq';
-import { recAt, recPush, recReserve, timeAppend } from '../tcp/records';
+import { recAt, recPush, recReserve, segmentsOf, timeAppend } from '../tcp/records';
 import { CA_CWR, CA_RECOVERY, Subflow } from '../tcp/subflow';
 import { scheduleRetransmission } from '../tcp/timers';
 import { Connection } from './connection';
 import { sendRecord } from './packet';
 
-/** A mapping's length field has 16 bits. */
-export const MAX_SEGMENT: u32 = 65000;
-
-/** A record for [dsn, dsn + length) at the end of the subflow's sequence space, a mapping of its own. 0: no memory. */
-export function newRecord(sf: Subflow, dsn: u64, length: u32): u32 {
+/**
+ * A record for [dsn, dsn + length) at the end of the subflow's sequence space, a mapping of its own, in segments of
+ * `size` octets. 0: no memory.
+ */
+export function newRecord(sf: Subflow, dsn: u64, length: u32, size: u32): u32 {
   if (sf.recTail - sf.recHead >= maxRecords && length != 0) {
     count(MIB_RecordsFull);
     return 0;
@@ -26,6 +26,8 @@ export function newRecord(sf: Subflow, dsn: u64, length: u32): u32 {
   r.seq = sf.sndNxt;
   r.dsn = dsn;
   r.length = length;
+  r.segments = segmentsOf(length, size);
+  r.size = size;
   r.mapLength = length;
   r.checksum = -1;
   r.xmit = now;
@@ -37,11 +39,11 @@ export function launch(c: Connection, sf: Subflow, id: u32): void {
   const r = recAt(sf, id);
   sendRecord(c, sf, r);
   sf.sndNxt = r.end;
-  sf.packetsOut++;
+  sf.packetsOut += r.segments;
   sf.bytesSent += r.length;
   sf.lastDataSent = now;
   timeAppend(sf, id, r);
-  if (sf.caState == CA_RECOVERY || sf.caState == CA_CWR) sf.prrOut++;
+  if (sf.caState == CA_RECOVERY || sf.caState == CA_CWR) sf.prrOut += r.segments;
   scheduleRetransmission(sf, false, 0);
 }
 

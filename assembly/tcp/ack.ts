@@ -20,6 +20,8 @@ import {
   recAt,
   recFind,
   recPop,
+  recShatter,
+  segmentsOf,
   timeRemove,
 } from './records';
 import { ecnEcho } from './ecn';
@@ -121,30 +123,40 @@ function dropAcked(sf: Subflow): void {
     if (seqGt(r.end, sf.sndUna)) {
       // Part of a segment: a middlebox resegmented, or the path MTU fell.
       const n = seqDiff(sf.sndUna, r.seq);
-      if (n > 0) {
-        const cut = min<u32>(n, r.length);
-        r.seq += cut;
-        r.dsn += cut;
-        r.length -= cut;
-        r.mapOffset += cut;
-        if (r.data != 0) r.dataOffset += cut;
-      }
+      if (n > 0) cutFront(sf, r, min<u32>(n, r.length));
       break;
     }
-    if (!r.is(REC_SACKED)) {
-      delivered++;
-      deliveredBytes += r.length;
-      sampleOf(r);
-      rackDelivered(sf, r);
-    } else if (sf.is(SF_SACK)) {
-      sf.sackedOut--;
-    }
-    if (r.is(REC_LOST)) sf.lostOut--;
-    if (r.is(REC_RETRANS)) sf.retransOut--;
-    sf.packetsOut--;
+    segmentsAcked(sf, r, r.segments, r.length, r.end);
     recPop(sf);
   }
   if (sf.is(SF_STALE)) sf.clear(SF_STALE);
+}
+
+/** The first octets of a record are acknowledged: some of its segments, or a part of one. */
+function cutFront(sf: Subflow, r: Rec, octets: u32): void {
+  const left = segmentsOf(r.length - octets, r.size);
+  if (left != r.segments) segmentsAcked(sf, r, r.segments - left, octets, sf.sndUna);
+  r.seq += octets;
+  r.dsn += octets;
+  r.length -= octets;
+  r.segments = left;
+  r.mapOffset += octets;
+  if (r.data != 0) r.dataOffset += octets;
+}
+
+/** The acknowledgement number covers `segments` of a record, which end with `end`. */
+function segmentsAcked(sf: Subflow, r: Rec, segments: u32, octets: u32, end: u32): void {
+  if (!r.is(REC_SACKED)) {
+    delivered += segments;
+    deliveredBytes += octets;
+    sampleOf(r);
+    rackDelivered(sf, r, end);
+  } else if (sf.is(SF_SACK)) {
+    sf.sackedOut -= segments;
+  }
+  if (r.is(REC_LOST)) sf.lostOut -= segments;
+  if (r.is(REC_RETRANS)) sf.retransOut -= segments;
+  sf.packetsOut -= segments;
 }
 
 /** Marks what the blocks report (RFC 2018, RFC 6675); a first block of old octets is a D-SACK (RFC 2883). */
@@ -177,23 +189,26 @@ function isDsack(start: u32, end: u32): bool {
 
 function markSacked(sf: Subflow, start: u32, end: u32): void {
   for (let id = recFind(sf, start); id != sf.recTail; id++) {
-    const r = recAt(sf, id);
+    let r = recAt(sf, id);
+    if (seqGe(r.seq, end)) break;
+    if (r.is(REC_SACKED)) continue;
+    if (r.segments > 1 && (seqLt(r.seq, start) || seqGt(r.end, end)) && recShatter(sf, id)) r = recAt(sf, id);
     if (seqGt(r.end, end)) break;
-    if (r.is(REC_SACKED) || seqLt(r.seq, start)) continue;
+    if (seqLt(r.seq, start)) continue;
     sampleOf(r);
-    rackDelivered(sf, r);
+    rackDelivered(sf, r, r.end);
     r.flags |= REC_SACKED;
     if (r.is(REC_LOST)) {
       r.flags &= ~REC_LOST;
-      sf.lostOut--;
+      sf.lostOut -= r.segments;
     }
     if (r.is(REC_RETRANS)) {
       r.flags &= ~REC_RETRANS;
-      sf.retransOut--;
+      sf.retransOut -= r.segments;
     }
     if (r.is(REC_TIMED)) timeRemove(sf, id, r);
-    sf.sackedOut++;
-    delivered++;
+    sf.sackedOut += r.segments;
+    delivered += r.segments;
     deliveredBytes += r.length;
     sf.highSacked = seqMax(sf.highSacked, r.end);
   }

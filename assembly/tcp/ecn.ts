@@ -101,6 +101,12 @@ export function ecnCodepoint(sf: Subflow, seq: u32): u32 {
   return (sf.ecn & ECN_OK) != 0 && seqGe(seq, sf.sndNxt) ? ECT0 : NOT_ECT;
 }
 
+/** The next new data says that the window was reduced. */
+@inline
+export function ecnOwesCwr(sf: Subflow): bool {
+  return (sf.ecn & QUEUE_CWR) != 0;
+}
+
 /** CWR for a segment that is capable, once. */
 @inline
 export function ecnCwr(sf: Subflow): u32 {

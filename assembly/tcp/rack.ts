@@ -15,9 +15,8 @@ const DUP_THRESH: u32 = 3;
 /** Recoveries without reordering after which the window shrinks back (section 6.2 step 4). */
 const PERSIST: u32 = 16;
 
-/** A record was delivered (ACKed or SACKed for the first time): sections 6.2 steps 2 and 3. */
-export function rackDelivered(sf: Subflow, r: Rec): void {
-  const end = r.end;
+/** A record was delivered up to `end` (ACKed or SACKed for the first time): sections 6.2 steps 2 and 3. */
+export function rackDelivered(sf: Subflow, r: Rec, end: u32): void {
   if (sf.rackFack == 0 || seqGt(end, sf.rackFack)) sf.rackFack = end;
   else if (seqLt(end, sf.rackFack) && !r.is(REC_EVER_RETRANS)) sf.rackReordered = true;
 

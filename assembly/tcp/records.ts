@@ -1,10 +1,14 @@
 /**
- * The retransmission queue of a subflow: one record per segment sent and not yet acknowledged, in a ring that
- * doubles when full. Records have ids that only grow, so that the list by transmission time (RACK needs it) can
- * link them without moving anything. Records are never split: a segment that shrinks (path MTU) goes out in
- * pieces of the same mapping.
+ * The retransmission queue of a subflow: one record per packet sent and not yet acknowledged, in a ring that doubles
+ * when full. A packet that the device cuts counts as its segments everywhere, and falls apart into one record for each
+ * once the peer has some of them and lacks others (`recShatter`). Records have ids that only grow, so that the list by
+ * transmission time (RACK needs it) can link them without moving anything. A segment that shrinks (path MTU) goes out
+ * in pieces of the same mapping.
  */
+import { MIB_RecordsFull } from '../abi';
 import { alloc, allocBeyond, blockSize, free } from '../arena';
+import { count } from '../counters';
+import { maxRecords } from '../limits';
 import { seqLe } from '../seq';
 import { Subflow } from './subflow';
 
@@ -32,6 +36,9 @@ export class Rec {
   seq: u32;
   /** Payload octets. */
   length: u32;
+  /** Segments that it counts as, and payload octets of each but the last. */
+  segments: u32;
+  size: u32;
   /** Data sequence number of the first payload octet. */
   dsn: u64;
   /** Time of the last transmission. */
@@ -39,7 +46,7 @@ export class Rec {
   flags: u32;
   timePrev: u32;
   timeNext: u32;
-  /** Private copy of the payload, 0 while it lies in the send ring. */
+  /** Private copy of the payload, 0 while it lies in the send ring. Of records that share one, the last frees it. */
   data: usize;
   dataSize: u32;
   /** Octets of the copy that lie before this record. They stay: a packet that waits may point there. */
@@ -73,7 +80,10 @@ export function recAt(sf: Subflow, id: u32): Rec {
 
 /** Room for one more record; false when there is no memory. */
 export function recReserve(sf: Subflow): bool {
-  if (sf.recTail - sf.recHead < sf.recCap) return true;
+  return sf.recTail - sf.recHead < sf.recCap || recGrow(sf);
+}
+
+function recGrow(sf: Subflow): bool {
   const capacity = sf.recCap == 0 ? FIRST_CAPACITY : sf.recCap * 2;
   // The first few are always there: without them a subflow could not even say that it ends.
   const fresh = sf.recCap == 0 ? allocBeyond(capacity * REC_SIZE) : alloc(capacity * REC_SIZE);
@@ -108,9 +118,11 @@ export function recPop(sf: Subflow): void {
 }
 
 function recFreeData(sf: Subflow, r: Rec): void {
-  if (r.data == 0) return;
-  free(r.data, r.dataSize);
-  sf.privateBytes -= blockSize(r.dataSize);
+  if (r.dataSize != 0) {
+    free(r.data, r.dataSize);
+    sf.privateBytes -= blockSize(r.dataSize);
+    r.dataSize = 0;
+  }
   r.data = 0;
 }
 
@@ -134,6 +146,79 @@ export function recFind(sf: Subflow, seq: u32): u32 {
     else high = middle;
   }
   return low;
+}
+
+// ---- packets that the device cuts ----------------------------------------------------------------------------
+
+/** Segments of `octets` of payload at `size` each; a record without payload (FIN) is one, too. */
+@inline
+export function segmentsOf(octets: u32, size: u32): u32 {
+  return octets <= size ? 1 : (octets + size - 1) / size;
+}
+
+/** Replaces a record by one for each of its segments; its id is the first one's. False: no room, it stays whole. */
+export function recShatter(sf: Subflow, id: u32): bool {
+  const more = recAt(sf, id).segments - 1;
+  if (more == 0) return true;
+  if (sf.recTail - sf.recHead + more > maxRecords) {
+    count(MIB_RecordsFull);
+    return false;
+  }
+  while (sf.recCap - (sf.recTail - sf.recHead) < more) if (!recGrow(sf)) return false;
+  moveUp(sf, id, more);
+  const whole = recAt(sf, id);
+  const size = whole.size;
+  const next = whole.timeNext;
+  for (let i: u32 = 1; i <= more; i++) {
+    const r = recAt(sf, id + i);
+    memory.copy(changetype<usize>(r), changetype<usize>(whole), REC_SIZE);
+    const offset = i * size;
+    r.seq += offset;
+    r.dsn += offset;
+    r.length = i == more ? whole.length - offset : size;
+    r.mapOffset += offset;
+    if (r.data != 0) r.dataOffset += offset;
+    r.segments = 1;
+    if (i != more) {
+      r.flags &= ~(REC_FIN | REC_PSH);
+      r.dataSize = 0;
+    }
+    if (!r.is(REC_TIMED)) continue;
+    r.timePrev = id + i - 1;
+    r.timeNext = i == more ? next : id + i + 1;
+  }
+  whole.length = size;
+  whole.segments = 1;
+  whole.flags &= ~(REC_FIN | REC_PSH);
+  whole.dataSize = 0;
+  if (!whole.is(REC_TIMED)) return true;
+  whole.timeNext = id + 1;
+  if (next != 0) recAt(sf, next).timePrev = id + more;
+  else sf.timeTail = id + more;
+  return true;
+}
+
+/** Records after `id` get ids that are `by` higher; room is there. What refers to them by id follows. */
+function moveUp(sf: Subflow, id: u32, by: u32): void {
+  for (let i = sf.recTail - 1; i != id; i--) {
+    memory.copy(changetype<usize>(recAt(sf, i + by)), changetype<usize>(recAt(sf, i)), REC_SIZE);
+  }
+  sf.recTail += by;
+  for (let i = sf.recHead; i != sf.recTail; i++) {
+    if (i - id - 1 < by) continue; // the gap
+    const r = recAt(sf, i);
+    r.timePrev = movedId(r.timePrev, id, by);
+    r.timeNext = movedId(r.timeNext, id, by);
+  }
+  sf.timeHead = movedId(sf.timeHead, id, by);
+  sf.timeTail = movedId(sf.timeTail, id, by);
+  sf.retransHint = movedId(sf.retransHint, id, by);
+  sf.ringHint = movedId(sf.ringHint, id, by);
+}
+
+@inline
+function movedId(id: u32, after: u32, by: u32): u32 {
+  return id != 0 && <i32>(id - after) > 0 ? id + by : id;
 }
 
 // ---- list by transmission time, oldest first --------------------------------------------------------------
@@ -169,11 +254,11 @@ export function timeRemove(sf: Subflow, id: u32, r: Rec): void {
 export function recMarkLost(sf: Subflow, id: u32, r: Rec): void {
   if ((r.flags & REC_RETRANS) != 0) {
     r.flags &= ~REC_RETRANS;
-    sf.retransOut--;
+    sf.retransOut -= r.segments;
   }
   if ((r.flags & REC_LOST) == 0) {
     r.flags |= REC_LOST;
-    sf.lostOut++;
+    sf.lostOut += r.segments;
   }
   if (r.is(REC_TIMED)) timeRemove(sf, id, r);
   if (<i32>(id - sf.retransHint) < 0 || sf.retransHint == 0) sf.retransHint = id;

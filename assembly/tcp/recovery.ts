@@ -23,7 +23,7 @@ import {
   SF_SACK,
   Subflow,
 } from './subflow';
-import { REC_LOST, REC_RETRANS, REC_SACKED, recAt, recMarkLost, timePrepend } from './records';
+import { REC_LOST, REC_RETRANS, REC_SACKED, recAt, recMarkLost, recShatter, timePrepend } from './records';
 import { rackDetect, rackRecovered } from './rack';
 
 const DUP_THRESH: u32 = 3;
@@ -122,7 +122,7 @@ function undo(sf: Subflow): void {
     const r = recAt(sf, --id);
     if ((r.flags & (REC_LOST | REC_RETRANS)) != REC_LOST) continue;
     r.flags &= ~REC_LOST;
-    sf.lostOut--;
+    sf.lostOut -= r.segments;
     timePrepend(sf, id, r);
   }
   sf.backoff = 0;
@@ -240,10 +240,11 @@ function renoCount(sf: Subflow, advanced: bool, duplicate: bool): void {
 
 function renoDetect(sf: Subflow, advanced: bool): void {
   const id = sf.recHead;
-  const head = recAt(sf, id);
+  let head = recAt(sf, id);
   const third = sf.caState < CA_RECOVERY && sf.dupAcks >= DUP_THRESH && seqGt(sf.sndUna + 1, sf.highSeq);
   const partial = sf.caState == CA_RECOVERY && advanced;
   if ((third || partial) && !head.is(REC_LOST)) {
+    if (recShatter(sf, id)) head = recAt(sf, id); // one segment was lost, as far as it is known
     recMarkLost(sf, id, head);
     if (sf.sackedOut + sf.lostOut > sf.packetsOut) sf.sackedOut--;
   }

@@ -71,6 +71,8 @@ export class Segment {
   window: u32; // as on the wire, unscaled
   payload: usize;
   length: u32; // payload octets
+  /** Payload octets of each segment that a device joined into this one, 0: unknown, or only one. */
+  joined: u32;
   // options
   options: u32; // HAS_*
   mss: u32;

@@ -110,8 +110,11 @@ export class Core {
 
   // ---- receive ring ---------------------------------------------------------------------------------------------
 
-  /** Reserves `length` octets for one packet; returns their address, or 0 when the ring is full. */
-  rxReserve(length: number, path: number, checksum: number): number {
+  /**
+   * Reserves `length` octets for one packet; returns their address, or 0 when the ring is full. `segment`: payload
+   * octets of each segment that the packet was joined from, 0 unknown.
+   */
+  rxReserve(length: number, path: number, checksum: number, segment = 0): number {
     if (this.#rxCount === this.#rxSlots || this.#rxUsed + length > this.#rxBytes) return 0;
     const at = this.#rxData + this.#rxUsed;
     const descriptor = this.#rxDescriptors + this.#rxCount * abi.RX_SIZE;
@@ -120,6 +123,7 @@ export class Core {
     dv.setUint32(descriptor + abi.RX_LEN, length, true);
     dv.setUint32(descriptor + abi.RX_PATH, path, true);
     dv.setUint32(descriptor + abi.RX_CHECKSUM, checksum, true);
+    dv.setUint32(descriptor + abi.RX_SEGMENT, segment, true);
     this.#rxCount++;
     this.#rxUsed += (length + 15) & ~15;
     return at;

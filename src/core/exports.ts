@@ -6,6 +6,7 @@ export interface CoreExports {
   randomUsed(): number;
   configure(key: number, value: number): number;
   setPath(path: number, mtu: number, overhead: number, traits: number, addressId: number): number;
+  setPathOffload(path: number, maxOctets: number): number;
   setPathEndpoint(path: number, addressId: number, backup: number): number;
   setNextId(id: number): void;
   setPathBlocked(path: number, on: number): void;

@@ -55,15 +55,19 @@ class CaptureDevice implements Device {
     return this.#inner.needsChecksum;
   }
 
+  get segmentation(): number {
+    return this.#inner.segmentation ?? 0;
+  }
+
   hidesEcn(address: string): boolean {
     return this.#inner.hidesEcn?.(address) ?? false;
   }
 
   open(host: DeviceHost): void {
     this.#inner.open({
-      receive: (path: number, packet: Uint8Array, checksum: Checksum) => {
+      receive: (path: number, packet: Uint8Array, checksum: Checksum, segment?: number) => {
         this.#write(path, Direction.Inbound, packet);
-        return host.receive(path, packet, checksum);
+        return host.receive(path, packet, checksum, segment);
       },
       receiveSegment: (path, remote, remotePort, localPort, segment) => {
         this.#writeSegment(path, remote, remotePort, localPort, segment);

@@ -35,13 +35,20 @@ export interface Path {
 export interface OutPacket {
   /** Octets from the IP header to the end of the payload. */
   readonly length: number;
+  /** Payload octets per segment into which `Device.segmentation` obliges the device to cut it; 0: it is one segment. */
+  readonly segment: number;
+  /** Octets from the IP to the TCP header when its checksum field holds the pseudo header's sum only; 0: complete. */
+  readonly partial: number;
   /** Gathers the packet into `target` at `offset`. Returns `length`. */
   copyTo(target: Uint8Array, offset: number): number;
 }
 
 export interface DeviceHost {
-  /** Hands over one IP packet that arrived on `path`. False: the receive ring is full, drop and count it. */
-  receive(path: number, packet: Uint8Array, checksum: Checksum): boolean;
+  /**
+   * Hands over one IP packet that arrived on `path`. False: the receive ring is full, drop and count it. `segment`:
+   * payload octets of each segment that it was joined from; 0 or none: unknown, or it is one.
+   */
+  receive(path: number, packet: Uint8Array, checksum: Checksum, segment?: number): boolean;
   /**
    * Hands over a TCP segment that arrived inside UDP: the stack puts an IP header before it and replaces the
    * TCP source and destination port by the ports given (those of the outer datagram).
@@ -66,6 +73,11 @@ export interface Device {
   readonly overhead: number;
   /** Whether outgoing packets need a TCP checksum. */
   readonly needsChecksum: boolean;
+  /**
+   * Octets of the largest IP packet that the device cuts into segments (at most 65,535). It has to complete TCP
+   * checksums then, if it needs any. 0 or none: packets leave as they are.
+   */
+  readonly segmentation?: number;
   /**
    * Whether packets that arrive at a local address have lost the ECN bits of their IP header. ECN (RFC 3168) is not
    * agreed on there, for its marks would not be seen. Default: they have them.

@@ -3,7 +3,7 @@
  * back-pressure instead of drops. A packet goes to the peer's path that has its destination address.
  */
 import type { PlaitError } from '../errors.js';
-import { PacketPool, PacketQueue } from '../sim/packet-pool.js';
+import { PacketPool, PacketQueue, type PooledPacket } from '../sim/packet-pool.js';
 import type { VirtualNetwork } from '../sim/world.js';
 import { Checksum, type DeviceHost, type OutPacket, type Path } from './device.js';
 import { VirtualDevice, isTo } from './virtual-device.js';
@@ -22,6 +22,8 @@ export interface PipeOptions {
   readonly capacity?: number;
   /** Whether the stacks compute TCP checksums. Default true. */
   readonly needsChecksum?: boolean;
+  /** Octets of the largest packet that takes the place of several segments (`Device.segmentation`). Default 0. */
+  readonly segmentation?: number;
 }
 
 /** Either call `pump` in a loop of your own, or give the pipe to a `World`. */
@@ -30,10 +32,10 @@ export class MemoryPipe implements VirtualNetwork {
   readonly b: PipeDevice;
 
   constructor(options: PipeOptions = {}) {
-    const { capacity = 1024, needsChecksum = true } = options;
+    const { capacity = 1024, needsChecksum = true, segmentation = 0 } = options;
     const pool = new PacketPool();
-    this.a = new PipeDevice(pool, capacity, needsChecksum);
-    this.b = new PipeDevice(pool, capacity, needsChecksum);
+    this.a = new PipeDevice(pool, capacity, needsChecksum, segmentation);
+    this.b = new PipeDevice(pool, capacity, needsChecksum, segmentation);
     this.a.peer = this.b;
     this.b.peer = this.a;
   }
@@ -70,7 +72,12 @@ export class PipeDevice extends VirtualDevice {
   #direct: DirectHost | null = null;
 
   /** @internal Made by `MemoryPipe`. */
-  constructor(pool: PacketPool, capacity: number, needsChecksum: boolean) {
+  constructor(
+    pool: PacketPool,
+    capacity: number,
+    needsChecksum: boolean,
+    readonly segmentation: number,
+  ) {
     super(needsChecksum);
     this.#pool = pool;
     this.#capacity = capacity;
@@ -94,6 +101,8 @@ export class PipeDevice extends VirtualDevice {
     }
     const pooled = this.#pool.take(packet.length);
     packet.copyTo(pooled.view, 0);
+    pooled.segment = packet.segment;
+    pooled.partial = packet.partial;
     this.#queue.push(pooled);
     return true;
   }
@@ -103,7 +112,7 @@ export class PipeDevice extends VirtualDevice {
     let handed = 0;
     while (handed < count) {
       const packet = this.#queue.peek();
-      if (packet === null || !this.peer?.takeRouted(packet.view)) break;
+      if (packet === null || !this.peer?.takeRouted(packet)) break;
       this.#queue.shift();
       this.#pool.release(packet);
       handed++;
@@ -127,19 +136,28 @@ export class PipeDevice extends VirtualDevice {
     const path = this.#paths[0];
     if (this.#direct === null || path === undefined || this.#paths.length !== 1 || peerPaths !== 1)
       return false;
-    const checksum = this.needsChecksum ? Checksum.Unknown : Checksum.Good;
-    const taken = this.#direct.receiveFrom(path.id, packet, checksum);
+    const taken = this.#direct.receiveFrom(path.id, packet, this.#checksumOf(packet));
     this.onInput?.();
     return taken;
   }
 
   /** @internal False: the packet has to wait. */
-  takeRouted(packet: Uint8Array): boolean {
+  takeRouted(packet: PooledPacket): boolean {
     for (const path of this.#paths) {
-      if (isTo(packet, path.address)) return this.give(path.id, packet);
+      if (!isTo(packet.view, path.address)) continue;
+      const taken =
+        this.host?.receive(path.id, packet.view, this.#checksumOf(packet), packet.segment) ?? false;
+      this.onInput?.();
+      return taken;
     }
     this.noRoute++;
     return true;
+  }
+
+  /** A super-segment arrives as if the peer had joined its segments again. */
+  #checksumOf(packet: { readonly partial: number }): Checksum {
+    if (!this.needsChecksum) return Checksum.Good;
+    return packet.partial === 0 ? Checksum.Unknown : Checksum.Partial;
   }
 
   protected override pathAttached(path: Path, address: Uint8Array): PlaitError | null {

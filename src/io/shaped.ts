@@ -207,6 +207,8 @@ interface Lane {
 
 /** The packet in hand, in the form that devices send. */
 class HeldPacket implements OutPacket {
+  readonly segment = 0;
+  readonly partial = 0;
   packet: Uint8Array = new Uint8Array(0);
 
   get length(): number {

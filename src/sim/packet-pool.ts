@@ -9,6 +9,9 @@ export class PooledPacket {
   view: Uint8Array;
   /** The next packet of the list that this one is in. */
   next: PooledPacket | null = null;
+  /** As in `OutPacket`. */
+  segment = 0;
+  partial = 0;
   /** The holder's mark, whatever it means to it. */
   tag = 0;
   /** When the link took the packet, and when it reaches the far end (microseconds). */

@@ -11,16 +11,18 @@ const PACKETS = 1024;
 
 export class Backlog {
   #octets = new Uint8Array(0);
-  /** Length of each packet; those before `#next` have left. */
-  readonly #lengths: number[] = [];
+  /** Of each packet; those before `#next` have left. */
+  readonly #packets: { readonly length: number; readonly segment: number; readonly partial: number }[] = [];
   #next = 0;
   #from = 0;
   #to = 0;
-  readonly #packet: OutPacket & { length: number };
+  readonly #packet: OutPacket & { length: number; segment: number; partial: number };
 
   constructor() {
     this.#packet = {
       length: 0,
+      segment: 0,
+      partial: 0,
       copyTo: (target, offset) => {
         const { length } = this.#packet;
         target.set(this.#octets.subarray(this.#from, this.#from + length), offset);
@@ -30,26 +32,27 @@ export class Backlog {
   }
 
   get isEmpty(): boolean {
-    return this.#next === this.#lengths.length;
+    return this.#next === this.#packets.length;
   }
 
   /** Takes a copy of a packet. */
   push(packet: OutPacket): void {
-    if (this.#lengths.length - this.#next >= PACKETS || !this.#reserve(packet.length)) return;
+    if (this.#packets.length - this.#next >= PACKETS || !this.#reserve(packet.length)) return;
     packet.copyTo(this.#octets, this.#to);
     this.#to += packet.length;
-    this.#lengths.push(packet.length);
+    const { length, segment, partial } = packet;
+    this.#packets.push({ length, segment, partial });
   }
 
   /** Gives packets to `send` until it refuses one. True when none is left. */
   drain(send: (packet: OutPacket) => boolean): boolean {
     while (!this.isEmpty) {
-      this.#packet.length = this.#lengths[this.#next] as number;
+      Object.assign(this.#packet, this.#packets[this.#next]);
       if (!send(this.#packet)) return false;
       this.#from += this.#packet.length;
       this.#next++;
     }
-    this.#lengths.length = 0;
+    this.#packets.length = 0;
     this.#next = this.#from = this.#to = 0;
     return true;
   }

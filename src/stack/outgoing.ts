@@ -5,6 +5,8 @@ import type { OutPacket } from '../io/device.js';
 
 export class Outgoing implements OutPacket {
   length = 0;
+  segment = 0;
+  partial = 0;
   readonly #core: Core;
   #header = 0;
   #headerLength = 0;
@@ -26,6 +28,8 @@ export class Outgoing implements OutPacket {
     this.#span1Length = dv.getUint32(at + abi.TX_SPAN1_LEN, true);
     this.#span2 = dv.getUint32(at + abi.TX_SPAN2, true);
     this.#span2Length = dv.getUint32(at + abi.TX_SPAN2_LEN, true);
+    this.segment = dv.getUint32(at + abi.TX_SEGMENT, true);
+    this.partial = dv.getUint32(at + abi.TX_PARTIAL, true);
     this.length = this.#headerLength + this.#span1Length + this.#span2Length;
     return dv.getUint32(at + abi.TX_PATH, true);
   }

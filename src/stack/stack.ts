@@ -127,6 +127,7 @@ export class Stack implements DeviceHost, ConnectionHost {
           (device.needsChecksum ? abi.PATH_CHECKSUM : 0) |
           (device.hidesEcn?.(path.address) === true ? abi.PATH_HIDES_ECN : 0);
         this.core.x.setPath(path.id, path.mtu, device.overhead, traits, addressId(path.id));
+        this.core.x.setPathOffload(path.id, device.segmentation ?? 0);
         entry.up = true;
         this.#paths.set(path.id, entry);
         for (const listener of this.#listeners.values()) listener.bindPath(path);
@@ -185,8 +186,8 @@ export class Stack implements DeviceHost, ConnectionHost {
 
   // ---- DeviceHost -----------------------------------------------------------------------------------------------------
 
-  receive(path: number, packet: Uint8Array, checksum: Checksum): boolean {
-    const at = this.#reserve(packet.length, path, checksum);
+  receive(path: number, packet: Uint8Array, checksum: Checksum, segment = 0): boolean {
+    const at = this.#reserve(packet.length, path, checksum, segment);
     if (at === 0) return false;
     this.core.u8.set(packet, at);
     return true;
@@ -194,7 +195,7 @@ export class Stack implements DeviceHost, ConnectionHost {
 
   /** Like `receive`, straight out of another stack's memory (`DirectHost` of io/pipe.ts). */
   receiveFrom(path: number, packet: OutPacket, checksum: Checksum): boolean {
-    const at = this.#reserve(packet.length, path, checksum);
+    const at = this.#reserve(packet.length, path, checksum, packet.segment);
     if (at === 0) return false;
     packet.copyTo(this.core.u8, at);
     return true;
@@ -210,7 +211,7 @@ export class Stack implements DeviceHost, ConnectionHost {
     const entry = this.#paths.get(path);
     if (entry === undefined || segment.length < 20) return true;
     const header = ipHeaderLength(remote);
-    const at = this.#reserve(header + segment.length, path, Checksum.Good);
+    const at = this.#reserve(header + segment.length, path, Checksum.Good, 0);
     if (at === 0) return false;
     const { u8, dv } = this.core;
     writeIpHeader(u8.subarray(at, at + header), remote, entry.bytes, segment.length);
@@ -221,12 +222,12 @@ export class Stack implements DeviceHost, ConnectionHost {
   }
 
   /** Room for a packet. A device may bring more at once than the ring holds: then what is there is handled first. */
-  #reserve(length: number, path: number, checksum: Checksum): number {
-    const at = this.core.rxReserve(length, path, checksum);
+  #reserve(length: number, path: number, checksum: Checksum, segment: number): number {
+    const at = this.core.rxReserve(length, path, checksum, segment);
     this.#wake();
     if (at !== 0 || this.#running) return at;
     this.run(this.now());
-    return this.core.rxReserve(length, path, checksum);
+    return this.core.rxReserve(length, path, checksum, segment);
   }
 
   writable(): void {

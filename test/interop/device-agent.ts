@@ -60,6 +60,8 @@ function note(length: number): void {
 function packet(bytes: Buffer): OutPacket {
   return {
     length: bytes.length,
+    segment: 0,
+    partial: 0,
     copyTo(target, offset) {
       target.set(bytes, offset);
       return bytes.length;

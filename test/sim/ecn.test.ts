@@ -64,6 +64,8 @@ class Marker implements Device {
     }
     return this.inner.send(path, {
       length,
+      segment: 0,
+      partial: 0,
       copyTo: (target, offset) => {
         target.set(octets, offset);
         return length;

@@ -73,6 +73,8 @@ export class Middlebox implements Device {
 
 const outPacket = (octets: Uint8Array): OutPacket => ({
   length: octets.length,
+  segment: 0,
+  partial: 0,
   copyTo: (target, offset) => {
     target.set(octets, offset);
     return octets.length;

@@ -49,6 +49,8 @@ export function tcpPacket(fields: TcpFields = {}): Uint8Array {
 export function outPacket(octets: Uint8Array): OutPacket {
   return {
     length: octets.length,
+    segment: 0,
+    partial: 0,
     copyTo(target, offset) {
       target.set(octets, offset);
       return octets.length;
