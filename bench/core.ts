@@ -6,7 +6,7 @@ import { runInNewContext } from 'node:vm';
 import { CFG_CHECKSUM, CFG_RCVBUF_MAX, CFG_SNDBUF_MAX } from '../assembly/abi.js';
 import type { Connection } from '../src/stack/connection.js';
 import { CopyPeer } from './copy-peer.js';
-import { median, Report } from './report.js';
+import { median, type Report } from './report.js';
 import { measureSegments } from './segments.js';
 import { Stream } from './stream.js';
 import { QuietHandler, TwoHosts, type HostsOptions } from './two-hosts.js';
@@ -14,8 +14,7 @@ import { QuietHandler, TwoHosts, type HostsOptions } from './two-hosts.js';
 const RUNS = 7;
 const RUN_OCTETS = 128 << 20;
 
-export async function core(): Promise<boolean> {
-  const report = new Report('core');
+export async function core(report: Report): Promise<void> {
   await throughput(report, 'one connection, two subflows', {}, { least: 8 });
   await throughput(report, 'with TCP checksums', { tcpChecksum: true });
   await throughput(report, 'with DSS checksums', { config: [[CFG_CHECKSUM, 1]] });
@@ -25,7 +24,6 @@ export async function core(): Promise<boolean> {
   const wasm = await readFile(new URL('../core.wasm', import.meta.url));
   const size = gzipSync(wasm, { level: 9 }).length;
   report.add({ case: 'core.wasm, gzip', value: size, unit: 'octets', limit: { most: 65536 } });
-  return !report.failed;
 }
 
 /**
@@ -64,7 +62,6 @@ async function throughput(
     peer: 'the same copies alone',
     peerValue: median(peers),
     ...(limit === undefined ? {} : { limit }),
-    speed: true,
   });
   report.add({ case: `${name}: smaller share`, value: Math.min(...stream.shares()), unit: 'of the octets' });
 }

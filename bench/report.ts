@@ -7,40 +7,78 @@ export interface Figure {
   /** What the value is compared with, measured in the same run. */
   readonly peer?: string;
   readonly peerValue?: number;
-  readonly limit?: { readonly least: number } | { readonly most: number };
-  /** A figure of speed depends on who else uses the machine: missing its limit does not fail the run. */
-  readonly speed?: boolean;
+  /** Of the value, or of its ratio to the peer's. */
+  readonly limit?: Limit;
+  /** What helps to understand the figure. */
+  readonly detail?: Readonly<Record<string, number | string>>;
+}
+
+export type Limit =
+  | { readonly least: number }
+  | { readonly most: number }
+  | { readonly leastRatio: number }
+  | { readonly mostRatio: number };
+
+export interface Line extends Figure {
+  readonly bench: string;
+  readonly ratio?: number;
+  readonly ok?: boolean;
 }
 
 export class Report {
-  failed = false;
+  readonly lines: Line[] = [];
   readonly #bench: string;
+  readonly #only: string | undefined;
+  readonly #print: (line: string) => void;
 
-  constructor(bench: string) {
+  /** `only`: a case whose name does not contain it is not wanted. */
+  constructor(bench: string, only?: string, print: (line: string) => void = console.log) {
     this.#bench = bench;
+    this.#only = only;
+    this.#print = print;
+  }
+
+  get failed(): boolean {
+    return this.lines.some(({ ok }) => ok === false);
+  }
+
+  /** Benchmarks whose cases are independent measure only those that are. */
+  wants(name: string): boolean {
+    return this.#only === undefined || name.includes(this.#only);
   }
 
   add(figure: Figure): void {
-    const { limit, value, peer, peerValue } = figure;
-    const line: Record<string, string | number | boolean> = {
+    const { value, peerValue, limit, detail } = figure;
+    const ratio = peerValue === undefined ? undefined : value / peerValue;
+    const line: Line = {
       bench: this.#bench,
-      case: figure.case,
+      ...figure,
       value: rounded(value),
-      unit: figure.unit,
+      ...(peerValue === undefined ? {} : { peerValue: rounded(peerValue) }),
+      ...(ratio === undefined ? {} : { ratio: rounded(ratio) }),
+      ...(limit === undefined ? {} : { ok: holds(limit, value, ratio ?? NaN) }),
     };
-    if (peer !== undefined && peerValue !== undefined) {
-      line['peer'] = peer;
-      line['peerValue'] = rounded(peerValue);
-      line['ratio'] = rounded(value / peerValue);
-    }
-    if (limit !== undefined) {
-      const ok = 'least' in limit ? value >= limit.least : value <= limit.most;
-      line['limit'] = 'least' in limit ? limit.least : limit.most;
-      line['ok'] = ok;
-      if (!ok && figure.speed !== true) this.failed = true;
-    }
-    console.log(JSON.stringify(line));
+    this.lines.push(line);
+    const details = Object.entries(detail ?? {}).map(([name, one]) => [
+      name,
+      typeof one === 'number' ? rounded(one) : one,
+    ]);
+    this.#print(
+      JSON.stringify({
+        ...line,
+        ...limit,
+        limit: undefined,
+        detail: undefined,
+        ...Object.fromEntries(details),
+      }),
+    );
   }
+}
+
+function holds(limit: Limit, value: number, ratio: number): boolean {
+  if ('least' in limit) return value >= limit.least;
+  if ('most' in limit) return value <= limit.most;
+  return 'leastRatio' in limit ? ratio >= limit.leastRatio : ratio <= limit.mostRatio;
 }
 
 /** Four digits are more than such figures deserve; whole numbers stay whole. */

@@ -1,0 +1,75 @@
+/**
+ * One direction of data through Plait, as fast as it goes, by the socket that any program gets:
+ *
+ *   node plait.js send|receive ADDRESS PORT SECONDS DEVICE
+ *
+ * A sender connects and writes for so many seconds; a receiver listens, prints {"listening": PORT}, and reads to the
+ * end. The first octet of each piece must be the right one. Both print one JSON line at the end.
+ */
+import { once } from 'node:events';
+import { createHost } from '../../src/net/host.js';
+import type { DeviceName, Host, Socket } from '../../src/net/types.js';
+import { report, type Measured } from './report.js';
+
+const PIECE = 1 << 20;
+
+const [mode, address = '', port = '', seconds = '', device = ''] = process.argv.slice(2);
+const host = await createHost({ device: device as DeviceName });
+const measured = mode === 'send' ? await send(host) : await receive(await accept(host));
+report(measured);
+await host.close();
+process.exit();
+
+async function send(from: Host): Promise<Measured> {
+  const socket = from.connect({ host: address, port: Number(port) });
+  await once(socket, 'connect');
+  const data = Buffer.alloc(
+    PIECE,
+    Uint8Array.from({ length: 256 }, (_, i) => i),
+  );
+  const start = performance.now();
+  const cpu = process.cpuUsage();
+  const end = start + Number(seconds) * 1000;
+  let octets = 0;
+  while (performance.now() < end) {
+    octets += data.length;
+    if (!socket.write(data)) await once(socket, 'drain');
+  }
+  socket.resume().end();
+  await once(socket, 'end');
+  return { octets, seconds: (performance.now() - start) / 1000, cpu: cpuSeconds(cpu) };
+}
+
+async function accept(at: Host): Promise<Socket> {
+  const server = at.createServer();
+  server.listen(Number(port));
+  await once(server, 'listening');
+  const accepted = once(server, 'connection') as Promise<[Socket]>;
+  report({ listening: server.port });
+  return (await accepted)[0];
+}
+
+/** Time runs from the first octets to the end. */
+async function receive(socket: Socket): Promise<Measured> {
+  let octets = 0;
+  let start = 0;
+  let cpu = process.cpuUsage();
+  socket.on('data', (chunk: Buffer) => {
+    if (octets === 0) {
+      start = performance.now();
+      cpu = process.cpuUsage();
+    }
+    if (chunk[0] !== octets % 256) throw new Error(`a wrong octet at ${String(octets)}`);
+    octets += chunk.length;
+  });
+  await once(socket, 'end');
+  const measured = { octets, seconds: (performance.now() - start) / 1000, cpu: cpuSeconds(cpu) };
+  socket.end();
+  await once(socket, 'close');
+  return measured;
+}
+
+function cpuSeconds(since: NodeJS.CpuUsage): number {
+  const { user, system } = process.cpuUsage(since);
+  return (user + system) / 1e6;
+}

@@ -1,0 +1,12 @@
+/** What the programs of a benchmark tell it: one JSON line at a time. */
+
+export interface Measured {
+  readonly octets: number;
+  readonly seconds: number;
+  /** Processor time of the process meanwhile, in seconds. */
+  readonly cpu: number;
+}
+
+export function report(what: object): void {
+  console.log(JSON.stringify(what));
+}
