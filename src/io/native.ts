@@ -15,15 +15,19 @@ export interface Native {
   /** Binds a socket to a local address; `device` is the interface index for link-local ones. 0 or the errno. */
   bind(fd: number, address: Uint8Array, port: number, device: number): number;
   /**
-   * A UDP socket bound to (`address`, `port`) whose packets leave through the interface with index `device`,
-   * whatever the routing table prefers (if the kernel is of 2020 or later). Needs no privilege. Returns the descriptor or a negative errno.
+   * A UDP socket bound to (`address`, `port`). Its packets leave through the interface with index `device`, whatever
+   * the routing table prefers (if the kernel is of 2020 or later), or by the routing table with 0. Needs no privilege.
+   * Returns the descriptor or a negative errno.
    */
   datagramSocket(address: Uint8Array, port: number, device: number): number;
   close(fd: number): void;
   /** socket(2), non-blocking and closed on exec. The descriptor or a negative errno. */
   socket(domain: number, type: number, protocol: number): number;
-  /** bind(2) to the octets of a socket address. 0 or the errno. */
+  /** bind(2) and connect(2) to the octets of a socket address. 0 or the errno. */
   bindName(fd: number, name: Uint8Array): number;
+  connectName(fd: number, name: Uint8Array): number;
+  /** The port that a socket is bound to, or a negative errno. */
+  localPort(fd: number): number;
   /** send(2) and recv(2) without waiting: octets, or a negative errno. */
   send(fd: number, octets: Uint8Array): number;
   receive(fd: number, target: Uint8Array): number;
@@ -88,6 +92,8 @@ async function load(): Promise<Native> {
   const getsockopt = libc.func('int getsockopt(int, int, int, void *, void *)') as Call;
   const socket = libc.func('int socket(int, int, int)') as Call;
   const bind = libc.func('int bind(int, void *, uint32_t)') as Call;
+  const connect = libc.func('int connect(int, void *, uint32_t)') as Call;
+  const getsockname = libc.func('int getsockname(int, void *, void *)') as Call;
   const close = libc.func('int close(int)') as Call;
   const send = libc.func('long send(int, void *, size_t, int)') as Call;
   const sendto = libc.func('long sendto(int, void *, size_t, int, void *, uint32_t)') as Call;
@@ -137,8 +143,8 @@ async function load(): Promise<Native> {
       if (v6) {
         self.setOption(fd, IPPROTO_IPV6, IPV6_V6ONLY, int(1));
         // IPv6 takes IPV6_UNICAST_IF for a hint, and another default route of lower metric for better.
-        self.setOption(fd, SOL_SOCKET, SO_BINDTOIFINDEX, int(device));
-      } else {
+        if (device !== 0) self.setOption(fd, SOL_SOCKET, SO_BINDTOIFINDEX, int(device));
+      } else if (device !== 0) {
         const index = Buffer.alloc(4);
         index.writeUInt32BE(device);
         self.setOption(fd, IPPROTO_IP, IP_UNICAST_IF, index);
@@ -153,6 +159,12 @@ async function load(): Promise<Native> {
     },
     socket: (domain, type, protocol) => amount(socket(domain, type | SOCK_NONBLOCK | SOCK_CLOEXEC, protocol)),
     bindName: (fd, name) => result(bind(fd, name, name.length)),
+    connectName: (fd, name) => result(connect(fd, name, name.length)),
+    localPort(fd) {
+      const name = Buffer.alloc(SOCKET_ADDRESS_SIZE);
+      const length = Uint32Array.of(SOCKET_ADDRESS_SIZE);
+      return getsockname(fd, name, length) === 0 ? name.readUInt16BE(2) : -koffi.errno();
+    },
     send: (fd, octets) => amount(send(fd, octets, octets.length, MSG_DONTWAIT)),
     receive: (fd, target) => amount(recv(fd, target, target.length, MSG_DONTWAIT)),
     sendTo: (fd, octets, length, name) => amount(sendto(fd, octets, length, MSG_DONTWAIT, name, name.length)),
@@ -162,17 +174,26 @@ async function load(): Promise<Native> {
     watch(fd, onReadable, onWritable) {
       const reading = { readable: true };
       const both = { readable: true, writable: true };
+      let wanted = reading;
       const handle = poll(fd, reading, onEvents);
-      function onEvents(_status: number, events: Readiness): void {
+      function onEvents(status: number, events: Readiness): void {
+        // The socket holds an error, for which polling stopped. Reading takes the error away.
+        if (status < 0) {
+          handle.start(wanted, onEvents);
+          onReadable();
+          return;
+        }
         if (events.writable) {
-          handle.start(reading, onEvents);
+          wanted = reading;
+          handle.start(wanted, onEvents);
           onWritable();
         }
         if (events.readable) onReadable();
       }
       return {
         wantWritable: () => {
-          handle.start(both, onEvents);
+          wanted = both;
+          handle.start(wanted, onEvents);
         },
         close: () => {
           handle.close();
@@ -198,10 +219,10 @@ export function growReceiveBuffer(native: Native, fd: number): void {
   }
 }
 
-const int = (value: number): Uint8Array => new Uint8Array(Int32Array.of(value).buffer);
+export const int = (value: number): Uint8Array => new Uint8Array(Int32Array.of(value).buffer);
 
 /** `struct sockaddr_in` or `sockaddr_in6`; link-local addresses get their scope. */
-function socketAddress(address: Uint8Array, port: number, device: number): Uint8Array {
+export function socketAddress(address: Uint8Array, port: number, device: number): Uint8Array {
   const v6 = address.length === 16;
   const bytes = Buffer.alloc(v6 ? 28 : 16);
   new Uint16Array(bytes.buffer, bytes.byteOffset, 1)[0] = v6 ? AF_INET6 : AF_INET;
@@ -219,6 +240,8 @@ export function firstLine(error: unknown): string {
 }
 
 const SOCKET_BUFFER = 4 << 20;
+/** sizeof(struct sockaddr_in6). */
+export const SOCKET_ADDRESS_SIZE = 28;
 // asm-generic/socket.h, linux/in.h, linux/in6.h
 export const SOL_SOCKET = 1;
 export const SO_TYPE = 3;
@@ -236,6 +259,7 @@ const IPPROTO_IP = 0;
 const IPPROTO_IPV6 = 41;
 const IPV6_V6ONLY = 26;
 const IP_UNICAST_IF = 50;
+export const AF_UNSPEC = 0;
 export const AF_INET = 2;
 export const AF_INET6 = 10;
 export const SOCK_DGRAM = 2;

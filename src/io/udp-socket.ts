@@ -1,187 +1,120 @@
-/** One UDP socket of the device `udp`: a local port on a path. */
-import { createSocket, type RemoteInfo, type Socket } from 'node:dgram';
+/** One UDP socket of the device `udp`: a local port on a path, with all who hold it. */
 import { PlaitError } from '../errors.js';
+import type { OutPacket, Path } from './device.js';
 
-type BindDone = (error: PlaitError | null, port: number) => void;
+export type BindDone = (error: PlaitError | null, port: number) => void;
 
-/** A buffer that node holds until the datagram in it was sent. */
-export class Datagram {
-  readonly buffer: Buffer;
-  /** Octets of the IP packet in `buffer`. */
-  length = 0;
-  socket: UdpSocket | null = null;
-  /** Made once, so that sending allocates nothing of ours. */
-  readonly done = (error: Error | null): void => {
-    this.socket?.finished(this, error);
-  };
-
-  constructor(size: number) {
-    this.buffer = Buffer.allocUnsafeSlow(size);
-  }
+/** The one peer that a socket sends to, and hears ICMP errors about. */
+export interface UdpPeer {
+  readonly address: Uint8Array;
+  readonly port: number;
 }
 
 export interface UdpSocketEvents {
-  received(socket: UdpSocket, payload: Buffer, from: RemoteInfo): void;
+  /** A datagram's payload, valid during the call. `remote` is 4 or 16 octets. */
+  received(socket: UdpSocket, payload: Uint8Array, remote: Uint8Array, remotePort: number): void;
   /** The peer's machine says that nobody listens on its port. */
   refused(socket: UdpSocket): void;
-  /** The datagram left, or was lost to an error. Its buffer is free. */
-  sent(datagram: Datagram, error: NodeJS.ErrnoException | null): void;
   /** Nothing can be sent or received any more. */
   closed(socket: UdpSocket): void;
 }
 
-export class UdpSocket {
-  /** Holders of the port. Without any, the socket closes as soon as its last datagram is sent. */
-  bindings = 1;
+export abstract class UdpSocket {
   /** 0 until the kernel has chosen. */
   port: number;
   /** Whether anything was ever received. */
   heard = false;
   /** Sequence number of the latest SYN sent. */
   synSequence: number | null = null;
-  /** The one peer of a connected socket. */
-  peer: { readonly address: string; readonly port: number } | null = null;
-  readonly #socket: Socket;
-  readonly #events: UdpSocketEvents;
+  protected readonly events: UdpSocketEvents;
+  /** May have several peers, so that it is not to be connected. */
+  protected shared = false;
+  /** Has one peer, as the kernel knows. */
+  protected connected = false;
+  /** Holders of the port. Without any, the socket closes as soon as its last datagram is sent. */
+  #bindings = 1;
   /** Those who wait for the port; null once it is bound. */
   #waiting: BindDone[] | null;
-  /** Datagrams that node has not reported on. */
+  /** Datagrams that did not leave yet. */
   #pending = 0;
   #closed = false;
-  /** May have several peers, so that it is not to be connected. */
-  #shared = false;
 
-  /**
-   * Binds to `address` (a link-local one with its zone) and `port`, or takes over a bound descriptor. `done` gets
-   * EADDRINUSE, EADDRNOTAVAIL, EPERM (ports below 1024) or ERR_PLAIT_DEVICE.
-   */
-  constructor(
-    local: {
-      readonly address: string;
-      readonly v6: boolean;
-      readonly port: number;
-      readonly fd: number | null;
-    },
-    events: UdpSocketEvents,
-    done: BindDone,
-  ) {
-    const { address, v6, port, fd } = local;
+  /** `done` gets EADDRINUSE, EADDRNOTAVAIL, EPERM (ports below 1024) or ERR_PLAIT_DEVICE. */
+  protected constructor(port: number, events: UdpSocketEvents, done: BindDone) {
     this.port = port;
-    this.#events = events;
+    this.events = events;
     this.#waiting = [done];
-    this.#socket = createSocket({
-      type: v6 ? 'udp6' : 'udp4',
-      ipv6Only: v6,
-      // Destinations are addresses. An answer at once also makes node send at once.
-      lookup: (name, _options, callback) => {
-        callback(null, name, v6 ? 6 : 4);
-      },
-    });
-    this.#socket.on('error', (error: NodeJS.ErrnoException) => {
-      this.#failed(error, address);
-    });
-    this.#socket.on('message', (payload, from) => {
-      if (this.bindings === 0) return;
-      this.heard = true;
-      if (this.peer === null) this.#shared = true;
-      this.#events.received(this, payload, from);
-    });
-    this.#socket.on('listening', () => {
-      this.#listening();
-    });
-    this.#socket.bind(fd === null ? { address, port, exclusive: true } : { fd, exclusive: true });
+  }
+
+  /** The peer of a connected socket. */
+  abstract get peer(): UdpPeer | null;
+  /** Gives the descriptor back. */
+  protected abstract shut(): void;
+
+  get isHeld(): boolean {
+    return this.#bindings > 0;
   }
 
   /** One more holder. */
   bind(done: BindDone): void {
-    this.bindings++;
+    this.#bindings++;
     if (this.#waiting === null) done(null, this.port);
     else this.#waiting.push(done);
   }
 
   /** Undoes one bind. */
   unbind(): void {
-    if (this.bindings > 0) this.bindings--;
+    if (this.#bindings > 0) this.#bindings--;
     this.#closeIfUnused();
   }
 
   /** Takes the port from all its holders; those who still wait for it get ERR_SOCKET_CLOSED. */
   release(): void {
-    this.bindings = 0;
+    this.#bindings = 0;
     this.#answer(new PlaitError('ERR_SOCKET_CLOSED', 'the path was detached'));
     this.#closeIfUnused();
   }
 
-  /** Sends `length` octets of the datagram from `start`; the result comes by `sent`. */
-  send(datagram: Datagram, start: number, length: number, port: number, address: string): void {
-    datagram.socket = this;
+  /** A datagram was given to it. */
+  queued(): void {
     this.#pending++;
-    try {
-      if (this.peer?.port !== port || this.peer.address !== address) this.#choosePeer(port, address);
-      if (this.peer !== null) this.#socket.send(datagram.buffer, start, length, datagram.done);
-      else this.#socket.send(datagram.buffer, start, length, port, address, datagram.done);
-    } catch (error) {
-      queueMicrotask(() => {
-        datagram.done(error as Error);
-      });
-    }
   }
 
-  /** @internal Called by the datagram. */
-  finished(datagram: Datagram, error: NodeJS.ErrnoException | null): void {
-    datagram.socket = null;
-    this.#pending--;
-    // An answer to an earlier datagram, which the kernel reports with the next system call of any kind.
-    if (error?.code === 'ECONNREFUSED') this.#refused();
-    this.#events.sent(datagram, error);
+  /** Datagrams left, or were lost. */
+  left(count: number): void {
+    this.#pending -= count;
     this.#closeIfUnused();
   }
 
-  /**
-   * A socket that sends before it ever received is a client's and has one peer: connected, it sends about a fifth
-   * faster, and ICMP errors reach it. A server's is shared by all its peers.
-   */
-  #choosePeer(port: number, address: string): void {
-    if (this.peer !== null) {
-      this.peer = null;
-      this.#shared = true;
-      this.#socket.disconnect();
-    } else if (!this.#shared) {
-      this.#socket.connect(port, address);
-      if (isConnected(this.#socket)) this.peer = { address, port };
-      // Else there is no route. The datagram is sent without, and reports it.
-    }
-  }
-
-  #listening(): void {
-    if (this.#closed) return;
-    for (const size of [SOCKET_BUFFER, SOCKET_BUFFER / 4]) {
-      try {
-        this.#socket.setRecvBufferSize(size);
-        this.#socket.setSendBufferSize(size);
-        break;
-      } catch {
-        // The system allows less.
-      }
-    }
-    this.port = this.#socket.address().port;
+  protected bound(port: number): void {
+    this.port = port;
     this.#answer(null);
     this.#closeIfUnused();
   }
 
-  #failed(error: NodeJS.ErrnoException, address: string): void {
-    if (this.#waiting !== null) {
-      this.bindings = 0;
-      this.#answer(bindError(error, address, this.port));
-      this.#closeIfUnused();
-    } else if (error.code === 'ECONNREFUSED') {
-      this.#refused();
-    }
-    // Others concern a datagram that was lost, which its sender finds out.
+  protected notBound(error: PlaitError): void {
+    this.#bindings = 0;
+    this.#answer(error);
+    this.#closeIfUnused();
   }
 
-  #refused(): void {
-    if (this.bindings > 0) this.#events.refused(this);
+  protected get isBound(): boolean {
+    return this.#waiting === null;
+  }
+
+  protected get isClosed(): boolean {
+    return this.#closed;
+  }
+
+  protected received(payload: Uint8Array, remote: Uint8Array, remotePort: number): void {
+    if (this.#bindings === 0) return;
+    this.heard = true;
+    if (!this.connected) this.shared = true;
+    this.events.received(this, payload, remote, remotePort);
+  }
+
+  refused(): void {
+    if (this.#bindings > 0) this.events.refused(this);
   }
 
   #answer(error: PlaitError | null): void {
@@ -191,20 +124,48 @@ export class UdpSocket {
   }
 
   #closeIfUnused(): void {
-    if (this.bindings > 0 || this.#pending > 0 || this.#waiting !== null || this.#closed) return;
+    if (this.#bindings > 0 || this.#pending > 0 || this.#waiting !== null || this.#closed) return;
     this.#closed = true;
-    this.#socket.close();
-    this.#events.closed(this);
+    this.shut();
+    this.events.closed(this);
   }
 }
 
-function isConnected(socket: Socket): boolean {
-  try {
-    socket.remoteAddress();
-    return true;
-  } catch {
-    return false;
-  }
+/** The calls that sockets are made of: those of node, or those of the C library. */
+export interface UdpBackend {
+  /** Binds a socket to the path's address, which is 4 or 16 octets, and `port`. */
+  socket(path: Path, address: Uint8Array, port: number, events: UdpSocketEvents, done: BindDone): UdpSocket;
+  /** Where the path's packets go; `route` knows sockets of this backend only. */
+  output(path: Path, address: Uint8Array, route: UdpRoute): UdpOutput;
+}
+
+/** Where the datagrams of one path leave. */
+export interface UdpOutput {
+  /** Takes one packet. False: the queue is full and `writable` comes. */
+  send(packet: OutPacket): boolean;
+  flush(): void;
+  /** Sends what it holds; what cannot be sent now is lost. */
+  close(): void;
+}
+
+/** What an output needs of its path. */
+export interface UdpRoute {
+  /**
+   * The socket for the TCP segment at `start`, or null if its port is not bound. Makes the segment ready: UDP's checksum
+   * guards it, so that its own is 0.
+   */
+  socketFor(segment: Buffer, start: number): UdpSocket | null;
+  /** Segments left. */
+  sent(): void;
+  /** Segments were lost to this errno name. */
+  lost(code: string | undefined, count: number): void;
+  writable(): void;
+}
+
+/** Octets of the header of an IP packet that the core made. */
+export function ipHeaderLength(packet: Buffer, at: number): number {
+  const first = packet[at] as number;
+  return first >> 4 === 6 ? 40 : (first & 15) * 4;
 }
 
 /** What a failed bind means. `error` carries an errno name as its code. */
@@ -227,5 +188,3 @@ export function bindError(error: NodeJS.ErrnoException, address: string, port: n
       return new PlaitError('ERR_PLAIT_DEVICE', `${where} cannot be bound: ${error.message}`);
   }
 }
-
-const SOCKET_BUFFER = 4 << 20;

@@ -1,0 +1,214 @@
+/** Datagrams on their way to or from UDP sockets: `struct mmsghdr` arrays, and the memory that they point into. */
+import { SOCKET_ADDRESS_SIZE, type Native } from './native.js';
+
+/** Messages with their names and control data, which both directions fill in their own way. */
+class Messages {
+  /** What sendmmsg and recvmmsg take. */
+  readonly headers: Uint8Array;
+  readonly data: Buffer;
+  protected readonly view: DataView;
+  protected readonly names: Uint8Array;
+  protected readonly vectors: DataView;
+  protected readonly control: DataView;
+  protected readonly base: bigint;
+  protected readonly vectorBase: bigint;
+
+  constructor(native: Native, messages: number, vectors: number, octets: number) {
+    this.headers = new Uint8Array(messages * MESSAGE_SIZE);
+    this.data = Buffer.allocUnsafeSlow(octets);
+    this.view = new DataView(this.headers.buffer);
+    this.names = new Uint8Array(messages * SOCKET_ADDRESS_SIZE);
+    this.vectors = new DataView(new ArrayBuffer(vectors * VECTOR_SIZE));
+    this.control = new DataView(new ArrayBuffer(messages * CONTROL_SIZE));
+    this.base = native.address(this.data);
+    this.vectorBase = native.address(this.vectors);
+    const names = native.address(this.names);
+    const control = native.address(this.control);
+    for (let i = 0; i < messages; i++) {
+      const at = i * MESSAGE_SIZE;
+      this.view.setBigUint64(at + NAME, names + BigInt(i * SOCKET_ADDRESS_SIZE), true);
+      this.view.setBigUint64(at + CONTROL, control + BigInt(i * CONTROL_SIZE), true);
+    }
+  }
+}
+
+/**
+ * Datagrams to be sent. Consecutive ones to the same peer, of equal size, are one message that the kernel cuts
+ * (UDP_SEGMENT); the last of them may be shorter.
+ */
+export class OutgoingDatagrams extends Messages {
+  /** Messages that are ready. */
+  count = 0;
+  /** Whether the kernel cuts messages. */
+  joins: boolean;
+  /** Where the next packet may be put in `data`. */
+  #end = 0;
+  #vector = 0;
+  /** Of the latest message: octets per datagram, octets and datagrams in all. No octets: nothing joins it. */
+  #size = 0;
+  #octets = 0;
+  #datagrams = 0;
+  readonly #datagramsOf = new Uint8Array(SEND_MESSAGES);
+
+  constructor(native: Native, joins: boolean) {
+    super(native, SEND_MESSAGES, SEND_DATAGRAMS, SEND_OCTETS);
+    this.joins = joins;
+    for (let i = 0; i < SEND_MESSAGES; i++) {
+      const at = i * CONTROL_SIZE;
+      this.control.setBigUint64(at, BigInt(CONTROL_HEADER + 2), true);
+      this.control.setInt32(at + 8, SOL_UDP, true);
+      this.control.setInt32(at + 12, UDP_SEGMENT, true);
+    }
+  }
+
+  /** Where a packet of `length` octets may be put, or -1 if there is no room. */
+  reserve(length: number): number {
+    const full = this.count === SEND_MESSAGES || this.#vector === SEND_DATAGRAMS;
+    return full || this.#end + length > SEND_OCTETS ? -1 : this.#end;
+  }
+
+  /** Adds `length` octets of `data` from `start` to the latest message. False: they need one of their own. */
+  join(start: number, length: number): boolean {
+    if (!this.joins || length > this.#size || this.#datagrams === MAX_SEGMENTS) return false;
+    if (this.#octets + length > MAX_OCTETS) return false;
+    const at = (this.count - 1) * MESSAGE_SIZE;
+    if (++this.#datagrams === 2) this.#segmented(this.count - 1);
+    this.#append(start, length);
+    this.view.setUint32(at + VECTORS_LENGTH, this.#datagrams, true);
+    this.#datagramsOf[this.count - 1] = this.#datagrams;
+    if (length < this.#size) this.#size = 0;
+    return true;
+  }
+
+  /** Adds them as a message to `name`, or without one to the socket's peer. */
+  add(start: number, length: number, name: Uint8Array | null): void {
+    const at = this.count * MESSAGE_SIZE;
+    if (name !== null) this.names.set(name, this.count * SOCKET_ADDRESS_SIZE);
+    // A name of no octets is none.
+    this.view.setUint32(at + NAME_LENGTH, name?.length ?? 0, true);
+    this.view.setBigUint64(at + VECTORS, this.vectorBase + BigInt(this.#vector * VECTOR_SIZE), true);
+    this.view.setUint32(at + VECTORS_LENGTH, 1, true);
+    this.view.setUint32(at + CONTROL_LENGTH, 0, true);
+    this.#datagramsOf[this.count++] = 1;
+    this.#size = length;
+    this.#octets = 0;
+    this.#datagrams = 1;
+    this.#append(start, length);
+  }
+
+  /** Datagrams of message `i`. */
+  datagrams(i: number): number {
+    return this.#datagramsOf[i] as number;
+  }
+
+  /** Calls `each` with every datagram of message `i`, and the name that it goes to. */
+  apart(i: number, each: (datagram: Uint8Array, name: Uint8Array) => void): void {
+    const at = i * MESSAGE_SIZE;
+    const nameAt = i * SOCKET_ADDRESS_SIZE;
+    const name = this.names.subarray(nameAt, nameAt + this.view.getUint32(at + NAME_LENGTH, true));
+    let vector = Number(this.view.getBigUint64(at + VECTORS, true) - this.vectorBase);
+    for (let n = this.datagrams(i); n > 0; n--, vector += VECTOR_SIZE) {
+      const start = Number(this.vectors.getBigUint64(vector, true) - this.base);
+      each(this.data.subarray(start, start + this.vectors.getUint32(vector + 8, true)), name);
+    }
+  }
+
+  clear(): void {
+    this.count = this.#vector = this.#end = this.#size = 0;
+  }
+
+  #append(start: number, length: number): void {
+    const at = this.#vector++ * VECTOR_SIZE;
+    this.vectors.setBigUint64(at, this.base + BigInt(start), true);
+    this.vectors.setUint32(at + 8, length, true);
+    this.#octets += length;
+    this.#end = (start + length + 15) & ~15;
+  }
+
+  #segmented(i: number): void {
+    this.control.setUint16(i * CONTROL_SIZE + CONTROL_HEADER, this.#size, true);
+    this.view.setUint32(i * MESSAGE_SIZE + CONTROL_LENGTH, CONTROL_SIZE, true);
+  }
+}
+
+/** Room for datagrams that arrive, and for those that the kernel has joined (UDP_GRO). */
+export class IncomingDatagrams extends Messages {
+  constructor(native: Native) {
+    super(native, RECEIVE_MESSAGES, RECEIVE_MESSAGES, RECEIVE_MESSAGES * RECEIVE_SIZE);
+    for (let i = 0; i < RECEIVE_MESSAGES; i++) {
+      const at = i * MESSAGE_SIZE;
+      this.view.setBigUint64(at + VECTORS, this.vectorBase + BigInt(i * VECTOR_SIZE), true);
+      this.view.setUint32(at + VECTORS_LENGTH, 1, true);
+      this.vectors.setBigUint64(i * VECTOR_SIZE, this.base + BigInt(i * RECEIVE_SIZE), true);
+      this.vectors.setUint32(i * VECTOR_SIZE + 8, RECEIVE_SIZE, true);
+      this.#reset(i);
+    }
+  }
+
+  /** Receives what is there, RECEIVE_MESSAGES at most. Returns messages, or a negative errno. */
+  receive(native: Native, fd: number): number {
+    return native.receiveMany(fd, this.headers, RECEIVE_MESSAGES);
+  }
+
+  /** Calls `each` with every datagram of message `i`, and makes the message ready for the next `receive`. */
+  take(i: number, each: (datagram: Uint8Array, remote: Uint8Array, port: number) => void): void {
+    const at = i * MESSAGE_SIZE;
+    const nameAt = i * SOCKET_ADDRESS_SIZE;
+    const v6 = this.view.getUint32(at + NAME_LENGTH, true) === SOCKET_ADDRESS_SIZE;
+    const address = nameAt + (v6 ? 8 : 4);
+    const remote = this.names.slice(address, address + (v6 ? 16 : 4));
+    const port = ((this.names[nameAt + 2] as number) << 8) | (this.names[nameAt + 3] as number);
+    const length = this.view.getUint32(at + MESSAGE_LENGTH, true);
+    const size = this.#segmentSize(i) || length;
+    this.#reset(i);
+    const { buffer } = this.data;
+    const from = i * RECEIVE_SIZE;
+    for (let done = 0; done < length || done === 0; done += size) {
+      // A plain view costs half as much as a Buffer's `subarray`.
+      each(new Uint8Array(buffer, from + done, Math.min(size, length - done)), remote, port);
+      if (size === 0) return;
+    }
+  }
+
+  /** Octets of each datagram that the kernel joined, or 0: it is one. */
+  #segmentSize(i: number): number {
+    const at = i * CONTROL_SIZE;
+    const length = this.view.getUint32(i * MESSAGE_SIZE + CONTROL_LENGTH, true);
+    if (length < CONTROL_HEADER + 4 || this.control.getInt32(at + 8, true) !== SOL_UDP) return 0;
+    return this.control.getInt32(at + 12, true) === UDP_GRO
+      ? this.control.getInt32(at + CONTROL_HEADER, true)
+      : 0;
+  }
+
+  /** The kernel has written over what it was given. */
+  #reset(i: number): void {
+    this.view.setUint32(i * MESSAGE_SIZE + NAME_LENGTH, SOCKET_ADDRESS_SIZE, true);
+    this.view.setUint32(i * MESSAGE_SIZE + CONTROL_LENGTH, CONTROL_SIZE, true);
+  }
+}
+
+/** Messages per recvmmsg. */
+export const RECEIVE_MESSAGES = 32;
+const RECEIVE_SIZE = 65536;
+const SEND_MESSAGES = 64;
+const SEND_DATAGRAMS = 512;
+const SEND_OCTETS = 1 << 19;
+/** UDP_MAX_SEGMENTS of the kernels before 6.9, and what an IP packet takes with the largest header. */
+const MAX_SEGMENTS = 64;
+const MAX_OCTETS = 65535 - 40 - 8;
+// linux/udp.h
+export const SOL_UDP = 17;
+export const UDP_SEGMENT = 103;
+export const UDP_GRO = 104;
+// struct mmsghdr, struct iovec and struct cmsghdr on 64-bit Linux
+export const MESSAGE_SIZE = 64;
+const NAME = 0;
+const NAME_LENGTH = 8;
+const VECTORS = 16;
+const VECTORS_LENGTH = 24;
+const CONTROL = 32;
+const CONTROL_LENGTH = 40;
+const MESSAGE_LENGTH = 56;
+const VECTOR_SIZE = 16;
+const CONTROL_HEADER = 16;
+const CONTROL_SIZE = 24;
