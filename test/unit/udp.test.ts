@@ -39,14 +39,7 @@ function commonTests(calls: Native | null): void {
     for (const device of open.splice(0)) device.close();
   });
 
-  function end(address: string, mtu = 65535): End {
-    const device = new UdpDevice(calls);
-    const host = new RecordingHost();
-    open.push(device);
-    device.open(host);
-    expect(attachNow(device, { id: 1, name: 'lo', address, mtu })).to.equal(null);
-    return { device, host, address };
-  }
+  const end = (address: string, mtu = 65535): End => newEnd(calls, address, mtu, open);
 
   for (const { family, a, b } of FAMILIES) {
     describe(family, () => {
@@ -217,6 +210,58 @@ function commonTests(calls: Native | null): void {
     }
     await until(() => client.host.segments.length === 3);
   });
+}
+
+describe('udp device through node alone', () => {
+  let ends: UdpDevice[] = [];
+
+  afterEach(() => {
+    for (const device of ends) device.close();
+    ends = [];
+  });
+
+  it('pushes back a burst and asks for more', async function () {
+    this.timeout(10_000);
+    const client = newEnd(null, '127.0.0.2', 65535, ends);
+    const server = newEnd(null, '127.0.0.3', 65535, ends);
+    const to = await bind(server.device, 0);
+    const from = await bind(client.device, 0);
+    const total = 4000;
+    const packet = tcpPacket({
+      source: client.address,
+      destination: server.address,
+      sourcePort: from,
+      destinationPort: to,
+      payload: 1400,
+    });
+    let sent = 0;
+    let refusals = 0;
+    while (sent < total) {
+      if (client.device.send(1, outPacket(packet))) {
+        sent++;
+      } else {
+        refusals++;
+        const before = client.host.writables;
+        await until(() => client.host.writables > before);
+      }
+    }
+    expect(refusals).to.be.greaterThan(0);
+    expect(client.device.stats.sendErrors).to.equal(0);
+    // Receiving shares this thread, so that the kernel's buffer may overflow.
+    await until(() => server.host.segments.length > total / 10);
+    const segment = tcpSegment({ sourcePort: from, destinationPort: to, payload: 1400 });
+    expect(server.host.segments.every((one) => Buffer.compare(one.segment, segment) === 0)).to.equal(true);
+  });
+});
+
+/** An open device with one path, which is added to `open`. */
+function newEnd(native: Native | null, address: string, mtu: number, open: UdpDevice[]): End {
+  const device = new UdpDevice(native);
+  const host = new RecordingHost();
+  open.push(device);
+  device.open(host);
+  expect(attachNow(device, { id: 1, name: 'lo', address, mtu })).to.equal(null);
+  return { device, host, address };
 }
 
 function packetTo(server: End, sourcePort: number, destinationPort: number): Uint8Array {
