@@ -4,8 +4,8 @@ import { dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { loadCore } from '../../src/core/load.js';
 import { loadDissector } from '../../src/inspect/dissector.js';
-import { createSocketLayer } from '../../tools/packetdrill/posix/layer.js';
 import { findScripts, formatReport, runFile } from '../../tools/packetdrill/files.js';
+import { onStack } from '../../tools/packetdrill/virtual.js';
 
 /** Scripts are not compiled: they stay in the sources. */
 const folder = dirname(fileURLToPath(import.meta.url)).replace(/([\\/])dist([\\/]test[\\/]packet)$/, '$2');
@@ -14,9 +14,8 @@ describe('scripts in the packetdrill language', () => {
   for (const path of findScripts([folder])) {
     it(path.slice(folder.length + 1), async () => {
       const environment = {
-        module: await loadCore('debug'),
         dissector: await loadDissector(),
-        createLayer: createSocketLayer,
+        open: onStack(await loadCore('debug')),
       };
       const reports = runFile(path, [{ name: 'strict_options', value: null }], environment);
       const failed = reports.filter(({ failure }) => failure !== null);

@@ -23,6 +23,10 @@ export interface Config {
   readonly nonFatalSyscall: boolean;
   readonly verbose: boolean;
   readonly dryRun: boolean;
+  /** On the kernel of this machine instead of this stack. */
+  readonly kernel: boolean;
+  /** The only one of both that the script is for; null: either. */
+  readonly only: 'kernel' | 'stack' | null;
   readonly initScripts: readonly string[];
   readonly defines: ReadonlyMap<string, string>;
   readonly codeCommand: string;
@@ -48,6 +52,8 @@ export const DEFAULTS: Config = {
   nonFatalSyscall: false,
   verbose: false,
   dryRun: false,
+  kernel: false,
+  only: null,
   initScripts: [],
   defines: new Map(),
   codeCommand: 'python3',
@@ -127,6 +133,11 @@ function version(text: string): Partial<Config> {
   return { modes: [mode] };
 }
 
+function only(text: string): Partial<Config> {
+  if (text !== 'kernel' && text !== 'stack') throw new ScriptError(`--only is kernel or stack; not ${text}`);
+  return { only: text };
+}
+
 function define(text: string, config: Config): Partial<Config> {
   const match = /^(\w+)=([^]*)$/.exec(text);
   if (match === null) throw new ScriptError(`--define takes NAME=VALUE; not ${text}`);
@@ -161,6 +172,8 @@ const KNOWN: Readonly<Record<string, Setting>> = {
   code_format: nothing,
   code_sockopt: nothing,
   dry_run: { dryRun: true },
+  kernel: { kernel: true },
+  only,
   is_anyip: {},
   send_omit_free: {},
   debug: { verbose: true },

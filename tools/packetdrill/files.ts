@@ -16,14 +16,16 @@ export interface Report {
   readonly log: readonly string[];
 }
 
-/** Runs a script in every mode that it and the command line allow. */
+/** Runs a script in every mode that it and the command line allow; in none where it is not for this host. */
 export function runFile(path: string, options: readonly Option[], environment: Environment): Report[] {
   const quiet = { warnings: [], log: [] };
   let modes: readonly Mode[] = [];
   try {
     const text = readFileSync(path, 'utf8');
     const own = scriptOptions(text).options;
-    modes = modesOf(configOf(own, options, null));
+    const general = configOf(own, options, null);
+    if (general.only === (general.kernel ? 'stack' : 'kernel')) return [];
+    modes = modesOf(general);
     return modes.map((mode): Report => {
       const config = configOf(own, options, mode);
       const script = parseScript(path, text, config.defines);

@@ -1,7 +1,7 @@
 /** The flows of a script: which one a packet of the script means, and which one a packet of the stack belongs to. */
 import { Flow, type Endpoint } from './flow.js';
-import type { Host } from './host.js';
 import { tokenOf } from './keys.js';
+import type { Machine } from './machine.js';
 import { MptcpConnection, type Names, type PeerAddresses } from './mptcp-state.js';
 import type { MpJoinSynSpec, OptionSpec } from './option-spec.js';
 import type { EndpointSpec, PacketSpec, TcpSpec } from './script.js';
@@ -17,15 +17,15 @@ interface Wanted {
 export class Flows {
   /** Newest first. */
   readonly #flows: Flow[] = [];
-  readonly #host: Host;
+  readonly #machine: Machine;
   readonly #names: Names;
   readonly #peerAddresses: PeerAddresses;
 
-  constructor(host: Host, names: Names, peerAddresses: PeerAddresses) {
-    this.#host = host;
+  constructor(machine: Machine, names: Names, peerAddresses: PeerAddresses) {
+    this.#machine = machine;
     this.#names = names;
     this.#peerAddresses = peerAddresses;
-    peerAddresses.idOf(host.addressing.remote);
+    peerAddresses.idOf(machine.addressing.remote);
   }
 
   get newest(): Flow | null {
@@ -129,17 +129,17 @@ export class Flows {
   /** A SYN is a new connection unless the newest flow is in its handshake or lives on. */
   #beginsFlow(local: Wanted, remote: Wanted): boolean {
     const { newest } = this;
-    if (newest === null || (newest.over && !this.#host.hasFlow(newest))) return true;
+    if (newest === null || (newest.over && !this.#machine.hasFlow(newest))) return true;
     const other = (end: Endpoint, { address, port }: Wanted): boolean =>
       (address !== null && address !== end.address) || (port !== null && port !== end.port);
     return newest.handshake !== 'syn-sent' && (other(newest.local, local) || other(newest.remote, remote));
   }
 
   #openFromPeer(local: Wanted, remote: Wanted): Flow {
-    const { addressing } = this.#host;
+    const { addressing } = this.#machine;
     return new Flow(
       { address: local.address ?? addressing.local, port: local.port ?? addressing.bindPort },
-      { address: remote.address ?? addressing.remote, port: remote.port ?? this.#host.nextRemotePort() },
+      { address: remote.address ?? addressing.remote, port: remote.port ?? this.#machine.nextRemotePort() },
       new MptcpConnection(),
       'syn-received',
       false,
@@ -150,20 +150,20 @@ export class Flows {
     const connection = this.#connectionOf(join, 'stack');
     const first = this.#flows.find((flow) => flow.connection === connection) ?? null;
     const here: Endpoint = {
-      address: local.address ?? first?.local.address ?? this.#host.addressing.local,
-      port: local.port ?? first?.local.port ?? this.#host.addressing.bindPort,
+      address: local.address ?? first?.local.address ?? this.#machine.addressing.local,
+      port: local.port ?? first?.local.port ?? this.#machine.addressing.bindPort,
     };
     // An unknown name is the peer's next address; without any it is where the connection began.
     const unknown = spec.source !== null && remote.address === null && spec.source.kind === 'name';
     const address = unknown
       ? this.#peerAddresses.withId(null).address
-      : (remote.address ?? first?.remote.address ?? this.#host.addressing.remote);
-    let port = remote.port ?? this.#host.nextRemotePort();
+      : (remote.address ?? first?.remote.address ?? this.#machine.addressing.remote);
+    let port = remote.port ?? this.#machine.nextRemotePort();
     const taken = (): boolean =>
       this.#flows.some(
         (flow) => same(flow.remote, address, port) && same(flow.local, here.address, here.port),
       );
-    while (taken()) port = this.#host.nextRemotePort();
+    while (taken()) port = this.#machine.nextRemotePort();
     return new Flow(here, { address, port }, connection, 'syn-received', true);
   }
 

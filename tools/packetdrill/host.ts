@@ -9,6 +9,7 @@ import { setFastOpenKeys } from '../../src/stack/fast-open.js';
 import { Stack } from '../../src/stack/stack.js';
 import type { Config } from './config.js';
 import type { Endpoint, Flow } from './flow.js';
+import { addressingOf, type Machine } from './machine.js';
 import { FASTOPEN_KEY, fastOpenKey, modeDefaults } from './modes.js';
 import type { Addressing, Mode } from './socket-layer.js';
 import { readPacket, type Packet } from './wire.js';
@@ -49,12 +50,13 @@ class TunDevice implements Device {
   close(): void {}
 }
 
-export class Host {
+export class Host implements Machine {
   readonly world = new World(1e6);
   readonly stack: Stack;
   /** The endpoint table, which is empty at first. */
   readonly paths: PathManager;
   readonly addressing: Addressing;
+  readonly slack = 0;
   readonly #device: TunDevice;
   #mtu: number;
   readonly #paths = new Map<string, Path>();
@@ -62,13 +64,7 @@ export class Host {
 
   constructor(module: CoreModule, mode: Mode, config: Config) {
     const defaults = modeDefaults(mode);
-    this.addressing = {
-      mode,
-      local: config.localIp ?? defaults.local,
-      remote: config.remoteIp ?? defaults.remote,
-      bindPort: config.bindPort,
-      connectPort: config.connectPort,
-    };
+    this.addressing = addressingOf(mode, config, defaults);
     this.#mtu = config.mtu ?? defaults.mtu;
     const stack: Stack = new Stack({
       name: 'stack',
@@ -96,7 +92,6 @@ export class Host {
     return this.world.now();
   }
 
-  /** Packets of the stack that nobody took yet, in order. */
   get sent(): Packet[] {
     return this.#device.sent;
   }
@@ -133,7 +128,6 @@ export class Host {
     this.settle();
   }
 
-  /** Whether the stack has a subflow between these ends. */
   hasFlow({ local, remote }: Flow): boolean {
     const same = (a: Endpoint, b: Endpoint): boolean => a.address === b.address && a.port === b.port;
     for (const connection of this.stack.connections()) {
@@ -143,7 +137,6 @@ export class Host {
     return false;
   }
 
-  /** A port of the peer that no flow has had. */
   nextRemotePort(): number {
     return this.#remotePort++;
   }
@@ -155,17 +148,14 @@ export class Host {
     this.settle();
   }
 
-  /** Everything that is due at this instant. */
   settle(): void {
     this.world.runUntil(this.now);
   }
 
-  /** Time passes until then; a time in the past changes nothing. */
   sleepUntil(time: number): void {
     this.world.runUntil(Math.max(time, this.now));
   }
 
-  /** Time passes until the condition is true, at the latest until then. Returns whether it is true. */
   waitFor(condition: () => boolean, latest: number): boolean {
     const cancel = this.world.at(latest, () => undefined);
     this.world.runUntil(() => condition() || this.now >= latest, { maxTime: Infinity });

@@ -5,8 +5,8 @@ import type { Config } from './config.js';
 import type { Flow } from './flow.js';
 import { Flows } from './flows.js';
 import { formatPacket } from './format.js';
-import type { Host } from './host.js';
 import { buildIcmp } from './icmp.js';
+import type { Machine } from './machine.js';
 import { Names, PeerAddresses } from './mptcp-state.js';
 import { joinMappings, optionsToInject } from './options.js';
 import type { Known } from './resolve.js';
@@ -24,7 +24,7 @@ export interface Received {
 }
 
 export class ScriptPeer {
-  readonly #host: Host;
+  readonly #machine: Machine;
   readonly #config: Config;
   readonly #dissector: Dissector;
   readonly #names = new Names();
@@ -33,16 +33,16 @@ export class ScriptPeer {
   readonly #endpoints: (fd: number) => SocketEndpoints | null;
 
   constructor(
-    host: Host,
+    machine: Machine,
     config: Config,
     dissector: Dissector,
     endpoints: (fd: number) => SocketEndpoints | null,
   ) {
-    this.#host = host;
+    this.#machine = machine;
     this.#config = config;
     this.#dissector = dissector;
     this.#endpoints = endpoints;
-    this.#flows = new Flows(host, this.#names, this.#peerAddresses);
+    this.#flows = new Flows(machine, this.#names, this.#peerAddresses);
   }
 
   // ---- to the stack -------------------------------------------------------------------------------------------
@@ -53,12 +53,12 @@ export class ScriptPeer {
     if (body.kind === 'udp') throw new ScriptError('UDP is not supported', spec.line);
     const flow = this.#flows.forInbound(spec, this.#endpoints);
     if (body.kind === 'icmp') {
-      this.#host.inject(buildIcmp(spec.ip, body, flow, spec.line), flow.local.address);
+      this.#machine.inject(buildIcmp(spec.ip, body, flow, spec.line), flow.local.address);
       return spec.text;
     }
     const packet = this.#build(spec, body, flow);
     this.#flows.learnNames(spec, flow);
-    this.#host.inject(wire.buildTcp(ipOf(spec, flow), packet), flow.local.address);
+    this.#machine.inject(wire.buildTcp(ipOf(spec, flow), packet), flow.local.address);
     return formatPacket(this.#dissector, { ...ipOf(spec, flow), ...packet }, flow, 'in');
   }
 
@@ -126,9 +126,9 @@ export class ScriptPeer {
 
   /** The stack's next packet of a flow that the script knows, or begins with this SYN. */
   #next(tcp: TcpSpec, latest: number): { packet: wire.Packet; flow: Flow } | null {
-    const { sent } = this.#host;
+    const { sent } = this.#machine;
     const begins = tcp.flags.syn && !tcp.flags.ack;
-    while (this.#host.waitFor(() => sent.length > 0, latest)) {
+    while (this.#machine.waitFor(() => sent.length > 0, latest)) {
       const packet = sent.shift()!;
       const isSyn = (packet.flags & (wire.SYN | wire.ACK)) === wire.SYN;
       const flow =

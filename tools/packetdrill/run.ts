@@ -1,21 +1,12 @@
-/** One script in one mode: walks through its events in virtual time, as packetdrill does in real time. */
-import type { CoreModule } from '../../src/core/load.js';
+/** One script in one mode: walks through its events as packetdrill does; the machine says whose time it is. */
 import type { Dissector } from '../../src/inspect/dissector.js';
 import type { SocketCall } from './ast.js';
 import { CodeRunner } from './code.js';
 import type { Config } from './config.js';
-import { Host } from './host.js';
+import type { Machine, OpenMachine, Setup } from './machine.js';
 import { ScriptPeer } from './peer.js';
 import type { PacketSpec, Script, ScriptEvent } from './script.js';
-import { Shell } from './shell/shell.js';
-import {
-  ScriptError,
-  type CallOutcome,
-  type CreateSocketLayer,
-  type Mode,
-  type RunningCall,
-  type SocketLayer,
-} from './socket-layer.js';
+import { ScriptError, type CallOutcome, type Mode, type RunningCall } from './socket-layer.js';
 
 export interface Failure {
   readonly line: number | null;
@@ -32,22 +23,29 @@ export interface RunResult {
 }
 
 export interface Environment {
-  readonly module: CoreModule;
   readonly dissector: Dissector;
-  readonly createLayer: CreateSocketLayer;
+  readonly open: OpenMachine;
 }
 
 export function runScript(script: Script, mode: Mode, config: Config, environment: Environment): RunResult {
   const run = new Run(script, mode, config, environment);
-  let failure: Failure | null = null;
   try {
-    run.all();
+    const failure = failureOf(() => run.all());
+    const unclean = failureOf(() => run.cleanUp());
+    return { failure: failure ?? unclean ?? run.code(), warnings: run.warnings, log: run.log };
+  } finally {
+    run.close();
+  }
+}
+
+function failureOf(action: () => void): Failure | null {
+  try {
+    action();
+    return null;
   } catch (error) {
     if (!(error instanceof ScriptError)) throw error;
-    failure = { line: error.line, message: error.message };
+    return { line: error.line, message: error.message };
   }
-  failure = run.close(failure);
-  return { failure, warnings: run.warnings, log: run.log };
 }
 
 /** A packet may be late by this much before its absence is an error; packetdrill's own constant. */
@@ -79,10 +77,9 @@ class Run {
   readonly log: string[] = [];
   readonly #script: Script;
   readonly #config: Config;
-  readonly #host: Host;
-  readonly #layer: SocketLayer;
+  readonly #setup: Setup;
+  readonly #machine: Machine;
   readonly #peer: ScriptPeer;
-  readonly #shell: Shell;
   readonly #code: CodeRunner;
   #start = 0;
   #last: Timed | null = null;
@@ -91,22 +88,21 @@ class Run {
   constructor(script: Script, mode: Mode, config: Config, environment: Environment) {
     this.#script = script;
     this.#config = config;
-    this.#host = new Host(environment.module, mode, config);
-    const { world, stack, addressing } = this.#host;
-    this.#layer = environment.createLayer({ world, stack, addressing, changed: () => undefined });
-    this.#peer = new ScriptPeer(this.#host, config, environment.dissector, (fd) => this.#layer.endpoints(fd));
     const warn = (line: number, message: string): void => void this.warnings.push({ line, message });
-    this.#shell = new Shell(this.#host, script.path, config.verbose, warn);
+    this.#setup = environment.open({ mode, config, path: script.path, warn });
+    const { machine, layer } = this.#setup;
+    this.#machine = machine;
+    this.#peer = new ScriptPeer(machine, config, environment.dissector, (fd) => layer.endpoints(fd));
     this.#code = new CodeRunner(config.codeCommand);
   }
 
   all(): void {
     const { init, events } = this.#script;
     for (const file of this.#config.initScripts) {
-      if (this.#shell.runFile(file) === null) throw new ScriptError(`no init script ${file}`);
+      if (this.#setup.shell.runFile(file) === null) throw new ScriptError(`no init script ${file}`);
     }
-    if (init !== null) this.#shell.run(init.text, init.line);
-    this.#start = this.#host.now;
+    if (init !== null) this.#setup.shell.run(init.text, init.line);
+    this.#start = this.#machine.now;
     const first = events[0]!;
     if ('at' in first.time && first.time.at !== 0) {
       throw new ScriptError('the first event has to be at time 0', first.line);
@@ -115,17 +111,22 @@ class Run {
     this.#awaitCall(null);
   }
 
-  /** Cleans up in any case, and runs the code when nothing failed before. */
-  close(failure: Failure | null): Failure | null {
+  cleanUp(): void {
     const { cleanup } = this.#script;
-    if (cleanup !== null) this.#shell.run(cleanup.text, cleanup.line);
-    this.#layer.close();
-    this.#host.stack.close();
-    return failure ?? this.#code.execute();
+    if (cleanup !== null) this.#setup.shell.run(cleanup.text, cleanup.line);
+  }
+
+  /** Runs the code of the script. */
+  code(): Failure | null {
+    return this.#code.execute();
+  }
+
+  close(): void {
+    this.#setup.close();
   }
 
   get #now(): number {
-    return this.#host.now - this.#start;
+    return this.#machine.now - this.#start;
   }
 
   #event(event: ScriptEvent): void {
@@ -141,7 +142,7 @@ class Run {
         break;
       case 'command':
         this.#waitFor(timed, 'the command');
-        this.#shell.run(action.text, line);
+        this.#setup.shell.run(action.text, line);
         break;
       case 'code':
         this.#waitFor(timed, 'the code');
@@ -178,12 +179,12 @@ class Run {
 
   /** Lets time pass. A call that returns meanwhile is looked at when it does. */
   #sleepUntil(time: number): void {
-    while (this.#pending !== null && this.#host.now < time) {
+    while (this.#pending !== null && this.#machine.now < time) {
       const { running } = this.#pending;
-      this.#host.waitFor(() => running.outcome !== null, time);
+      this.#machine.waitFor(() => running.outcome !== null, time);
       this.#checkCall();
     }
-    this.#host.sleepUntil(time);
+    this.#machine.sleepUntil(time);
   }
 
   /** null: the time is right. */
@@ -191,16 +192,19 @@ class Run {
     const { at, end, event, offset } = timed;
     if (event.time.kind === 'any') return null;
     const sinceLast = at - (this.#last?.at ?? at);
-    const tolerance = Math.max(
-      this.#config.toleranceUsecs,
-      (this.#config.tolerancePercent / 100) * sinceLast,
-    );
+    const tolerance = this.#tolerance(sinceLast);
     if (actual >= at - tolerance && actual <= (end ?? at) + tolerance) return null;
     const relative = event.time.kind.startsWith('relative');
     const show = (time: number): string =>
       relative ? `+${seconds(time - offset)} (${seconds(time)})` : seconds(time);
     const expected = end === null ? show(at) : `${show(at)}~${show(end)}`;
     return `${what}: expected at ${expected} s, happened at ${show(actual)} s; tolerance ${seconds(tolerance)} s`;
+  }
+
+  /** How far an event may be off that is so long after the one before. */
+  #tolerance(since: number): number {
+    const { toleranceUsecs, tolerancePercent } = this.#config;
+    return Math.max(this.#machine.slack, toleranceUsecs, (tolerancePercent / 100) * since);
   }
 
   // ---- packets ------------------------------------------------------------------------------------------------
@@ -215,7 +219,7 @@ class Run {
     const { event, at, end } = timed;
     const lastAt = this.#last?.at ?? 0;
     const patience = Math.floor(Math.max(at - lastAt, (end ?? at) - lastAt) / 1e6) * 1e6 + PATIENCE;
-    const latest = this.#host.now + (event.time.kind === 'any' ? FOREVER : patience);
+    const latest = this.#machine.now + (event.time.kind === 'any' ? FOREVER : patience);
     const { packet: live, mismatch, actual } = this.#peer.receive(packet, latest, at);
     if (live === null) {
       throw new ScriptError(`no packet came\n  expected: ${seconds(at)} ${packet.text}`, packet.line);
@@ -235,14 +239,14 @@ class Run {
     this.#awaitCall(call.line);
     this.#waitFor(timed, 'system call');
     const running = this.#begin(call);
-    this.#host.settle();
+    this.#machine.settle();
     if (end !== null) {
       const relative = timed.event.time.kind === 'relative';
       this.#pending = { call, running, begun: timed.at, end: end + (relative ? timed.offset : 0) };
       return;
     }
-    const { now } = this.#host;
-    if (!this.#host.waitFor(() => running.outcome !== null, now + FOREVER)) {
+    const { now } = this.#machine;
+    if (!this.#machine.waitFor(() => running.outcome !== null, now + FOREVER)) {
       throw new ScriptError(`${call.name} does not return`, call.line);
     }
     this.#compare(call, running.outcome!);
@@ -251,7 +255,7 @@ class Run {
   #begin(call: SocketCall): RunningCall {
     this.#note(`${call.name}(...)`);
     try {
-      return this.#layer.begin(call);
+      return this.#setup.layer.begin(call);
     } catch (error) {
       if (error instanceof ScriptError) throw new ScriptError(error.message, error.line ?? call.line);
       throw error;
@@ -262,7 +266,7 @@ class Run {
   #awaitCall(line: number | null): void {
     if (this.#pending === null) return;
     const { call, running } = this.#pending;
-    this.#host.waitFor(() => running.outcome !== null, this.#host.now + CALL_PATIENCE);
+    this.#machine.waitFor(() => running.outcome !== null, this.#machine.now + CALL_PATIENCE);
     this.#checkCall();
     if (this.#pending !== null)
       throw new ScriptError(`${call.name} of line ${call.line} still blocks`, line ?? call.line);
@@ -276,10 +280,7 @@ class Run {
     const { call, begun, end } = pending;
     this.#compare(call, outcome);
     const actual = outcome.time - this.#start;
-    const tolerance = Math.max(
-      this.#config.toleranceUsecs,
-      (this.#config.tolerancePercent / 100) * (end - begun),
-    );
+    const tolerance = this.#tolerance(end - begun);
     if (Math.abs(actual - end) <= tolerance) return;
     const message = `${call.name} returned at ${seconds(actual)} s, expected at ${seconds(end)} s; tolerance ${seconds(tolerance)} s`;
     throw new ScriptError(message, call.line);
@@ -297,9 +298,9 @@ class Run {
 
   /** What code may ask for: TCP_INFO and MPTCP_INFO of the socket used last. */
   #snapshot(): Map<string, bigint> {
-    const fd = this.#layer.lastUsed;
+    const fd = this.#setup.layer.lastUsed;
     if (fd === null) return new Map();
-    return new Map([...(this.#layer.tcpInfo(fd) ?? []), ...(this.#layer.mptcpInfo(fd) ?? [])]);
+    return new Map([...(this.#setup.layer.tcpInfo(fd) ?? []), ...(this.#setup.layer.mptcpInfo(fd) ?? [])]);
   }
 
   #note(text: string, time = this.#now): void {

@@ -61,6 +61,7 @@ export interface Packet extends IpFields, TcpFields {
 }
 
 const TCP = 6;
+const ICMPV6 = 58;
 
 export function addressOctets(address: string): Buffer {
   const octets = Buffer.from(addressBytes(address));
@@ -186,3 +187,18 @@ function readOptions(octets: Buffer): WireOption[] {
 }
 
 const NONE = Buffer.alloc(0);
+
+/** Writes the checksum of a packet with TCP, or ICMP of IPv6, into it. */
+export function fillChecksum(bytes: Buffer): void {
+  const v4 = bytes[0]! >> 4 === 4;
+  const protocol = bytes[v4 ? 9 : 6]!;
+  const at = protocol === TCP ? 16 : !v4 && protocol === ICMPV6 ? 2 : null;
+  if (at === null) return;
+  const segment = bytes.subarray(v4 ? (bytes[0]! & 15) * 4 : 40);
+  const addresses = v4 ? bytes.subarray(12, 20) : bytes.subarray(8, 40);
+  const rest = Buffer.alloc(8);
+  rest.writeUInt32BE(segment.length, 0);
+  rest.writeUInt32BE(protocol, 4);
+  segment.writeUInt16BE(0, at);
+  segment.writeUInt16BE(internetChecksum(Buffer.concat([addresses, rest, segment])), at);
+}
