@@ -8,11 +8,19 @@
 import { parseArgs } from 'node:util';
 import { core } from './core.js';
 import { flood } from './flood.js';
+import { latency } from './latency.js';
 import { markdown } from './markdown.js';
 import { Report, type Line } from './report.js';
+import { startup } from './startup.js';
 import { wire } from './wire.js';
 
-const BENCHES: Readonly<Record<string, (report: Report) => Promise<void>>> = { core, flood, wire };
+const BENCHES: Readonly<Record<string, (report: Report) => Promise<void>>> = {
+  core,
+  flood,
+  wire,
+  latency,
+  startup,
+};
 const WITHOUT_NETWORK = ['core', 'flood'];
 
 const { values, positionals } = parseArgs({

@@ -270,6 +270,11 @@ export class Running {
     this.#child.stdin?.write(text);
   }
 
+  /** The last that it gets on stdin. */
+  end(text: string): void {
+    this.#child.stdin?.end(text);
+  }
+
   async kill(): Promise<void> {
     if (!this.#ended) this.#child.kill('SIGKILL');
     await this.exit;
