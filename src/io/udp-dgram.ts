@@ -15,6 +15,7 @@ import {
 } from './udp-socket.js';
 
 export class DgramBackend implements UdpBackend {
+  readonly segmentation = 0;
   readonly #addresses = new AddressCache();
   /** Free datagrams, for packets up to SMALL and for larger ones. */
   readonly #small: Datagram[] = [];

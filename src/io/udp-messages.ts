@@ -51,7 +51,7 @@ export class OutgoingDatagrams extends Messages {
   readonly #datagramsOf = new Uint8Array(SEND_MESSAGES);
 
   constructor(native: Native, joins: boolean) {
-    super(native, SEND_MESSAGES, SEND_DATAGRAMS, SEND_OCTETS);
+    super(native, SEND_MESSAGES, SEND_VECTORS, SEND_OCTETS);
     this.joins = joins;
     for (let i = 0; i < SEND_MESSAGES; i++) {
       const at = i * CONTROL_SIZE;
@@ -61,39 +61,48 @@ export class OutgoingDatagrams extends Messages {
     }
   }
 
-  /** Where a packet of `length` octets may be put, or -1 if there is no room. */
-  reserve(length: number): number {
-    const full = this.count === SEND_MESSAGES || this.#vector === SEND_DATAGRAMS;
-    return full || this.#end + length > SEND_OCTETS ? -1 : this.#end;
+  /** Where `octets` may be put for so many datagrams, or -1 if there is no room. */
+  reserve(octets: number, datagrams: number): number {
+    const full =
+      this.count + datagrams > SEND_MESSAGES ||
+      this.#vector + 2 * datagrams > SEND_VECTORS ||
+      this.#end + octets > SEND_OCTETS;
+    return full ? -1 : this.#end;
   }
 
-  /** Adds `length` octets of `data` from `start` to the latest message. False: they need one of their own. */
-  join(start: number, length: number): boolean {
+  /** Begins a datagram of `length` octets that is part of the latest message. False: it needs one of its own. */
+  join(length: number): boolean {
     if (!this.joins || length > this.#size || this.#datagrams === MAX_SEGMENTS) return false;
     if (this.#octets + length > MAX_OCTETS) return false;
-    const at = (this.count - 1) * MESSAGE_SIZE;
     if (++this.#datagrams === 2) this.#segmented(this.count - 1);
-    this.#append(start, length);
-    this.view.setUint32(at + VECTORS_LENGTH, this.#datagrams, true);
     this.#datagramsOf[this.count - 1] = this.#datagrams;
+    this.#octets += length;
     if (length < this.#size) this.#size = 0;
     return true;
   }
 
-  /** Adds them as a message to `name`, or without one to the socket's peer. */
-  add(start: number, length: number, name: Uint8Array | null): void {
+  /** Begins one as a message to `name`, or without a name to the socket's peer. */
+  add(length: number, name: Uint8Array | null): void {
     const at = this.count * MESSAGE_SIZE;
     if (name !== null) this.names.set(name, this.count * SOCKET_ADDRESS_SIZE);
     // A name of no octets is none.
     this.view.setUint32(at + NAME_LENGTH, name?.length ?? 0, true);
     this.view.setBigUint64(at + VECTORS, this.vectorBase + BigInt(this.#vector * VECTOR_SIZE), true);
-    this.view.setUint32(at + VECTORS_LENGTH, 1, true);
+    this.view.setUint32(at + VECTORS_LENGTH, 0, true);
     this.view.setUint32(at + CONTROL_LENGTH, 0, true);
     this.#datagramsOf[this.count++] = 1;
-    this.#size = length;
-    this.#octets = 0;
+    this.#size = this.#octets = length;
     this.#datagrams = 1;
-    this.#append(start, length);
+  }
+
+  /** Puts `length` octets of `data` from `start` into the datagram begun last. */
+  put(start: number, length: number): void {
+    const message = (this.count - 1) * MESSAGE_SIZE + VECTORS_LENGTH;
+    this.view.setUint32(message, this.view.getUint32(message, true) + 1, true);
+    const at = this.#vector++ * VECTOR_SIZE;
+    this.vectors.setBigUint64(at, this.base + BigInt(start), true);
+    this.vectors.setUint32(at + 8, length, true);
+    this.#end = Math.max(this.#end, (start + length + 15) & ~15);
   }
 
   /** Datagrams of message `i`. */
@@ -101,28 +110,24 @@ export class OutgoingDatagrams extends Messages {
     return this.#datagramsOf[i] as number;
   }
 
-  /** Calls `each` with every datagram of message `i`, and the name that it goes to. */
+  /** Calls `each` with a copy of every datagram of message `i`, and the name that it goes to. */
   apart(i: number, each: (datagram: Uint8Array, name: Uint8Array) => void): void {
     const at = i * MESSAGE_SIZE;
     const nameAt = i * SOCKET_ADDRESS_SIZE;
     const name = this.names.subarray(nameAt, nameAt + this.view.getUint32(at + NAME_LENGTH, true));
+    const parts: Buffer[] = [];
     let vector = Number(this.view.getBigUint64(at + VECTORS, true) - this.vectorBase);
-    for (let n = this.datagrams(i); n > 0; n--, vector += VECTOR_SIZE) {
+    for (let n = this.view.getUint32(at + VECTORS_LENGTH, true); n > 0; n--, vector += VECTOR_SIZE) {
       const start = Number(this.vectors.getBigUint64(vector, true) - this.base);
-      each(this.data.subarray(start, start + this.vectors.getUint32(vector + 8, true)), name);
+      parts.push(this.data.subarray(start, start + this.vectors.getUint32(vector + 8, true)));
     }
+    const octets = Buffer.concat(parts);
+    const size = this.control.getUint16(i * CONTROL_SIZE + CONTROL_HEADER, true);
+    for (let from = 0; from < octets.length; from += size) each(octets.subarray(from, from + size), name);
   }
 
   clear(): void {
     this.count = this.#vector = this.#end = this.#size = 0;
-  }
-
-  #append(start: number, length: number): void {
-    const at = this.#vector++ * VECTOR_SIZE;
-    this.vectors.setBigUint64(at, this.base + BigInt(start), true);
-    this.vectors.setUint32(at + 8, length, true);
-    this.#octets += length;
-    this.#end = (start + length + 15) & ~15;
   }
 
   #segmented(i: number): void {
@@ -190,8 +195,8 @@ export class IncomingDatagrams extends Messages {
 /** Messages per recvmmsg. */
 export const RECEIVE_MESSAGES = 32;
 const RECEIVE_SIZE = 65536;
-const SEND_MESSAGES = 64;
-const SEND_DATAGRAMS = 512;
+const SEND_MESSAGES = 256;
+const SEND_VECTORS = 1024;
 const SEND_OCTETS = 1 << 19;
 /** UDP_MAX_SEGMENTS of the kernels before 6.9, and what an IP packet takes with the largest header. */
 const MAX_SEGMENTS = 64;

@@ -41,11 +41,13 @@ export class NativeBackend implements UdpBackend {
   /** One for all sockets: what arrives is handed on at once. */
   readonly #incoming: IncomingDatagrams;
   readonly #cuts: boolean;
+  readonly segmentation: number;
 
   constructor(native: Native) {
     this.#native = native;
     this.#incoming = new IncomingDatagrams(native);
     this.#cuts = cutsMessages(native);
+    this.segmentation = this.#cuts ? LARGEST : 0;
   }
 
   socket(path: Path, address: Uint8Array, port: number, events: UdpSocketEvents, done: BindDone): UdpSocket {
@@ -84,27 +86,63 @@ class BatchOutput implements UdpOutput {
   }
 
   send(packet: OutPacket): boolean {
-    let at = this.#batch.reserve(packet.length);
+    const datagrams = packet.segment === 0 ? 1 : Math.ceil(packet.length / packet.segment);
+    const octets = packet.length + (datagrams - 1) * HEADER_ROOM;
+    let at = this.#batch.reserve(octets, datagrams);
     if (at < 0) {
       this.flush();
-      at = this.#batch.reserve(packet.length);
+      at = this.#batch.reserve(octets, datagrams);
     }
     if (this.#blocked !== null || at < 0) return false;
     const { data } = this.#batch;
     packet.copyTo(data, at);
-    const start = ipHeaderLength(data, at);
-    const socket = this.#route.socketFor(data, at + start) as NativeSocket | null;
+    const header = ipHeaderLength(data, at);
+    const start = at + header;
+    const socket = this.#route.socketFor(data, start) as NativeSocket | null;
     if (socket === null) return true;
-    const same = this.#isLatest(data, at, start) && socket === this.#latest;
-    if (!same || !this.#batch.join(at + start, packet.length - start)) {
-      if (!same) this.#aim(data, at, start);
-      const name = socket.sendsTo(this.#name) ? null : this.#name;
-      this.#latest = socket;
-      this.#sockets[this.#batch.count] = socket;
-      this.#batch.add(at + start, packet.length - start, name);
-      socket.queued();
+    if (socket !== this.#latest || !this.#isLatest(data, at, header)) {
+      this.#aim(data, at, header);
+      this.#latest = null;
+    }
+    if (packet.segment > 0) {
+      this.#cut(socket, start, at + packet.length, packet.segment);
+    } else {
+      this.#begin(socket, packet.length - header);
+      this.#batch.put(start, packet.length - header);
     }
     return true;
+  }
+
+  /** A datagram of `length` octets to the address in `#name`. */
+  #begin(socket: NativeSocket, length: number): void {
+    if (socket === this.#latest && this.#batch.join(length)) return;
+    const name = socket.sendsTo(this.#name) ? null : this.#name;
+    this.#latest = socket;
+    this.#sockets[this.#batch.count] = socket;
+    this.#batch.add(length, name);
+    socket.queued();
+  }
+
+  /** Cuts the super-segment between `start` and `end`: each piece of `size` octets gets a copy of the header before it. */
+  #cut(socket: NativeSocket, start: number, end: number, size: number): void {
+    const { data } = this.#batch;
+    const header = ((data[start + 12] as number) >> 4) * 4;
+    const flags = data[start + 13] as number;
+    const sequence = data.readUInt32BE(start + 4);
+    const payload = start + header;
+    let head = start;
+    for (let at = payload; at < end; at += size) {
+      const length = Math.min(size, end - at);
+      if (head !== start) {
+        data.copyWithin(head, start, payload);
+        data.writeUInt32BE((sequence + at - payload) >>> 0, head + 4);
+      }
+      data[head + 13] = at + length < end ? flags & ~(FIN | PSH) : flags;
+      this.#begin(socket, header + length);
+      this.#batch.put(head, header);
+      this.#batch.put(at, length);
+      head = head === start ? end : head + HEADER_ROOM;
+    }
   }
 
   flush(): void {
@@ -340,5 +378,11 @@ const { EADDRINUSE, EAGAIN, ECONNREFUSED, EINVAL, EIO, EMSGSIZE } = constants.er
 /** A socket address that disconnects. */
 const NOBODY = new Uint8Array(new Uint16Array([AF_UNSPEC, 0, 0, 0, 0, 0, 0, 0]).buffer);
 const SOCKADDR_IN = 16;
+const FIN = 0x01;
+const PSH = 0x08;
+/** The largest TCP header, in whole words of the processor. */
+const HEADER_ROOM = 64;
+/** Octets of an IP packet. */
+const LARGEST = 65535;
 /** Batches per event. */
 const ROUNDS = 4;

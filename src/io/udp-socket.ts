@@ -133,6 +133,8 @@ export abstract class UdpSocket {
 
 /** The calls that sockets are made of: those of node, or those of the C library. */
 export interface UdpBackend {
+  /** `Device.segmentation`. */
+  readonly segmentation: number;
   /** Binds a socket to the path's address, which is 4 or 16 octets, and `port`. */
   socket(path: Path, address: Uint8Array, port: number, events: UdpSocketEvents, done: BindDone): UdpSocket;
   /** Where the path's packets go; `route` knows sockets of this backend only. */

@@ -42,6 +42,7 @@ export class UdpDevice implements Device {
   /** The outer header is the kernel's, and its bits do not reach a program. */
   readonly hidesEcn = (): boolean => true;
   readonly stats: UdpStats = { sendErrors: 0, strays: 0, ringFull: 0, refused: 0 };
+  readonly segmentation: number;
   readonly #backend: UdpBackend;
   readonly #paths = new Map<number, UdpPath>();
   #host: DeviceHost | null = null;
@@ -53,6 +54,7 @@ export class UdpDevice implements Device {
    */
   constructor(native: Native | null = null) {
     this.#backend = native === null ? new DgramBackend() : new NativeBackend(native);
+    this.segmentation = this.#backend.segmentation;
   }
 
   /** With `native` where it is available. */
@@ -118,7 +120,8 @@ export class UdpDevice implements Device {
 
   send(path: number, packet: OutPacket): boolean {
     const opened = this.#paths.get(path);
-    if (opened === undefined || packet.length + this.overhead > opened.path.mtu) {
+    const whole = packet.segment === 0 ? packet.length + this.overhead : 0;
+    if (opened === undefined || whole > opened.path.mtu) {
       this.stats.sendErrors++;
       return true;
     }

@@ -120,7 +120,7 @@ describe('udp device in batches', () => {
   it('flushes by itself when the batch is full', async () => {
     const from = await client();
     const to = await sink();
-    expect(send(from, to.port, Array<number>(700).fill(1)).every(Boolean)).to.equal(true);
+    expect(send(from, to.port, Array<number>(1100).fill(1)).every(Boolean)).to.equal(true);
     expect(from.calls.messages).to.have.length(1);
     from.device.flush();
     expect(from.calls.messages).to.have.length(2);
@@ -148,6 +148,49 @@ describe('udp device in batches', () => {
       ...Array<number>(49).fill(1420),
       23,
     ]);
+  });
+
+  it('cuts super-segments, each piece with the header, its sequence number, and flags on the last', async () => {
+    const from = await client();
+    const server = await client();
+    const fields = { source: '127.0.0.2', destination: '127.0.0.2', sourcePort: from.port };
+    const whole = tcpPacket({
+      ...fields,
+      destinationPort: server.port,
+      sequence: 0xfffffff0,
+      flags: 0x19,
+      options: Uint8Array.of(1, 1, 30, 2),
+      payload: 2500,
+    });
+    for (let i = 0; i < 2500; i++) whole[44 + i] = i * 7;
+    from.device.send(1, { ...outPacket(whole), segment: 1000 });
+    from.device.flush();
+    await until(() => server.host.segments.length === 3);
+    expect(from.calls.messages).to.deep.equal([1]);
+    const segments = server.host.segments.map(({ segment }) => Buffer.from(segment));
+    expect(segments.map((one) => one.readUInt32BE(4))).to.deep.equal([0xfffffff0, 984, 1984]);
+    expect(segments.map((one) => one[13])).to.deep.equal([0x10, 0x10, 0x19]);
+    expect(Buffer.concat(segments.map((one) => one.subarray(24))).equals(whole.subarray(44))).to.equal(true);
+    for (const one of segments) expect([...one.subarray(20, 24)]).to.deep.equal([1, 1, 30, 2]);
+  });
+
+  it('cuts super-segments where the kernel cuts nothing', async () => {
+    const from = await client();
+    const to = await sink();
+    from.calls.fail = () => (from.calls.single === 0 ? EIO : 0);
+    const fields = {
+      source: '127.0.0.2',
+      destination: '127.0.0.3',
+      sourcePort: from.port,
+      destinationPort: to.port,
+    };
+    for (let round = 0; round < 2; round++) {
+      from.device.send(1, { ...outPacket(tcpPacket({ ...fields, payload: 2500 })), segment: 1000 });
+      from.device.flush();
+    }
+    await until(() => to.sizes.length === 6);
+    expect(to.sizes).to.deep.equal([1020, 1020, 520, 1020, 1020, 520]);
+    expect([from.calls.single, from.calls.messages]).to.deep.equal([3, [3]]);
   });
 
   it('takes a datagram of no octets for a stray', async () => {
