@@ -43,6 +43,10 @@ export class Core {
   #rxCount = 0;
   #rxUsed = 0;
 
+  /** Packets that the transmit ring holds. */
+  readonly txSlots: number;
+  readonly #txEnd: number;
+
   readonly #scratch: number;
   readonly #counters: number;
   readonly #randomPool: number;
@@ -71,6 +75,8 @@ export class Core {
     this.#rxData = at(abi.LAYOUT_RX_DATA);
     this.#rxSlots = at(abi.LAYOUT_RX_SLOTS);
     this.#rxBytes = at(abi.LAYOUT_RX_BYTES);
+    this.txSlots = at(abi.LAYOUT_TX_SLOTS);
+    this.#txEnd = at(abi.LAYOUT_TX_DESC) + this.txSlots * abi.TX_SIZE;
     this.#scratch = at(abi.LAYOUT_SCRATCH);
     this.#counters = at(abi.LAYOUT_COUNTERS);
     this.#randomPool = at(abi.LAYOUT_RANDOM);
@@ -115,8 +121,22 @@ export class Core {
    * octets of each segment that the packet was joined from, 0 unknown.
    */
   rxReserve(length: number, path: number, checksum: number, segment = 0): number {
-    if (this.#rxCount === this.#rxSlots || this.#rxUsed + length > this.#rxBytes) return 0;
-    const at = this.#rxData + this.#rxUsed;
+    if (this.rxRoom(length) === 0) return 0;
+    const at = this.rxNext;
+    this.rxCommit(at, length, path, checksum, segment);
+    return at;
+  }
+
+  /** How many packets of `size` octets there is room for. They follow each other from `rxNext` on. */
+  rxRoom(size: number): number {
+    return Math.min(this.#rxSlots - this.#rxCount, Math.floor((this.#rxBytes - this.#rxUsed) / size));
+  }
+  get rxNext(): number {
+    return this.#rxData + this.#rxUsed;
+  }
+
+  /** A packet lies at an address beyond `rxNext`; the next ones follow it. */
+  rxCommit(at: number, length: number, path: number, checksum: number, segment: number): void {
     const descriptor = this.#rxDescriptors + this.#rxCount * abi.RX_SIZE;
     const dv = this.dv;
     dv.setUint32(descriptor + abi.RX_PTR, at, true);
@@ -125,8 +145,7 @@ export class Core {
     dv.setUint32(descriptor + abi.RX_CHECKSUM, checksum, true);
     dv.setUint32(descriptor + abi.RX_SEGMENT, segment, true);
     this.#rxCount++;
-    this.#rxUsed += (length + 15) & ~15;
-    return at;
+    this.#rxUsed = Math.min(this.#rxBytes, (at - this.#rxData + length + 15) & ~15);
   }
 
   get rxPending(): number {
@@ -145,6 +164,14 @@ export class Core {
     }
     this.#rxCount = 0;
     this.#rxUsed = 0;
+  }
+
+  // ---- transmit ring --------------------------------------------------------------------------------------------
+
+  /** Address of the `i`-th of the descriptors that wait. */
+  txDescriptor(i: number): number {
+    const at = this.x.txFirst() + i * abi.TX_SIZE;
+    return at < this.#txEnd ? at : at - this.txSlots * abi.TX_SIZE;
   }
 
   // ---- events -------------------------------------------------------------------------------------------------------

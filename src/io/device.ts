@@ -5,6 +5,7 @@
  * may keep a reference to packet bytes after the call returns.
  */
 import type { PlaitError } from '../errors.js';
+import type { OutBatch } from './out-batch.js';
 
 export type DeviceKind = 'packet' | 'raw' | 'udp' | 'memory';
 
@@ -43,7 +44,23 @@ export interface OutPacket {
   copyTo(target: Uint8Array, offset: number): number;
 }
 
+/** The receive ring of a host, for devices that fill it themselves. */
+export interface ReceiveRing {
+  /** What addresses count in. Another view of the same memory once that has grown. */
+  readonly memory: Uint8Array;
+  /**
+   * Makes room for up to `count` packets of `size` octets, one behind the other from `first` on; what waits in the ring
+   * may be handled for that. Returns for how many there is room.
+   */
+  reserve(size: number, count: number): number;
+  readonly first: number;
+  /** A packet lies in that room, behind those of earlier calls; `segment` as in `DeviceHost.receive`. */
+  commit(path: number, at: number, length: number, checksum: Checksum, segment: number): void;
+}
+
 export interface DeviceHost {
+  /** None: packets come through `receive`. */
+  readonly receiveRing?: ReceiveRing;
   /**
    * Hands over one IP packet that arrived on `path`. False: the receive ring is full, drop and count it. `segment`:
    * payload octets of each segment that it was joined from; 0 or none: unknown, or it is one.
@@ -61,6 +78,8 @@ export interface DeviceHost {
     localPort: number,
     segment: Uint8Array,
   ): boolean;
+  /** Packets of a path are not cut into segments any more, whatever `Device.segmentation` says. */
+  noSegmentation(path: number): void;
   /** The device can take packets again after `send` returned false. */
   writable(): void;
   /** A path stopped working (interface gone, ENETDOWN) or works again. */
@@ -101,6 +120,11 @@ export interface Device {
    * A packet that cannot be sent for other reasons (no route, interface down) counts as lost: return true.
    */
   send(path: number, packet: OutPacket): boolean;
+  /**
+   * Sends packets in order, out of the memory that they lie in, before it returns. Returns how many it took; the others
+   * are kept as those that `send` refuses. A device without this method is given them one by one.
+   */
+  sendMany?(path: number, packets: OutBatch): number;
   /** Called after the last `send` of a batch. */
   flush(): void;
   close(): void;

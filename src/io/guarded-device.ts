@@ -3,7 +3,7 @@
  */
 import { PlaitError } from '../errors.js';
 import { isLinkLocal, parseAddress } from './address-cache.js';
-import type { Checksum, Device, DeviceHost, DeviceKind, OutPacket, Path } from './device.js';
+import type { Checksum, Device, DeviceHost, DeviceKind, OutPacket, Path, ReceiveRing } from './device.js';
 import type { Native } from './native.js';
 import { ResetGuards } from './reset-guard.js';
 
@@ -33,13 +33,16 @@ export interface GuardedPath {
 }
 
 export interface GuardedPathEvents {
+  /** Where a path may put packets itself; it calls `received` otherwise. */
+  readonly ring: ReceiveRing | null;
   /** A TCP packet for a bound port; valid during the call. */
-  received(packet: Uint8Array, checksum: Checksum): void;
+  received(packet: Uint8Array, checksum: Checksum, segment: number): void;
   /** A packet that nobody asked for. */
   stray(): void;
   /** A packet that could not be sent. */
   lost(): void;
   writable(): void;
+  noSegmentation(): void;
   state(up: boolean): void;
 }
 
@@ -81,13 +84,17 @@ export abstract class GuardedDevice<P extends GuardedPath> implements Device {
     if (this.paths.has(path.id)) throw new PlaitError('EINVAL', `path ${String(path.id)} is attached`);
     if (address === null) throw new PlaitError('EINVAL', `"${path.address}" is not an IP address`);
     const opened: P = this.openPath(path, address, {
-      received: (packet, checksum) => {
-        if (!host.receive(path.id, packet, checksum)) this.stats.ringFull++;
+      ring: host.receiveRing ?? null,
+      received: (packet, checksum, segment) => {
+        if (!host.receive(path.id, packet, checksum, segment)) this.stats.ringFull++;
       },
       stray: () => this.stats.strays++,
       lost: () => this.stats.sendErrors++,
       writable: () => {
         host.writable();
+      },
+      noSegmentation: () => {
+        host.noSegmentation(path.id);
       },
       state: (up) => {
         if (this.paths.get(path.id) === opened) host.pathState(path.id, up);
@@ -130,7 +137,7 @@ export abstract class GuardedDevice<P extends GuardedPath> implements Device {
   send(path: number, packet: OutPacket): boolean {
     const opened = this.paths.get(path);
     // The kernel would refuse a packet above the MTU: the header says not to fragment.
-    if (opened === undefined || packet.length > opened.path.mtu) {
+    if (opened === undefined || (packet.segment === 0 && packet.length > opened.path.mtu)) {
       this.stats.sendErrors++;
       return true;
     }

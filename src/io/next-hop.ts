@@ -21,9 +21,9 @@ export class NextHops {
 
   /**
    * For the destination of the IP packet at `at`. Null: leave this packet to the kernel, which asks for the neighbour on
-   * the way. A number: the errno when no route leads there.
+   * the way. A number: the errno when no route leads there. `plain`: the packet is one segment, which the kernel can route.
    */
-  find(packet: Buffer, at: number, now: number): LinkHeader | number | null {
+  find(packet: Buffer, at: number, now: number, plain: boolean): LinkHeader | number | null {
     const v4 = this.#source.length === 4;
     const key = this.#keyOf(packet, at + (v4 ? 16 : 24));
     const known = this.#known.get(key);
@@ -36,8 +36,10 @@ export class NextHops {
     const confirmed = known?.to === null || known === undefined ? now : known.confirmed;
     const due = to !== null && now - confirmed >= CONFIRM;
     const until = now + (found === null ? RETRY : LIFE);
+    // Now and then one packet takes the kernel's way, so that its table keeps a neighbour in use. A large one is cut for
+    // that, and its first segment asks again.
+    if (due && !plain) return null;
     this.#known.set(key, { to, until, confirmed: due ? now : confirmed });
-    // Now and then one packet takes the kernel's way, so that its table keeps a neighbour in use.
     return due ? null : to;
   }
 

@@ -4,9 +4,10 @@ import { getSystemErrorName } from 'node:util';
 import { PlaitError } from '../errors.js';
 import { isLinkLocal } from './address-cache.js';
 import { addressFilter, DROP_ALL, portFilter } from './bpf.js';
-import { Checksum, type OutPacket, type Path } from './device.js';
+import type { OutPacket, Path } from './device.js';
 import type { GuardedPath, GuardedPathEvents } from './guarded-device.js';
 import { interfaceIndex } from './interfaces.js';
+import { AF_PACKET, ETH_P_IP, ETH_P_IPV6, linkAddress } from './link-header.js';
 import {
   AF_INET,
   AF_INET6,
@@ -19,43 +20,31 @@ import {
   type Watch,
 } from './native.js';
 import type { Netlink } from './netlink.js';
-import {
-  AF_PACKET,
-  ETH_P_IP,
-  ETH_P_IPV6,
-  headerLength,
-  LINK_HEADER_MAX,
-  linkAddress,
-  linkDevice,
-  linkSender,
-} from './link-header.js';
 import { NextHops } from './next-hop.js';
-import { MessageBatch, VNET_SIZE } from './packet-batch.js';
+import { FRONT, OutBatch } from './out-batch.js';
+import { PacketReceiver } from './packet-receiver.js';
+import { PacketSender } from './packet-sender.js';
 import { PathHealth } from './path-health.js';
 import { PortBindings } from './ports.js';
 import { IPPROTO_RAW, RAW_PRIVILEGE_REMEDY } from './raw-socket.js';
+import type { Timers } from './timers.js';
 
 export class PacketPath implements GuardedPath {
   readonly path: Path;
   readonly address: Uint8Array;
   readonly health: PathHealth;
   readonly #native: Native;
-  readonly #events: GuardedPathEvents;
-  readonly #now: () => number;
   readonly #hops: NextHops;
   readonly #socket: number;
   readonly #router: number;
   readonly #watch: Watch;
-  readonly #incoming: MessageBatch;
-  readonly #outgoing: MessageBatch;
-  /** Packets in `#outgoing` from this one on wait to be sent. */
-  #first = 0;
-  #next = 0;
+  readonly #receiver: PacketReceiver;
+  readonly #sender: PacketSender;
   /** Bindings of each port, for the moments in which the kernel's filter is behind or lets every port through. */
   readonly #bindings = new PortBindings();
-  #open = true;
-  /** The kernel's queue is full; `writable` comes. */
-  #blocked = false;
+  /** The packet of `send`. */
+  readonly #single = new OutBatch(1);
+  #octets = new Uint8Array(0);
 
   /** Throws PlaitError: EPERM, EADDRNOTAVAIL (no such interface or address), ERR_PLAIT_DEVICE. */
   constructor(
@@ -63,7 +52,7 @@ export class PacketPath implements GuardedPath {
     address: Uint8Array,
     native: Native,
     netlink: Netlink,
-    now: () => number,
+    timers: Timers,
     events: GuardedPathEvents,
   ) {
     this.path = path;
@@ -72,13 +61,9 @@ export class PacketPath implements GuardedPath {
       events.state(up);
     });
     this.#native = native;
-    this.#events = events;
-    this.#now = now;
     const device = interfaceIndex(path.name);
     if (device === null) throw new PlaitError('EADDRNOTAVAIL', `no interface ${path.name}`, 'ip link');
     this.#hops = new NextHops(netlink, address, device);
-    this.#incoming = new MessageBatch(native, RECEIVE_COUNT, RECEIVE_SIZE);
-    this.#outgoing = new MessageBatch(native, SEND_COUNT, (PACKET_AT + path.mtu + 15) & ~15);
     this.#socket = this.#openSocket();
     try {
       this.#router = this.#openRouter(device);
@@ -86,13 +71,55 @@ export class PacketPath implements GuardedPath {
       native.close(this.#socket);
       throw error;
     }
+    this.#receiver = new PacketReceiver(
+      native,
+      this.#socket,
+      path.id,
+      address.length === 16,
+      this.#bindings,
+      this.#hops,
+      events.ring,
+      {
+        received: (packet, checksum, segment) => {
+          events.received(packet, checksum, segment);
+        },
+        stray: () => {
+          events.stray();
+        },
+        worked: () => {
+          this.health.worked();
+        },
+        failed: (errno) => {
+          this.health.failed(getSystemErrorName(-errno));
+        },
+      },
+    );
+    const route = (packet: Uint8Array): number => this.#sendRouted(packet);
+    this.#sender = new PacketSender(native, this.#socket, path.mtu, this.#hops, timers, route, {
+      full: () => {
+        this.#watch.wantWritable();
+      },
+      writable: () => {
+        events.writable();
+      },
+      worked: () => {
+        this.health.worked();
+      },
+      lost: (errno) => {
+        events.lost();
+        this.health.failed(getSystemErrorName(-errno));
+      },
+      noSegmentation: () => {
+        events.noSegmentation();
+      },
+    });
     this.#watch = native.watch(
       this.#socket,
       () => {
-        this.#receiveAll();
+        this.#receiver.receive();
       },
       () => {
-        this.#unblock();
+        this.#sender.unblock();
       },
     );
   }
@@ -118,80 +145,40 @@ export class PacketPath implements GuardedPath {
     this.#hops.forget();
   }
 
-  /** Takes one packet; it leaves at the next `flush`. False: the queue is full. */
+  sendMany(batch: OutBatch): number {
+    return this.#sender.send(batch);
+  }
+
   send(packet: OutPacket): boolean {
-    if (this.#next === SEND_COUNT) this.flush();
-    if (this.#blocked) return false;
-    const { data, slot } = this.#outgoing;
-    const at = this.#next * slot + PACKET_AT;
-    const length = packet.copyTo(data, at);
-    const to = this.#hops.find(data, at, this.#now());
-    if (to === null) {
-      this.#throughKernel(data.subarray(at, at + length), length);
-    } else if (typeof to === 'number') {
-      this.#lost(to);
-    } else {
-      const before = VNET_SIZE + to.octets.length;
-      data.fill(0, at - before, at - to.octets.length);
-      data.set(to.octets, at - to.octets.length);
-      this.#outgoing.prepare(this.#next++, PACKET_AT - before, before + length, to.name);
-    }
-    return true;
+    const { length, segment, partial } = packet;
+    if (this.#octets.length < FRONT + length) this.#octets = new Uint8Array(2 * (FRONT + length));
+    packet.copyTo(this.#octets, FRONT);
+    const header = segment > 0 ? partial + ((this.#octets[FRONT + partial + 12] as number) >> 4) * 4 : length;
+    this.#single.clear(this.#octets);
+    this.#single.add(FRONT, header, FRONT + header, length - header, 0, 0, segment, partial);
+    return this.#sender.send(this.#single) === 1;
   }
 
   flush(): void {
-    if (this.#blocked) return;
-    while (this.#first < this.#next) {
-      const sent = this.#native.sendMany(
-        this.#socket,
-        this.#outgoing.headers.subarray(this.#first * MESSAGE_SIZE),
-        this.#next - this.#first,
-      );
-      if (sent > 0) {
-        this.#first += sent;
-        this.health.worked();
-      } else if (sent === -constants.errno.EAGAIN) {
-        this.#blocked = true;
-        this.#watch.wantWritable();
-        return;
-      } else {
-        this.#first++; // this packet alone
-        this.#lost(-sent);
-      }
-    }
-    this.#first = this.#next = 0;
+    // Packets leave as they are sent.
   }
 
   close(): void {
-    this.flush();
-    this.#open = false;
+    this.#receiver.close();
+    this.#sender.close();
     this.#watch.close();
     this.#native.close(this.#socket);
     this.#native.close(this.#router);
   }
 
-  #unblock(): void {
-    if (!this.#blocked || !this.#open) return;
-    this.#blocked = false;
-    this.flush();
-    if (!this.#blocked) this.#events.writable();
-  }
-
-  #lost(errno: number): void {
-    this.#events.lost();
-    this.health.failed(getSystemErrorName(-errno));
-  }
-
   /** While the kernel does not know the neighbour it has to find out, and this packet waits there for the answer. */
-  #throughKernel(packet: Buffer, length: number): void {
+  #sendRouted(packet: Uint8Array): number {
     const v4 = this.address.length === 4;
     const name = Buffer.alloc(v4 ? 16 : 28);
     name.writeUInt16LE(v4 ? AF_INET : AF_INET6, 0);
     name.set(packet.subarray(v4 ? 16 : 24, v4 ? 20 : 40), v4 ? 4 : 8);
     if (!v4 && isLinkLocal(name.subarray(8, 24))) name.writeUInt32LE(interfaceIndex(this.path.name) ?? 0, 24);
-    const result = this.#native.sendTo(this.#router, packet, length, name);
-    if (result < 0) this.#lost(-result);
-    else this.health.worked();
+    return this.#native.sendTo(this.#router, packet, packet.length, name);
   }
 
   // ---- sockets ------------------------------------------------------------------------------------------------------
@@ -241,36 +228,6 @@ export class PacketPath implements GuardedPath {
     if (native.attachFilter(this.#socket, ports) !== 0)
       native.attachFilter(this.#socket, addressFilter(this.address, 'packet'));
   }
-
-  // ---- receiving ----------------------------------------------------------------------------------------------------
-
-  /** A bounded batch per event: timers and the application get their turn between two of them. */
-  #receiveAll(): void {
-    for (let round = 0; round < ROUNDS && this.#open; round++) {
-      const n = this.#native.receiveMany(this.#socket, this.#incoming.headers, RECEIVE_COUNT);
-      if (n < 0 && n !== -constants.errno.EAGAIN) this.health.failed(getSystemErrorName(n));
-      for (let i = 0; i < n && this.#open; i++) this.#deliver(i);
-      if (n < RECEIVE_COUNT) return;
-    }
-  }
-
-  #deliver(i: number): void {
-    const { data, slot } = this.#incoming;
-    const at = i * slot;
-    const name = this.#incoming.name(i);
-    const start = at + VNET_SIZE + headerLength(name);
-    const end = at + Math.min(this.#incoming.received(i), slot);
-    const header = this.address.length === 16 ? IPV6_HEADER : ((data[start] as number) & 15) * 4;
-    if (end < start + header + TCP_HEADER || !this.#bindings.has(data.readUInt16BE(start + header + 2))) {
-      this.#events.stray();
-      return;
-    }
-    this.health.worked();
-    this.#hops.cameThrough(linkDevice(name), linkSender(name), data, start);
-    // A local sender's checksum was never on a wire; a verified one needs no second look.
-    const trusted = ((data[at] as number) & (VNET_NEEDS_CSUM | VNET_DATA_VALID)) !== 0;
-    this.#events.received(data.subarray(start, end), trusted ? Checksum.Good : Checksum.Unknown);
-  }
 }
 
 /** Opens and closes a packet socket. Null, or why this process may not: EPERM or ERR_PLAIT_DEVICE. */
@@ -288,20 +245,6 @@ function socketError(errno: number): PlaitError {
 }
 
 const ONE = new Uint8Array(Int32Array.of(1).buffer);
-const RECEIVE_COUNT = 32;
-/** The kernel joins segments to packets of 64 KB. */
-const RECEIVE_SIZE = VNET_SIZE + LINK_HEADER_MAX + 65536;
-/** Where the IP packet begins in a slot for sending. */
-const PACKET_AT = VNET_SIZE + LINK_HEADER_MAX;
-/** Batches per event. */
-const ROUNDS = 4;
-const SEND_COUNT = 64;
-/** sizeof(struct mmsghdr). */
-const MESSAGE_SIZE = 64;
-const IPV6_HEADER = 40;
-const TCP_HEADER = 20;
-// linux/if_packet.h, linux/virtio_net.h
+// linux/if_packet.h
 const SOL_PACKET = 263;
 const PACKET_VNET_HDR = 15;
-const VNET_NEEDS_CSUM = 1;
-const VNET_DATA_VALID = 2;

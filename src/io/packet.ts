@@ -3,36 +3,48 @@
  * network, as the device `raw`, at a fraction of its cost. Linux, with the privilege CAP_NET_RAW and the optional package
  * koffi.
  */
-import { realClock } from '../core/clock.js';
 import type { Path } from './device.js';
 import { GuardedDevice, type GuardedPathEvents } from './guarded-device.js';
 import { loadNative, type Native } from './native.js';
 import { Netlink } from './netlink.js';
+import type { OutBatch } from './out-batch.js';
 import { PacketPath, tryPacketSocket } from './packet-path.js';
+import type { Timers } from './timers.js';
 
 export class PacketDevice extends GuardedDevice<PacketPath> {
   readonly kind = 'packet';
+  /** The largest IP packet: the kernel cuts it. */
+  readonly segmentation = 65535;
   readonly #native: Native;
+  readonly #timers: Timers;
   readonly #netlink: Netlink;
 
-  private constructor(native: Native) {
+  private constructor(native: Native, timers: Timers) {
     super(native);
     this.#native = native;
+    this.#timers = timers;
     this.#netlink = new Netlink(native, () => {
       for (const path of this.paths.values()) path.routesChanged();
     });
   }
 
   /** Rejects with EPERM or ERR_PLAIT_DEVICE, and the remedy, where packet sockets cannot be used. */
-  static async load(): Promise<PacketDevice> {
+  static async load(timers: Timers): Promise<PacketDevice> {
     const native = await loadNative();
     const error = tryPacketSocket(native);
     if (error !== null) throw error;
-    return new PacketDevice(native);
+    return new PacketDevice(native, timers);
   }
 
   protected override openPath(path: Path, address: Uint8Array, events: GuardedPathEvents): PacketPath {
-    return new PacketPath(path, address, this.#native, this.#netlink, () => realClock.now(), events);
+    return new PacketPath(path, address, this.#native, this.#netlink, this.#timers, events);
+  }
+
+  sendMany(path: number, packets: OutBatch): number {
+    const opened = this.paths.get(path);
+    if (opened !== undefined) return opened.sendMany(packets);
+    this.stats.sendErrors += packets.count;
+    return packets.count;
   }
 
   override close(): void {

@@ -15,7 +15,7 @@ import type { Timers } from './timers.js';
 
 export async function openPlatform(options: HostOptions, timers: Timers) {
   const { kind } = await chooseDevice(options.device ?? 'auto');
-  let device = await loadDevice(kind);
+  let device = await loadDevice(kind, timers);
   if (options.wrapDevice !== undefined) device = options.wrapDevice(device, timers);
   const file = options.pcap === undefined ? null : openCapture(options.pcap);
   if (file !== null) {
@@ -35,10 +35,10 @@ export async function openPlatform(options: HostOptions, timers: Timers) {
   };
 }
 
-async function loadDevice(kind: HostDevice): Promise<Device> {
+async function loadDevice(kind: HostDevice, timers: Timers): Promise<Device> {
   switch (kind) {
     case 'packet':
-      return (await import('./packet.js')).PacketDevice.load();
+      return (await import('./packet.js')).PacketDevice.load(timers);
     case 'raw':
       return (await import('./raw.js')).RawDevice.load();
     case 'udp':

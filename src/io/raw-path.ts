@@ -246,7 +246,7 @@ export class RawPath implements GuardedPath {
       packet.set(source, 8);
     }
     this.health.worked();
-    this.#events.received(packet.subarray(0, end), Checksum.Partial);
+    this.#events.received(packet.subarray(0, end), Checksum.Partial, 0);
   }
 
   /** What is the same in every IPv6 header: the socket delivers TCP without it. */

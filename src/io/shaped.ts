@@ -87,6 +87,9 @@ export class ShapedDevice implements Device {
         !passes(path) || host.receive(path, packet, checksum),
       receiveSegment: (path, remote, remotePort, localPort, segment) =>
         !passes(path) || host.receiveSegment(path, remote, remotePort, localPort, segment),
+      noSegmentation: (path) => {
+        host.noSegmentation(path);
+      },
       writable: () => {
         this.#blocked = false;
         if (this.#drain()) host.writable();

@@ -9,7 +9,14 @@ import { readCounters } from '../core/counters.js';
 import type { CoreModule } from '../core/load.js';
 import type { Random } from '../core/random.js';
 import { PlaitError } from '../errors.js';
-import { Checksum, type Device, type DeviceHost, type OutPacket, type Path } from '../io/device.js';
+import {
+  Checksum,
+  type Device,
+  type DeviceHost,
+  type OutPacket,
+  type Path,
+  type ReceiveRing,
+} from '../io/device.js';
 import type { Timers } from '../io/timers.js';
 import { Connection, type ConnectionHost } from './connection.js';
 import { created, dispatch } from './dispatch.js';
@@ -21,6 +28,7 @@ import { Listener } from './listener.js';
 import { Monitor } from './monitor.js';
 import { commandError } from './names.js';
 import type { PathPolicy } from './policy.js';
+import { CoreRing } from './receive-ring.js';
 import { Transmitter, type Outlet } from './transmitter.js';
 
 export type { PathPolicy, SubflowDown } from './policy.js';
@@ -69,6 +77,7 @@ export class Stack implements DeviceHost, ConnectionHost {
   /** By address and port: one port may have a listener per address. */
   readonly #listeners = new Map<string, Listener>();
   readonly #transmitter: Transmitter;
+  readonly receiveRing: ReceiveRing;
   #nextPath = 1;
   #running = false;
   /** What handlers threw during this turn. */
@@ -85,6 +94,13 @@ export class Stack implements DeviceHost, ConnectionHost {
     this.#wake = options.wake;
     this.core = new Core(options.module, options.random);
     this.#transmitter = new Transmitter(this.core, this.#paths);
+    this.receiveRing = new CoreRing(
+      this.core,
+      () => {
+        if (!this.#running) this.run(this.now());
+      },
+      this.#wake,
+    );
     for (const [key, value] of options.config ?? []) {
       const result = this.core.x.configure(key, value);
       if (result < 0) throw commandError(result, `configuration ${key}`);
@@ -228,6 +244,10 @@ export class Stack implements DeviceHost, ConnectionHost {
     if (at !== 0 || this.#running) return at;
     this.run(this.now());
     return this.core.rxReserve(length, path, checksum, segment);
+  }
+
+  noSegmentation(path: number): void {
+    this.core.x.setPathOffload(path, 0);
   }
 
   writable(): void {

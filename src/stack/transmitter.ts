@@ -1,8 +1,9 @@
 /** Takes packets out of the core's transmit ring to the devices of their paths; one that is full gets them later. */
+import * as abi from '../../assembly/abi.js';
 import type { Core } from '../core/core.js';
 import type { Device, Path } from '../io/device.js';
+import { OutBatch } from '../io/out-batch.js';
 import type { Backlog } from './backlog.js';
-import { Outgoing } from './outgoing.js';
 
 /** Where the packets of a path go. */
 export interface Outlet {
@@ -15,7 +16,9 @@ export interface Outlet {
 export class Transmitter {
   readonly #core: Core;
   readonly #outlets: ReadonlyMap<number, Outlet>;
-  readonly #outgoing: Outgoing;
+  /** What a device that takes many packets at once gets of this turn. */
+  readonly #batches = new Map<Outlet, OutBatch>();
+  readonly #single = new OutBatch(1);
   /** Paths whose device was full. */
   readonly #stalled = new Set<Outlet>();
 
@@ -23,40 +26,90 @@ export class Transmitter {
   constructor(core: Core, outlets: ReadonlyMap<number, Outlet>) {
     this.#core = core;
     this.#outlets = outlets;
-    this.#outgoing = new Outgoing(core);
   }
 
   /** Empties the ring. */
   transmit(): void {
-    const { x } = this.#core;
-    const packet = this.#outgoing;
-    for (let n = x.txPending(); n > 0; n--) {
-      const path = packet.load(x.txFirst());
-      const outlet = this.#outlets.get(path);
-      if (outlet !== undefined && packet.length > 0) {
-        const { backlog, device } = outlet;
-        if (!backlog.isEmpty || !device.send(path, packet)) {
-          backlog.push(packet);
-          if (!this.#stalled.has(outlet)) x.setPathBlocked(path, 1);
-          this.#stalled.add(outlet);
-        }
+    const { x, u8, dv } = this.#core;
+    const pending = x.txPending();
+    if (pending === 0) return;
+    for (let i = 0; i < pending; i++) {
+      const at = this.#core.txDescriptor(i);
+      const outlet = this.#outlets.get(dv.getUint32(at + abi.TX_PATH, true));
+      if (outlet === undefined || dv.getUint32(at + abi.TX_HEADER_LEN, true) === 0) continue;
+      if (outlet.device.sendMany !== undefined && outlet.backlog.isEmpty) {
+        const batch = this.#batchOf(outlet);
+        if (batch.count === 0) batch.clear(u8);
+        append(batch, dv, at);
+      } else {
+        this.#single.clear(u8);
+        append(this.#single, dv, at);
+        if (!outlet.backlog.isEmpty || give(outlet, this.#single) === 0)
+          this.#refused(outlet, this.#single.select(0));
       }
-      x.txDone(1);
     }
+    for (const [outlet, batch] of this.#batches) {
+      if (batch.count > 0) this.#send(outlet, batch);
+      batch.count = 0;
+    }
+    x.txDone(pending);
   }
 
   /** Some device takes packets again. */
   resume(): void {
     for (const outlet of this.#stalled) {
-      const { path, device, backlog } = outlet;
-      if (!backlog.drain((packet) => device.send(path.id, packet))) continue;
+      if (!outlet.backlog.drain((packets) => give(outlet, packets))) continue;
       this.#stalled.delete(outlet);
-      this.#core.x.setPathBlocked(path.id, 0);
+      this.#core.x.setPathBlocked(outlet.path.id, 0);
     }
   }
 
   /** A path is gone. */
   forget(outlet: Outlet): void {
     this.#stalled.delete(outlet);
+    this.#batches.delete(outlet);
   }
+
+  #batchOf(outlet: Outlet): OutBatch {
+    let batch = this.#batches.get(outlet);
+    if (batch === undefined) {
+      batch = new OutBatch(this.#core.txSlots);
+      this.#batches.set(outlet, batch);
+    }
+    return batch;
+  }
+
+  #send(outlet: Outlet, batch: OutBatch): void {
+    for (let i = give(outlet, batch); i < batch.count; i++) this.#refused(outlet, batch.select(i));
+  }
+
+  #refused(outlet: Outlet, packet: OutBatch): void {
+    outlet.backlog.push(packet);
+    if (this.#stalled.has(outlet)) return;
+    this.#stalled.add(outlet);
+    this.#core.x.setPathBlocked(outlet.path.id, 1);
+  }
+}
+
+/** Gives packets to the device of their path, in order. Returns how many it took. */
+function give({ device, path }: Outlet, packets: OutBatch): number {
+  if (device.sendMany !== undefined) return device.sendMany(path.id, packets);
+  for (let i = 0; i < packets.count; i++) {
+    if (!device.send(path.id, packets.select(i))) return i;
+  }
+  return packets.count;
+}
+
+/** Appends what the descriptor at an address says (assembly/abi.ts). */
+function append(batch: OutBatch, dv: DataView, at: number): void {
+  batch.add(
+    at + abi.TX_HEADER,
+    dv.getUint32(at + abi.TX_HEADER_LEN, true),
+    dv.getUint32(at + abi.TX_SPAN1, true),
+    dv.getUint32(at + abi.TX_SPAN1_LEN, true),
+    dv.getUint32(at + abi.TX_SPAN2, true),
+    dv.getUint32(at + abi.TX_SPAN2_LEN, true),
+    dv.getUint32(at + abi.TX_SEGMENT, true),
+    dv.getUint32(at + abi.TX_PARTIAL, true),
+  );
 }

@@ -3,6 +3,8 @@
  * as JSON lines. Started by `DeviceAgent` in device-control.ts.
  */
 import { createInterface } from 'node:readline';
+import { realClock } from '../../src/core/clock.js';
+import { Driver } from '../../src/io/driver.js';
 import type { Device, DeviceHost, OutPacket } from '../../src/io/device.js';
 import { PacketDevice } from '../../src/io/packet.js';
 import { RawDevice } from '../../src/io/raw.js';
@@ -12,7 +14,7 @@ import type { AgentCommand, AgentEvent } from './device-control.js';
 
 type AnyDevice = Device & { readonly stats: object };
 const DEVICES = { packet: PacketDevice, raw: RawDevice, udp: UdpDevice };
-const device: AnyDevice = await DEVICES[process.argv[2] as HostDevice].load();
+const device: AnyDevice = await DEVICES[process.argv[2] as HostDevice].load(new Driver(realClock));
 let received = 0;
 let octets = 0;
 let quiet = false;
@@ -40,6 +42,7 @@ const host: DeviceHost = {
       });
     return true;
   },
+  noSegmentation() {},
   writable() {
     const then = onWritable;
     onWritable = null;

@@ -31,6 +31,7 @@ export class Middlebox implements Device {
     this.inner.open({
       receive: (path, packet) => this.#pass(path, packet, 'down'),
       receiveSegment: (...all) => host.receiveSegment(...all),
+      noSegmentation: (path) => host.noSegmentation(path),
       writable: () => host.writable(),
       pathState: (path, up) => host.pathState(path, up),
     });

@@ -32,7 +32,7 @@ const CORE_BASE_RANK = 0;
 
 // ---- TypeScript: what each unit may import besides itself ----------------------------------------------------
 
-/** The interface that devices and the stack meet at: `src/io/device.ts` and `src/io/timers.ts`. */
+/** The interface that devices and the stack meet at: device.ts, out-batch.ts and timers.ts of src/io. */
 const DEVICE = 'Device';
 /** Constants of the core that both compilers read. */
 const ABI = 'ABI';
@@ -218,7 +218,7 @@ function platformBreach(file: string, name: string): string | null {
 }
 
 function unitOf(file: string): string {
-  if (file === 'src/io/device.ts' || file === 'src/io/timers.ts') return DEVICE;
+  if (/^src\/io\/(device|out-batch|timers)\.ts$/.test(file)) return DEVICE;
   if (file === 'assembly/abi.ts' || file === 'assembly/cc/ids.ts') return ABI;
   return file in UNITS ? file : folderOf(file);
 }

@@ -41,6 +41,8 @@ export class RecordingHost implements DeviceHost {
     return true;
   }
 
+  noSegmentation(): void {}
+
   writable(): void {
     this.writables++;
   }
