@@ -492,6 +492,13 @@ export const MIB_MPJoinPortSynRx = 112;
 export const MIB_MPJoinPortSynAckRx = 113;
 export const MIB_MPJoinPortAckRx = 114;
 export const MIB_MismatchPortSynRx = 115;
+export const MIB_MismatchPortAckRx = 120;
+export const MIB_MPJoinSynTxCreatSkErr = 121;
+export const MIB_MPJoinSynTxBindErr = 122;
+export const MIB_MPJoinSynTxConnectErr = 123;
+/** Races between processors of the kernel; this stack has none. */
+export const MIB_RcvWndConflictUpdate = 124;
+export const MIB_RcvWndConflict = 125;
 // What met a limit
 /** Memory was refused: CFG_MEMORY_MAX, or none is left. */
 export const MIB_MemoryDrop = 170;

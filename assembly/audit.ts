@@ -95,7 +95,7 @@ function ofConnection(c: Connection): u32 {
   if (c.rcvNxt - c.readSeq > c.rcvCap + 1) return 103;
   if (c.snd != 0) block(c.sndCap);
   if (c.rcv != 0) block(c.rcvCap);
-  if (nodes(c.signalHead, maxSignals) == 0) return 104;
+  if (nodes(c.signalHead, maxSignals) == 0 || nodes(c.portHead, maxSignals) == 0) return 104;
   if (nodes(c.reinjectHead, maxReinjections) == 0) return 105;
   const v = changetype<Intervals>(changetype<usize>(c) + offsetof<Connection>('oooAt'));
   if (!sorted(v, c.rcvNxt)) return 106;

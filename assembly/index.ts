@@ -64,8 +64,10 @@ import {
   C_WANT_WRITE,
   dirtyCount,
   isOpen,
+  joinDenied,
   markDirty,
   roomForJoin,
+  setFirst,
   sizeRings,
   takeDirty,
 } from './mptcp/connection';
@@ -270,9 +272,7 @@ export function connect(now: f64, conn: u32, path: u32, localPort: u32, remotePo
   if (sf == 0) return E_NOMEM;
   sizeRings(c);
   c.set(C_CLIENT);
-  c.localPort = localPort;
-  c.remotePort = remotePort;
-  c.firstPath = path;
+  setFirst(c, changetype<Subflow>(sf));
   if (c.multipath && holeOpen(multipathHole, host.cfgBlackholeTimeout)) {
     c.clear(C_MPTCP);
     c.fallback = FALLBACK_BLACKHOLE;
@@ -320,6 +320,7 @@ export function join(
   if (!c.is(C_MPTCP) || !c.is(C_ESTABLISHED) || !isOpen(c)) return E_STATE;
   // Both directions are ending: a new subflow would only be in the way, unless it is the last hope.
   if (c.state >= CONN_CLOSING && c.subflows != 0) return E_STATE;
+  if (joinDenied(c, get64(scratch + ARG_REMOTE), get64(scratch + ARG_REMOTE + 8), remotePort)) return E_STATE;
   if (pathMtu(path) == 0) return E_INVAL;
   if (!roomForJoin(c) || !host.randomLeft(64)) return E_LIMIT;
   if (tupleTaken(localPort, remotePort)) return E_INUSE;

@@ -43,12 +43,13 @@ import {
 import { startTimer } from '../tcp/timers';
 import { CAPABLE_CHECKSUM, FIN, HAS_CAPABLE, HAS_JOIN, seg } from '../wire/segment';
 import { NO_REASON, RST_MPTCP, RST_PROHIBITED, RST_RESOURCES } from './close';
-import { Connection, C_CHECKSUM, C_ESTABLISHED, C_MPTCP, roomForJoin } from './connection';
+import { Connection, C_CHECKSUM, C_ESTABLISHED, C_MPTCP, roomForJoin, setFirst } from './connection';
 import { acceptEarly, fastOpenAsked } from './fast-open';
 import { drawKey, prepareSubflow, sendSyn, takeSynOptions } from './handshake';
 import { enterHalfOpen, freeConnection, halfOpenRoom, newConnection, newSubflow } from './lifecycle';
 import { refuse } from './refuse';
 import { answerStateless, joinStateless } from './stateless';
+import { isJoinPort } from './signal';
 import { findListener, findToken, Listener } from './tables';
 
 /** A SYN without ACK that belongs to no subflow. */
@@ -100,8 +101,7 @@ function openFor(path: u32, listener: usize, capable: bool): bool {
     freeConnection(c);
     return false;
   }
-  c.localPort = seg.dstPort;
-  c.firstPath = path;
+  setFirst(c, changetype<Subflow>(sfp));
   if (!capable || !c.multipath || !drawKey(c)) {
     c.clear(C_MPTCP);
     c.fallback = c.multipath ? FALLBACK_SYN : FALLBACK_OFF;
@@ -126,16 +126,20 @@ function joinArrives(path: u32): void {
     return;
   }
   const c = changetype<Connection>(p);
-  const otherPort = seg.dstPort != c.localPort;
-  const mismatch = otherPort && joinListener() == 0;
-  if (otherPort) count(MIB_MPJoinPortSynRx);
-  if (mismatch) count(MIB_MismatchPortSynRx);
-  if (mismatch || !takesJoins(c)) {
+  if (seg.dstPort != c.localPort) {
+    if (!isJoinPort(c, seg.dstPort) || joinListener() == 0) {
+      count(MIB_MismatchPortSynRx);
+      refuse(path, RST_PROHIBITED);
+      return;
+    }
+    count(MIB_MPJoinPortSynRx);
+  }
+  if (!takesJoins(c) || !roomForJoin(c)) {
     count(MIB_MPJoinRejected);
     refuse(path, RST_PROHIBITED);
     return;
   }
-  if (!roomForJoin(c) || pendingJoins(c) >= cfgPendingJoinsMax) {
+  if (pendingJoins(c) >= cfgPendingJoinsMax) {
     count(MIB_MPJoinRejected);
     refuse(path, RST_RESOURCES);
     return;

@@ -83,7 +83,9 @@ export class Connection extends Settings {
   tokenNext: usize;
   heapAt: u32;
   localPort: u32;
-  /** Port of the peer that this side opened to. */
+  /** The peer's address and port of the first subflow. */
+  firstRemoteHigh: u64;
+  firstRemoteLow: u64;
   remotePort: u32;
   /** Path of the first subflow; its address has ID 0. */
   firstPath: u32;
@@ -125,8 +127,9 @@ export class Connection extends Settings {
   readSeq: u64;
   /** Next in-order octet: the DATA_ACK that we send. */
   rcvNxt: u64;
-  /** Largest DATA_ACK + window advertised on any subflow. */
+  /** Largest DATA_ACK + window advertised on any subflow, and the subflow that did or repeated it. */
   advEdge: u64;
+  advOwner: usize;
   /** Octets beyond a hole: `Intervals` of four fields. */
   oooAt: usize;
   oooCapacity: u32;
@@ -159,6 +162,8 @@ export class Connection extends Settings {
   reinjectCount: u32;
   /** Address and priority signals that wait for a packet. */
   signalHead: usize;
+  /** Announcements with a port: joins may come in there. */
+  portHead: usize;
 
   /** Data-level retransmission and DATA_FIN timer; the end of a connection without subflows. */
   dataTimerAt: f64;
@@ -252,6 +257,20 @@ export function mappingOpen(c: Connection): bool {
 @inline
 export function isOpen(c: Connection): bool {
   return c.state >= CONN_ESTABLISHED && c.state < CONN_CLOSED;
+}
+
+/** The addresses and ports of a connection are those of its first subflow. */
+export function setFirst(c: Connection, sf: Subflow): void {
+  c.localPort = sf.localPort;
+  c.remotePort = sf.remotePort;
+  c.firstRemoteHigh = sf.remoteHigh;
+  c.firstRemoteLow = sf.remoteLow;
+  c.firstPath = sf.path;
+}
+
+/** RFC 8684 section 3.1: the peer's C flag forbids joins to the address and port of its first subflow. */
+export function joinDenied(c: Connection, high: u64, low: u64, port: u32): bool {
+  return c.is(C_DENY_JOIN) && port == c.remotePort && high == c.firstRemoteHigh && low == c.firstRemoteLow;
 }
 
 /** Subflows on their way out that a connection may have beside the others. */

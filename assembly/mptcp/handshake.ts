@@ -29,7 +29,9 @@ import {
   MIB_MPJoinSynAckBackupRx,
   MIB_MPJoinSynAckHMacFailure,
   MIB_MPJoinSynAckRx,
+  MIB_MPJoinRejected,
   MIB_MPJoinSynTx,
+  MIB_MismatchPortAckRx,
   MIB_PassiveOpens,
   MIB_SimultConnectFallback,
   TCP_ESTABLISHED,
@@ -111,9 +113,11 @@ import { failConnection, RST_MPTCP, RST_PROHIBITED, sendReset, subflowFailed, NO
 import { fallBack } from './fallback';
 import { addFastOpen, fastOpenAnswered, fastOpenOctets, leaveQueue, prepareFastOpen, synDataLength } from './fast-open';
 import { idsnOf, joinHmac, tokenOf } from './keys';
+import { takesJoins } from './answer';
 import { chooseCongestionControl, leaveHalfOpen } from './lifecycle';
 import { refuse } from './refuse';
 import { begin, finishControl, finishSyn, optionAdded, optionPointer, segmentSize, sendAck } from './packet';
+import { isJoinPort } from './signal';
 import { enterToken, findToken, removeToken } from './tables';
 import { armKeepalive } from './timers';
 
@@ -501,20 +505,25 @@ function takeScaledWindow(sf: Subflow): void {
 
 function joinAckArrives(c: Connection, sf: Subflow): bool {
   if (!c.is(C_MPTCP) || !seg.has(HAS_JOIN)) {
-    // Anything else before the proof is no part of this handshake. As to a stranger, like Linux: RST without ACK.
-    refuse(sf.path, RST_MPTCP);
-    subflowFailed(c, sf, CLOSE_PROTOCOL, NO_REASON, false);
-    return false;
+    // Anything else before the proof is no part of this handshake.
+    return joinRefused(c, sf, RST_MPTCP);
   }
-  count(MIB_MPJoinAckRx);
-  if (sf.localPort != c.localPort) count(MIB_MPJoinPortAckRx);
   joinHmac(c.remoteKey, c.localKey, sf.remoteNonce, sf.localNonce, hmacOut);
   if (!equal(hmacOut, seg.joinHmac, 20)) {
     count(MIB_MPJoinAckHMacFailure);
-    refuse(sf.path, RST_PROHIBITED);
-    subflowFailed(c, sf, CLOSE_PROTOCOL, NO_REASON, false);
-    return false;
+    return joinRefused(c, sf, RST_MPTCP);
   }
+  // The announcement may be withdrawn, the connection at its end or full meanwhile.
+  if (!isJoinPort(c, sf.localPort)) {
+    count(MIB_MismatchPortAckRx);
+    return joinRefused(c, sf, RST_PROHIBITED);
+  }
+  if (!takesJoins(c)) {
+    count(MIB_MPJoinRejected);
+    return joinRefused(c, sf, RST_PROHIBITED);
+  }
+  if (sf.localPort != c.localPort) count(MIB_MPJoinPortAckRx);
+  count(MIB_MPJoinAckRx);
   takeScaledWindow(sf);
   stopTimer(sf);
   established(c, sf);
@@ -523,6 +532,13 @@ function joinAckArrives(c: Connection, sf: Subflow): bool {
   if (!sendAck(c, sf)) sf.set(SF_ACK_NOW);
   joined(c, sf);
   return true;
+}
+
+/** As to a stranger, like Linux: RST without ACK. */
+function joinRefused(c: Connection, sf: Subflow, reason: u32): bool {
+  refuse(sf.path, reason);
+  subflowFailed(c, sf, CLOSE_PROTOCOL, NO_REASON, false);
+  return false;
 }
 
 /** The handshake of an opener's subflow failed: refused or timed out. */

@@ -91,6 +91,7 @@ export function freeConnection(c: Connection): void {
   receiveFree(c);
   freeNodes(c.reinjectHead);
   freeNodes(c.signalHead);
+  freeNodes(c.portHead);
   if (c.is(C_ESTABLISHED) && c.is(C_MPTCP)) uncount(MIB_MPCurrEstab);
   handleFree(c.handle);
   free(changetype<usize>(c), CONNECTION_SIZE);
@@ -192,6 +193,7 @@ export function unlink(c: Connection, sf: Subflow): void {
   sf.usable = false;
   if (c.lastSubflow == changetype<usize>(sf)) c.lastSubflow = 0;
   if (c.mapOwner == changetype<usize>(sf)) c.mapOwner = 0;
+  if (c.advOwner == changetype<usize>(sf)) c.advOwner = 0;
   c.subflowCount--;
   txPurge(changetype<usize>(sf)); // packets with its private copies
   recFreeAll(sf);

@@ -59,6 +59,7 @@ const SIGNAL_REMOVE: u32 = 3;
 /** Address IDs in one REMOVE_ADDR (Linux' number). */
 const REMOVALS_MAX: u32 = 8;
 
+/** Also a port where joins to the announced address come in: of those only `id` and `port` count. */
 @unmanaged
 class Signal {
   next: usize;
@@ -104,12 +105,52 @@ function queue(c: Connection, kind: u32, id: u32, family: u32, high: u64, low: u
 
 /** ADD_ADDR for one of our addresses; the host repeats it until the echo comes. */
 export function announce(c: Connection, id: u32, family: u32, high: u64, low: u64, port: u32): bool {
+  forgetPort(c, id);
+  if (port != 0 && !notePort(c, id, port)) return false;
   return queue(c, SIGNAL_ADD, id, family, high, low, port);
 }
 
 /** REMOVE_ADDR for one of our address IDs. */
 export function withdraw(c: Connection, id: u32): bool {
+  forgetPort(c, id);
   return queue(c, SIGNAL_REMOVE, id, 0, 0, 0, 0);
+}
+
+/** Whether joins of the connection may come in on `port`: its own, or one that was announced (RFC 8684 section 3.2). */
+export function isJoinPort(c: Connection, port: u32): bool {
+  if (port == c.localPort) return true;
+  for (let p = c.portHead; p != 0; p = changetype<Signal>(p).next) if (changetype<Signal>(p).port == port) return true;
+  return false;
+}
+
+function notePort(c: Connection, id: u32, port: u32): bool {
+  let n: u32 = 0;
+  for (let p = c.portHead; p != 0; p = changetype<Signal>(p).next) n++;
+  const p = n < maxSignals ? newNode() : 0;
+  if (p == 0) {
+    count(MIB_AddAddrTxDrop);
+    return false;
+  }
+  const s = changetype<Signal>(p);
+  s.next = c.portHead;
+  s.id = id;
+  s.port = port;
+  c.portHead = p;
+  return true;
+}
+
+function forgetPort(c: Connection, id: u32): void {
+  let before: usize = 0;
+  for (let p = c.portHead; p != 0; p = changetype<Signal>(p).next) {
+    if (changetype<Signal>(p).id != id) {
+      before = p;
+      continue;
+    }
+    if (before != 0) changetype<Signal>(before).next = changetype<Signal>(p).next;
+    else c.portHead = changetype<Signal>(p).next;
+    freeNode(p);
+    return;
+  }
 }
 
 /** Sends what waits, one pure ACK each; the transmit ring may fill up in between. */

@@ -47,7 +47,7 @@ import {
 import { CAPABLE_CHECKSUM, HAS_CAPABLE, HAS_JOIN, HAS_SACK_OK, HAS_SCALE, HAS_TS, seg } from '../wire/segment';
 import { backupOn, likeOf, localIdOn, newSubflowFor, takesJoins } from './answer';
 import { RST_MPTCP, RST_PROHIBITED, RST_RESOURCES } from './close';
-import { Connection, C_CHECKSUM, C_MPTCP, initConnection, roomForJoin } from './connection';
+import { Connection, C_CHECKSUM, C_MPTCP, initConnection, roomForJoin, setFirst } from './connection';
 import { adoptLocalKey, prepareSubflow, sendSyn, SYN_WINDOW, takeSynOptions } from './handshake';
 import { segmentArrives } from './input';
 import { joinHmac } from './keys';
@@ -165,13 +165,12 @@ function openProved(path: u32, like: usize): bool {
   const p = newConnection(like);
   if (p == 0) return false;
   const c = changetype<Connection>(p);
-  c.localPort = seg.dstPort;
-  c.firstPath = path;
   const sfp = provedSubflow(c, path);
   if (sfp == 0) {
     freeConnection(c);
     return false;
   }
+  setFirst(c, changetype<Subflow>(sfp));
   if (!c.multipath || !seg.has(HAS_CAPABLE)) {
     c.clear(C_MPTCP);
     c.fallback = c.multipath ? FALLBACK_SYN : FALLBACK_OFF;
@@ -282,12 +281,12 @@ function joinProved(path: u32, n: JoinNote): void {
     refuse(path, RST_MPTCP);
     return;
   }
-  if (!takesJoins(c)) {
+  if (!takesJoins(c) || !roomForJoin(c)) {
     count(MIB_MPJoinRejected);
     refuse(path, RST_PROHIBITED);
     return;
   }
-  const sfp = roomForJoin(c) ? provedSubflow(c, path) : 0;
+  const sfp = provedSubflow(c, path);
   if (sfp == 0) {
     count(MIB_MPJoinRejected);
     refuse(path, RST_RESOURCES);

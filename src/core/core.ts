@@ -248,6 +248,12 @@ export class Core {
     return this.u8.slice(this.#scratch + offset, this.#scratch + offset + length);
   }
 
+  /** Counts what the core cannot see. */
+  count(id: number): void {
+    const at = this.#counters + id * 8;
+    this.dv.setBigUint64(at, this.dv.getBigUint64(at, true) + 1n, true);
+  }
+
   /** Value of a counter (MIB_*). */
   counter(id: number): number {
     const at = this.#counters + id * 8;

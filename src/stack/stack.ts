@@ -383,7 +383,10 @@ export class Stack implements DeviceHost, ConnectionHost {
     const entry = this.#paths.get(path);
     if (entry === undefined) return done(new PlaitError('EADDRNOTAVAIL', 'no such path'), 0);
     entry.device.bind(path, 0, (error, port) => {
-      if (error !== null) return done(error, 0);
+      if (error !== null) {
+        this.core.count(abi.MIB_MPJoinSynTxBindErr);
+        return done(error, 0);
+      }
       this.core.setAddresses(entry.bytes, addressBytes(remote));
       this.core.refillRandom();
       const handle = this.core.x.join(
@@ -398,6 +401,8 @@ export class Stack implements DeviceHost, ConnectionHost {
       );
       if (handle < 0) {
         entry.device.unbind(path, port);
+        if (handle === abi.E_NOMEM) this.core.count(abi.MIB_MPJoinSynTxCreatSkErr);
+        if (handle === abi.E_INUSE) this.core.count(abi.MIB_MPJoinSynTxConnectErr);
         return done(commandError(handle, `join ${remote}:${remotePort}`), 0);
       }
       connection.ports.set(handle >>> 0, { path, port });
