@@ -69,9 +69,9 @@ class CaptureDevice implements Device {
         this.#write(path, Direction.Inbound, packet);
         return host.receive(path, packet, checksum, segment);
       },
-      receiveSegment: (path, remote, remotePort, localPort, segment) => {
+      receiveSegment: (path, remote, remotePort, localPort, segment, joined) => {
         this.#writeSegment(path, remote, remotePort, localPort, segment);
-        return host.receiveSegment(path, remote, remotePort, localPort, segment);
+        return host.receiveSegment(path, remote, remotePort, localPort, segment, joined);
       },
       noSegmentation: (path) => {
         host.noSegmentation(path);

@@ -69,7 +69,8 @@ export interface DeviceHost {
   /**
    * Hands over a TCP segment that arrived inside UDP: the stack puts an IP header before it and replaces the
    * TCP source and destination port by the ports given (those of the outer datagram).
-   * `remote` is 4 or 16 octets.
+   * `remote` is 4 or 16 octets. `joined`: payload octets of each segment that this one was joined from; 0 or none: it is
+   * one.
    */
   receiveSegment(
     path: number,
@@ -77,6 +78,7 @@ export interface DeviceHost {
     remotePort: number,
     localPort: number,
     segment: Uint8Array,
+    joined?: number,
   ): boolean;
   /** Packets of a path are not cut into segments any more, whatever `Device.segmentation` says. */
   noSegmentation(path: number): void;

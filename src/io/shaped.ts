@@ -85,8 +85,8 @@ export class ShapedDevice implements Device {
     this.#inner.open({
       receive: (path: number, packet: Uint8Array, checksum: Checksum) =>
         !passes(path) || host.receive(path, packet, checksum),
-      receiveSegment: (path, remote, remotePort, localPort, segment) =>
-        !passes(path) || host.receiveSegment(path, remote, remotePort, localPort, segment),
+      receiveSegment: (path, remote, remotePort, localPort, segment, joined) =>
+        !passes(path) || host.receiveSegment(path, remote, remotePort, localPort, segment, joined),
       noSegmentation: (path) => {
         host.noSegmentation(path);
       },

@@ -172,7 +172,7 @@ class DgramSocket extends UdpSocket {
     });
     this.#socket.on('message', (payload, from) => {
       const remote = this.#addresses.octets(from.address);
-      if (remote !== null) this.received(payload, remote, from.port);
+      if (remote !== null) this.received(payload, remote, from.port, 0);
     });
     this.#socket.on('listening', () => {
       this.#listening();

@@ -1,5 +1,9 @@
 /** Datagrams on their way to or from UDP sockets: `struct mmsghdr` arrays, and the memory that they point into. */
 import { SOCKET_ADDRESS_SIZE, type Native } from './native.js';
+import { joinSegments } from './udp-join.js';
+
+/** Takes a segment that arrived, valid during the call. */
+export type TakeSegment = (segment: Uint8Array, remote: Uint8Array, port: number, joined: number) => void;
 
 /** Messages with their names and control data, which both directions fill in their own way. */
 class Messages {
@@ -155,8 +159,11 @@ export class IncomingDatagrams extends Messages {
     return native.receiveMany(fd, this.headers, RECEIVE_MESSAGES);
   }
 
-  /** Calls `each` with every datagram of message `i`, and makes the message ready for the next `receive`. */
-  take(i: number, each: (datagram: Uint8Array, remote: Uint8Array, port: number) => void): void {
+  /**
+   * Calls `each` with the TCP segments of message `i`, joined where they are consecutive, and makes the message ready for
+   * the next `receive`. `joined`: payload octets of each segment that was joined, or 0.
+   */
+  take(i: number, each: TakeSegment): void {
     const at = i * MESSAGE_SIZE;
     const nameAt = i * SOCKET_ADDRESS_SIZE;
     const v6 = this.view.getUint32(at + NAME_LENGTH, true) === SOCKET_ADDRESS_SIZE;
@@ -164,15 +171,18 @@ export class IncomingDatagrams extends Messages {
     const remote = this.names.slice(address, address + (v6 ? 16 : 4));
     const port = ((this.names[nameAt + 2] as number) << 8) | (this.names[nameAt + 3] as number);
     const length = this.view.getUint32(at + MESSAGE_LENGTH, true);
-    const size = this.#segmentSize(i) || length;
+    const size = this.#segmentSize(i);
     this.#reset(i);
     const { buffer } = this.data;
     const from = i * RECEIVE_SIZE;
-    for (let done = 0; done < length || done === 0; done += size) {
-      // A plain view costs half as much as a Buffer's `subarray`.
-      each(new Uint8Array(buffer, from + done, Math.min(size, length - done)), remote, port);
-      if (size === 0) return;
+    if (size <= 0 || size >= length) {
+      each(new Uint8Array(buffer, from, length), remote, port, 0);
+      return;
     }
+    joinSegments(this.data, from, from + length, size, (start, end, payload) => {
+      // A plain view costs half as much as a Buffer's `subarray`.
+      each(new Uint8Array(buffer, start, end - start), remote, port, payload);
+    });
   }
 
   /** Octets of each datagram that the kernel joined, or 0: it is one. */

@@ -23,6 +23,7 @@ import {
   SOL_UDP,
   UDP_GRO,
   UDP_SEGMENT,
+  type TakeSegment,
 } from './udp-messages.js';
 import {
   bindError,
@@ -330,8 +331,8 @@ class NativeSocket extends UdpSocket {
     }
   }
 
-  readonly #deliver = (datagram: Uint8Array, remote: Uint8Array, port: number): void => {
-    this.received(datagram, remote, port);
+  readonly #deliver: TakeSegment = (segment, remote, port, joined) => {
+    this.received(segment, remote, port, joined);
   };
 
   protected override shut(): void {

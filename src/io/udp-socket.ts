@@ -11,8 +11,14 @@ export interface UdpPeer {
 }
 
 export interface UdpSocketEvents {
-  /** A datagram's payload, valid during the call. `remote` is 4 or 16 octets. */
-  received(socket: UdpSocket, payload: Uint8Array, remote: Uint8Array, remotePort: number): void;
+  /** What `DeviceHost.receiveSegment` takes, if it is a segment. */
+  received(
+    socket: UdpSocket,
+    payload: Uint8Array,
+    remote: Uint8Array,
+    remotePort: number,
+    joined: number,
+  ): void;
   /** The peer's machine says that nobody listens on its port. */
   refused(socket: UdpSocket): void;
   /** Nothing can be sent or received any more. */
@@ -106,11 +112,11 @@ export abstract class UdpSocket {
     return this.#closed;
   }
 
-  protected received(payload: Uint8Array, remote: Uint8Array, remotePort: number): void {
+  protected received(payload: Uint8Array, remote: Uint8Array, remotePort: number, joined: number): void {
     if (this.#bindings === 0) return;
     this.heard = true;
     if (!this.connected) this.shared = true;
-    this.events.received(this, payload, remote, remotePort);
+    this.events.received(this, payload, remote, remotePort, joined);
   }
 
   refused(): void {

@@ -144,10 +144,11 @@ export class UdpDevice implements Device {
       if (this.#paths.get(path.id) === opened) host.pathState(path.id, up);
     });
     const events: UdpSocketEvents = {
-      received: (socket, segment, remote, port) => {
+      received: (socket, segment, remote, port, joined) => {
         health.worked();
         if (segment.length < TCP_HEADER) this.stats.strays++;
-        else if (!host.receiveSegment(path.id, remote, port, socket.port, segment)) this.stats.ringFull++;
+        else if (!host.receiveSegment(path.id, remote, port, socket.port, segment, joined))
+          this.stats.ringFull++;
       },
       refused: (socket) => {
         this.stats.refused++;

@@ -223,11 +223,12 @@ export class Stack implements DeviceHost, ConnectionHost {
     remotePort: number,
     localPort: number,
     segment: Uint8Array,
+    joined = 0,
   ): boolean {
     const entry = this.#paths.get(path);
     if (entry === undefined || segment.length < 20) return true;
     const header = ipHeaderLength(remote);
-    const at = this.#reserve(header + segment.length, path, Checksum.Good, 0);
+    const at = this.#reserve(header + segment.length, path, Checksum.Good, joined);
     if (at === 0) return false;
     const { u8, dv } = this.core;
     writeIpHeader(u8.subarray(at, at + header), remote, entry.bytes, segment.length);

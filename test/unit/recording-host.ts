@@ -13,6 +13,7 @@ export interface ReceivedSegment {
   readonly remotePort: number;
   readonly localPort: number;
   readonly segment: Uint8Array;
+  readonly joined: number;
 }
 
 export class RecordingHost implements DeviceHost {
@@ -36,8 +37,16 @@ export class RecordingHost implements DeviceHost {
     remotePort: number,
     localPort: number,
     segment: Uint8Array,
+    joined = 0,
   ): boolean {
-    this.segments.push({ path, remote: remote.slice(), remotePort, localPort, segment: segment.slice() });
+    this.segments.push({
+      path,
+      remote: remote.slice(),
+      remotePort,
+      localPort,
+      segment: segment.slice(),
+      joined,
+    });
     return true;
   }
 

@@ -65,13 +65,17 @@ describe('udp device in batches', () => {
     return { device, host, calls, port };
   }
 
-  async function sink(): Promise<{ port: number; sizes: number[]; socket: Socket }> {
+  async function sink(): Promise<{ port: number; sizes: number[]; datagrams: Buffer[]; socket: Socket }> {
     const socket = createSocket('udp4');
     open.push(socket);
     const sizes: number[] = [];
-    socket.on('message', (datagram) => sizes.push(datagram.length));
+    const datagrams: Buffer[] = [];
+    socket.on('message', (datagram) => {
+      sizes.push(datagram.length);
+      datagrams.push(datagram);
+    });
     await new Promise<void>((resolve) => socket.bind(0, '127.0.0.3', resolve));
-    return { port: socket.address().port, sizes, socket };
+    return { port: socket.address().port, sizes, datagrams, socket };
   }
 
   type Client = Awaited<ReturnType<typeof client>>;
@@ -135,7 +139,7 @@ describe('udp device in batches', () => {
         destination: '127.0.0.2',
         sourcePort: from.port,
         destinationPort: server.port,
-        sequence: i,
+        sequence: 2 * i * 1400, // each beyond a hole
         payload: i === 49 ? 3 : 1400,
       }),
     );
@@ -143,7 +147,7 @@ describe('udp device in batches', () => {
     from.device.flush();
     await until(() => server.host.segments.length === 50);
     const sequences = server.host.segments.map(({ segment }) => Buffer.from(segment).readUInt32BE(4));
-    expect(sequences).to.deep.equal(segments.map((_, i) => i));
+    expect(sequences).to.deep.equal(segments.map((_, i) => 2 * i * 1400));
     expect(server.host.segments.map(({ segment }) => segment.length)).to.deep.equal([
       ...Array<number>(49).fill(1420),
       23,
@@ -152,11 +156,11 @@ describe('udp device in batches', () => {
 
   it('cuts super-segments, each piece with the header, its sequence number, and flags on the last', async () => {
     const from = await client();
-    const server = await client();
-    const fields = { source: '127.0.0.2', destination: '127.0.0.2', sourcePort: from.port };
+    const to = await sink();
+    const fields = { source: '127.0.0.2', destination: '127.0.0.3', sourcePort: from.port };
     const whole = tcpPacket({
       ...fields,
-      destinationPort: server.port,
+      destinationPort: to.port,
       sequence: 0xfffffff0,
       flags: 0x19,
       options: Uint8Array.of(1, 1, 30, 2),
@@ -165,13 +169,34 @@ describe('udp device in batches', () => {
     for (let i = 0; i < 2500; i++) whole[44 + i] = i * 7;
     from.device.send(1, { ...outPacket(whole), segment: 1000 });
     from.device.flush();
-    await until(() => server.host.segments.length === 3);
+    await until(() => to.datagrams.length === 3);
     expect(from.calls.messages).to.deep.equal([1]);
-    const segments = server.host.segments.map(({ segment }) => Buffer.from(segment));
-    expect(segments.map((one) => one.readUInt32BE(4))).to.deep.equal([0xfffffff0, 984, 1984]);
-    expect(segments.map((one) => one[13])).to.deep.equal([0x10, 0x10, 0x19]);
-    expect(Buffer.concat(segments.map((one) => one.subarray(24))).equals(whole.subarray(44))).to.equal(true);
-    for (const one of segments) expect([...one.subarray(20, 24)]).to.deep.equal([1, 1, 30, 2]);
+    expect(to.datagrams.map((one) => one.readUInt32BE(4))).to.deep.equal([0xfffffff0, 984, 1984]);
+    expect(to.datagrams.map((one) => one[13])).to.deep.equal([0x10, 0x10, 0x19]);
+    const payload = Buffer.concat(to.datagrams.map((one) => one.subarray(24)));
+    expect(payload.equals(whole.subarray(44))).to.equal(true);
+    for (const one of to.datagrams) expect([...one.subarray(20, 24)]).to.deep.equal([1, 1, 30, 2]);
+  });
+
+  it('joins again what it has cut', async () => {
+    const from = await client();
+    const server = await client();
+    const whole = tcpPacket({
+      source: '127.0.0.2',
+      destination: '127.0.0.2',
+      sourcePort: from.port,
+      destinationPort: server.port,
+      sequence: 0xfffffff0,
+      flags: 0x19,
+      payload: 2500,
+    });
+    for (let i = 0; i < 2500; i++) whole[40 + i] = i * 7;
+    from.device.send(1, { ...outPacket(whole), segment: 1000 });
+    from.device.flush();
+    await until(() => server.host.segments.length === 1);
+    whole.fill(0, 36, 38); // the checksum
+    expect(server.host.segments[0]?.segment).to.deep.equal(whole.subarray(20));
+    expect(server.host.segments[0]?.joined).to.equal(1000);
   });
 
   it('cuts super-segments where the kernel cuts nothing', async () => {
