@@ -2,9 +2,19 @@
  * Where a packet goes: to a subflow by its four-tuple, a SYN to a listener or, with MP_JOIN, to a connection; an ACK
  * may complete a handshake that was answered without state; everything else gets a RST (RFC 9293 section 3.10.7.1).
  */
-import { CHECKSUM_GOOD, CHECKSUM_PARTIAL, MIB_InCEPkts, MIB_InCsumErrors, MIB_InErrs, MIB_InSegs } from './abi';
-import { get16 } from './bytes';
-import { fold, pseudo4, pseudo6, sum16 } from './checksum';
+import {
+  CHECKSUM_GOOD,
+  CHECKSUM_PARTIAL,
+  MIB_InCEPkts,
+  MIB_InCsumErrors,
+  MIB_InErrs,
+  MIB_InSegs,
+  RX_CHECKSUM,
+  RX_LEN,
+  RX_PATH,
+  RX_PTR,
+  RX_SEGMENT,
+} from './abi';
 import { count } from './counters';
 import { synArrives } from './mptcp/answer';
 import { NO_REASON } from './mptcp/close';
@@ -12,45 +22,44 @@ import { AGAIN, REFUSE, segmentArrives } from './mptcp/input';
 import { refuse } from './mptcp/refuse';
 import { proofArrives } from './mptcp/stateless';
 import { findSubflow } from './mptcp/tables';
+import { coalesce } from './tcp/coalesce';
 import { Subflow } from './tcp/subflow';
 import { IP_IGNORE, IP_OK, parseIp } from './wire/ip';
 import { ACK, RST, seg, SYN } from './wire/segment';
-import { parseTcp, TCP_CHECKSUM_AT } from './wire/tcp';
+import { parseTcp, tcpSumRight } from './wire/tcp';
 
-/** One packet of `length` octets that arrived on a path. Malformed ones are counted. */
-export function packetArrives(packet: usize, length: u32, path: u32, checksum: u32): void {
+/**
+ * The packet of a receive descriptor, and as many of the `following` ones as belong to it; returns how many those are.
+ * Malformed ones are counted.
+ */
+export function packetArrives(at: usize, following: u32): u32 {
+  const path = load<u32>(at + RX_PATH);
+  const checksum = load<u32>(at + RX_CHECKSUM);
+  seg.joined = load<u32>(at + RX_SEGMENT);
   count(MIB_InSegs);
-  const ip = parseIp(packet, length, seg);
+  const ip = parseIp(load<u32>(at + RX_PTR), load<u32>(at + RX_LEN), seg);
   if (ip != IP_OK) {
     if (ip != IP_IGNORE) count(MIB_InErrs);
-    return;
+    return 0;
   }
   if (!parseTcp(seg)) {
     count(MIB_InErrs);
-    return;
+    return 0;
   }
-  if (checksum != CHECKSUM_GOOD && !checksumRight(checksum == CHECKSUM_PARTIAL)) {
+  if (checksum != CHECKSUM_GOOD && !tcpSumRight(seg, seg.tcp, seg.tcpLength, checksum == CHECKSUM_PARTIAL)) {
     count(MIB_InCsumErrors);
-    return;
+    return 0;
   }
   if (seg.ecn == 3) count(MIB_InCEPkts);
   const p = findSubflow(seg.dstHigh, seg.dstLow, seg.dstPort, seg.srcHigh, seg.srcLow, seg.srcPort);
   if (p != 0) {
+    const joined = following == 0 ? 0 : coalesce(changetype<Subflow>(p), at, following);
     const result = segmentArrives(changetype<Subflow>(p));
     if (result == REFUSE) refuse(path, NO_REASON);
-    if (result != AGAIN) return;
+    if (result != AGAIN) return joined;
   }
   const flags = seg.flags & (SYN | ACK | RST);
   if (flags == SYN) synArrives(path);
   else if (flags != ACK || !proofArrives(path)) refuse(path, NO_REASON);
-}
-
-/** `partial`: the sum of the pseudo header alone is what a local sender with offload leaves in the field. */
-function checksumRight(partial: bool): bool {
-  const pseudo =
-    seg.family == 4
-      ? pseudo4(seg.srcPtr, seg.dstPtr, seg.tcpLength)
-      : pseudo6(seg.srcPtr, seg.dstPtr, seg.tcpLength);
-  if (partial && get16(seg.tcp + TCP_CHECKSUM_AT) == fold(pseudo)) return true;
-  return fold(sum16(seg.tcp, seg.tcpLength, pseudo)) == 0xffff;
+  return 0;
 }

@@ -35,11 +35,6 @@ import {
   MIB_MPCapableSYNTX,
   MIB_MPCapableSYNTXDisabled,
   MIB_RmSubflow,
-  RX_CHECKSUM,
-  RX_LEN,
-  RX_PATH,
-  RX_PTR,
-  RX_SEGMENT,
   RX_SIZE,
 } from './abi';
 import { arenaUsed } from './arena';
@@ -103,7 +98,6 @@ import {
   Subflow,
 } from './tcp/subflow';
 import { isMapped } from './wire/ip';
-import { seg } from './wire/segment';
 
 const scratch = memory.data(512, 16);
 const layout = memory.data(48, 8);
@@ -178,8 +172,7 @@ export function input(now: f64, from: u32, n: u32): u32 {
   let i = from;
   for (; i < n && eventsRoom() && !idsWait; i++) {
     const at = rings.rxDescriptors + i * RX_SIZE;
-    seg.joined = load<u32>(at + RX_SEGMENT);
-    packetArrives(load<u32>(at + RX_PTR), load<u32>(at + RX_LEN), load<u32>(at + RX_PATH), load<u32>(at + RX_CHECKSUM));
+    i += packetArrives(at, n - i - 1);
   }
   flush();
   return i;

@@ -31,6 +31,7 @@ export function isMapped(high: u64, low: u64): bool {
 /** Reads the IP header of a packet of `length` octets and locates its TCP segment. */
 export function parseIp(packet: usize, length: u32, s: Segment): i32 {
   if (length < IPV4_HEADER) return IP_MALFORMED;
+  s.packet = packet;
   const version = get8(packet) >> 4;
   if (version == 4) return parseIpv4(packet, length, s);
   if (version == 6) return parseIpv6(packet, length, s);

@@ -50,6 +50,7 @@ export const CAPABLE_SHA256: u32 = 0x01;
 @unmanaged
 export class Segment {
   // IP
+  packet: usize; // pointer to the IP header
   family: u32; // 4 or 6
   /** Source and destination address, 16 octets each; IPv4 as ::ffff:a.b.c.d. */
   srcHigh: u64;

@@ -2,6 +2,7 @@
  * TCP header and the options of RFC 9293, 7323 and 2018. Multipath options are handed on to mptcp.ts.
  */
 import { get8, get16, get32, put8, put16, put32 } from '../bytes';
+import { fold, pseudo4, pseudo6, sum16 } from '../checksum';
 import { Segment, SYN, HAS_FAST_OPEN, HAS_MSS, HAS_SCALE, HAS_SACK_OK, HAS_TS, HAS_SACK } from './segment';
 import { parseMptcp } from './mptcp';
 
@@ -30,6 +31,16 @@ export function parseTcp(s: Segment): bool {
   s.options = 0;
   if (headerLength > TCP_HEADER) parseOptions(s, s.tcp + TCP_HEADER, s.payload);
   return true;
+}
+
+/**
+ * Whether the checksum of the `length` octets at `tcp` is right between the addresses of `s`. `partial`: the sum of the
+ * pseudo header alone is what a local sender with offload leaves in the field.
+ */
+export function tcpSumRight(s: Segment, tcp: usize, length: u32, partial: bool): bool {
+  const pseudo = s.family == 4 ? pseudo4(s.srcPtr, s.dstPtr, length) : pseudo6(s.srcPtr, s.dstPtr, length);
+  if (partial && get16(tcp + TCP_CHECKSUM_AT) == fold(pseudo)) return true;
+  return fold(sum16(tcp, length, pseudo)) == 0xffff;
 }
 
 /** The header without its options. Returns its length with them, 0 when it is malformed. */
