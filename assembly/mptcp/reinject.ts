@@ -2,12 +2,13 @@
  * Data to send again on another subflow (RFC 8684 section 3.3.6): a list of data ranges, each with the subflow
  * that carried it first and should not carry it again.
  */
-import { MIB_MPTCPRetrans, MIB_ReinjectDrop } from '../abi';
+import { E_HANDLE, E_STATE, MIB_MPTCPRetrans, MIB_ReinjectDrop, MIB_SubflowStale } from '../abi';
 import { count } from '../counters';
 import { dsnGt, dsnLe, dsnLt, dsnMax, dsnMin } from '../dsn';
+import { handleGet, KIND_SUBFLOW } from '../handles';
 import { maxReinjections } from '../limits';
 import { REC_REINJECTED, recAt } from '../tcp/records';
-import { CA_LOSS, Subflow } from '../tcp/subflow';
+import { CA_LOSS, SF_STALE, Subflow } from '../tcp/subflow';
 import { Connection, C_MPTCP, C_NO_INFINITE, markDirty } from './connection';
 import { freeNode, newNode } from './lifecycle';
 
@@ -76,6 +77,24 @@ export function reinjectSubflow(c: Connection, sf: Subflow, from: u32): void {
     r.flags |= REC_REINJECTED;
   }
   if (any) markDirty(c);
+}
+
+/**
+ * The interface under a subflow went down. The subflow lives, since packets may find another way, but is set aside for
+ * others until an ACK comes, and they carry what it has in flight. 0, E_HANDLE or E_STATE.
+ */
+export function suspectSubflow(subflow: u32): i32 {
+  const p = handleGet(subflow, KIND_SUBFLOW);
+  if (p == 0) return E_HANDLE;
+  const sf = changetype<Subflow>(p);
+  if (sf.conn == 0) return E_STATE;
+  const c = changetype<Connection>(sf.conn);
+  // One that waits for no ACK could not prove itself.
+  if (sf.packetsOut == 0 || c.subflowCount == 1) return 0;
+  if (!sf.is(SF_STALE)) count(MIB_SubflowStale);
+  sf.set(SF_STALE);
+  reinjectSubflow(c, sf, sf.handle);
+  return 0;
 }
 
 /** Books that `octets` were given to a second subflow. */

@@ -53,6 +53,7 @@ export interface CoreExports {
   removeAddress(conn: number, id: number): number;
   closeSubflow(now: number, subflow: number, reason: number, transient: number): number;
   finishSubflow(now: number, subflow: number): number;
+  suspectSubflow(subflow: number): number;
   setBackup(subflow: number, backup: number): number;
   connectionInfo(conn: number): number;
   nextSubflow(conn: number, subflow: number): number;

@@ -25,6 +25,14 @@ export function localAddresses(): LocalAddress[] {
   return found;
 }
 
+/** Whether an address is this machine's, even on an interface that is down, where no list shows it. Linux only. */
+export function isLocalAddress(address: string): boolean {
+  if (address.includes(':')) return inet6Addresses().some((one) => one.address === address);
+  const table = read('/proc/net/fib_trie') ?? '';
+  const at = table.indexOf(`|-- ${address}\n`);
+  return at >= 0 && /^.*\n\s*\/32 host LOCAL/.test(table.slice(at, at + 100));
+}
+
 /** Whether an interface is there and can send as far as the system tells; unknown counts as up. */
 export function interfaceUp(name: string): boolean {
   const state = interfaceAttribute(name, 'operstate');
@@ -64,14 +72,22 @@ export function interfaceAttribute(name: string, file: string): string | null {
 
 /** IPv6 addresses that are tentative or found to be duplicates, in node's way of writing. */
 function unusableAddresses(): Set<string> {
-  const unusable = new Set<string>();
+  const unusable = inet6Addresses().filter(
+    ({ flags }) => (flags & (IFA_F_TENTATIVE | IFA_F_DADFAILED)) !== 0,
+  );
+  return new Set(unusable.map(({ address }) => address));
+}
+
+/** Linux' table of IPv6 addresses, those of interfaces without carrier included. */
+function inet6Addresses(): { address: string; flags: number }[] {
+  const found: { address: string; flags: number }[] = [];
   for (const line of read('/proc/net/if_inet6')?.split('\n') ?? []) {
     const [digits, , , , flags] = line.split(/\s+/);
     if (digits === undefined || flags === undefined) continue;
-    if ((parseInt(flags, 16) & (IFA_F_TENTATIVE | IFA_F_DADFAILED)) === 0) continue;
-    unusable.add(new URL(`http://[${digits.replace(/.{4}(?!$)/g, '$&:')}]/`).hostname.slice(1, -1));
+    const address = new URL(`http://[${digits.replace(/.{4}(?!$)/g, '$&:')}]/`).hostname.slice(1, -1);
+    found.push({ address, flags: parseInt(flags, 16) });
   }
-  return unusable;
+  return found;
 }
 
 function read(file: string): string | null {

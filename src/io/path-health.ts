@@ -35,9 +35,9 @@ export class PathHealth {
     }
   }
 
-  /** A packet went out or came in. */
+  /** A packet went out or came in, perhaps through another interface than the path's. */
   worked(): void {
-    if (!this.#up) this.#set(true);
+    if (!this.#up && this.#suspicions++ % LOOK_EVERY === 0 && interfaceUp(this.#path.name)) this.#set(true);
   }
 
   #set(up: boolean): void {

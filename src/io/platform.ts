@@ -7,7 +7,7 @@ import { realClock, wallTime } from '../core/clock.js';
 import { capture } from './capture.js';
 import { CaptureFile } from './capture-file.js';
 import type { Device } from './device.js';
-import { localAddresses } from './interfaces.js';
+import { isLocalAddress, localAddresses } from './interfaces.js';
 import { chooseDevice } from './probe.js';
 import type { LocalAddress } from '../path/interfaces.js';
 import { sourceFor } from './route.js';
@@ -25,6 +25,7 @@ export async function openPlatform(options: HostOptions, timers: Timers) {
     kind,
     device,
     addresses: () => withLoopback(localAddresses(), options.paths ?? []),
+    holds: isLocalAddress,
     sourceFor,
     resolve,
     finish: async (): Promise<void> => {

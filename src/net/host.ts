@@ -94,6 +94,8 @@ interface Platform {
   readonly kind: HostDevice;
   readonly device: Device;
   addresses(): readonly LocalAddress[];
+  /** Whether an address that is not listed is this machine's all the same. */
+  holds(address: string): boolean;
   sourceFor(remote: string): Promise<string>;
   resolve(name: string): Promise<string>;
   /** Flushes and closes the capture. */
@@ -140,11 +142,14 @@ class RealHost implements Host {
       {
         source: () => this.#platform.addresses(),
         timers: this.#driver,
+        holds: (address) => this.#platform.holds(address),
         ...(paths === undefined ? {} : { include: paths }),
       },
-      (added, removed) => {
+      ({ added, removed, down, up }) => {
         for (const one of removed) this.#remove(one);
         for (const one of added) void this.#add(one);
+        for (const one of down) this.#setState(one, false);
+        for (const one of up) this.#setState(one, true);
       },
     );
     // An interface that has just come up gets its addresses in a moment.
@@ -207,6 +212,11 @@ class RealHost implements Host {
     if (id === undefined) return;
     this.#known.delete(key);
     this.#stack.removePath(id);
+  }
+
+  #setState({ name, address }: LocalAddress, up: boolean): void {
+    const id = this.#known.get(`${name} ${address}`);
+    if (id !== undefined) this.#stack.pathState(id, up);
   }
 
   /** Address given with --path or found later: a loopback address is a path only when somebody needs it. */

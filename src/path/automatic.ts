@@ -104,6 +104,16 @@ export class Automatic implements Policy {
     }
   }
 
+  pathUp(path: Path): void {
+    if (this.#pairing === 'none') return;
+    for (const [connection, state] of this.#states) {
+      state.joins.hurry((target) => target.path.id === path.id);
+      if (state.client) this.#joinMore(connection, state);
+      else if (!connection.announcer.has(this.#localId(connection, path.id)))
+        this.#announce(connection, path);
+    }
+  }
+
   pathRemoved(path: Path): void {
     for (const [connection, state] of this.#states) {
       const id = this.#localId(connection, path.id);

@@ -3,8 +3,8 @@
  * endpoints, one after the other, and joins the peer from its `subflow` endpoints; announced addresses are joined from
  * where the routing table says, from every `fullmesh` endpoint, or from a `laminar` one that is free.
  *
- * Beyond the kernel, subflows that failed are opened again (joins.ts), and a connection without subflows tries
- * whatever path there is.
+ * An endpoint is tried once. Beyond the kernel, a refusal that the peer calls transient is tried again (joins.ts), and so
+ * are the endpoints of a path that was down; a connection without subflows tries whatever path there is.
  */
 import * as abi from '../../assembly/abi.js';
 import { familyOf } from '../core/address.js';
@@ -159,6 +159,15 @@ export class InKernel implements Policy {
     }
   }
 
+  pathUp(path: Path): void {
+    const entry = this.#table.forLocal(path.address, 0);
+    for (const [connection, state] of this.#states) {
+      state.joins.hurry((target) => target.path.id === path.id);
+      if (entry !== null && !this.#isInUse(connection, state, entry)) this.#free(state, entry);
+      this.#again(connection, state);
+    }
+  }
+
   pathRemoved(path: Path): void {
     for (const [connection, state] of this.#states) {
       const ids = new Set<number>();
@@ -279,12 +288,12 @@ export class InKernel implements Policy {
     return entry.subflow ? entry : null;
   }
 
-  /** Tries again what failed, then goes on. */
+  /** Tries again what the peer invites to, then goes on. */
   #again(connection: Connection, state: State): void {
     if (connection.handle === 0 || connection.over || !connection.info().mptcp) return;
     const { subflows } = this.#table.limits;
     const alone = usable(connection).length === 0;
-    for (const target of state.joins.due()) {
+    for (const target of state.joins.invited()) {
       if (this.#extra(connection, state) >= subflows) break;
       if (this.#stack.paths().some(({ id }) => id === target.path.id)) state.joins.open(target);
     }
@@ -427,6 +436,10 @@ export class InKernel implements Policy {
 
   #idOf(state: State, entry: PathEndpoint): number {
     return entry.id === state.initialId ? 0 : entry.id;
+  }
+
+  #isInUse(connection: Connection, state: State, entry: PathEndpoint): boolean {
+    return connection.announcer.has(this.#idOf(state, entry)) || fromAddress(connection, entry).length > 0;
   }
 
   /** The endpoint may be used again. */

@@ -32,13 +32,22 @@ export interface WatchOptions extends AddressFilter {
   readonly timers: Timers;
   /** Milliseconds between two looks. Default 500. */
   readonly poll?: number;
+  /** Whether an address that is listed no more is still this machine's: only its interface is down. Default: it is not. */
+  readonly holds?: (address: string) => boolean;
 }
 
-/** What came and what went since the last call. An address whose MTU or interface changed goes and comes. */
-export type OnAddresses = (added: readonly LocalAddress[], removed: readonly LocalAddress[]) => void;
+/** What happened since the last call. An address whose MTU or interface changed goes and comes. */
+export interface AddressChanges {
+  readonly added: readonly LocalAddress[];
+  readonly removed: readonly LocalAddress[];
+  /** Their interface went down, or came up again with the same address. */
+  readonly down: readonly LocalAddress[];
+  readonly up: readonly LocalAddress[];
+}
+export type OnAddresses = (changes: AddressChanges) => void;
 
 export interface InterfaceWatch {
-  /** The addresses as of the last look. */
+  /** The addresses as of the last look, without those that are down. */
   readonly addresses: readonly LocalAddress[];
   /** Looks now. */
   refresh(): void;
@@ -65,6 +74,7 @@ export function selectAddresses(addresses: readonly LocalAddress[], filter: Addr
 
 class Watch implements InterfaceWatch {
   addresses: readonly LocalAddress[];
+  #down: readonly LocalAddress[] = [];
   readonly #options: WatchOptions;
   readonly #onChange: OnAddresses;
   #cancel: Cancel | null = null;
@@ -77,12 +87,26 @@ class Watch implements InterfaceWatch {
   }
 
   refresh(): void {
-    const before = this.addresses;
+    const { holds = (): boolean => false } = this.#options;
+    const [before, downBefore] = [this.addresses, this.#down];
     const now = selectAddresses(this.#options.source(), this.#options);
+    const gone = [...before, ...downBefore].filter((one) => !now.some((other) => same(one, other)));
+    // What is listed again in another form is not the old one.
+    const held = gone.filter(
+      ({ address }) => !now.some((other) => other.address === address) && holds(address),
+    );
     this.addresses = now;
-    const added = now.filter((one) => !before.some((other) => same(one, other)));
-    const removed = before.filter((one) => !now.some((other) => same(one, other)));
-    if (added.length + removed.length > 0) this.#onChange(added, removed);
+    this.#down = held;
+    const isIn = (list: readonly LocalAddress[], one: LocalAddress): boolean =>
+      list.some((other) => same(one, other));
+    const changes: AddressChanges = {
+      added: now.filter((one) => !isIn(before, one) && !isIn(downBefore, one)),
+      removed: gone.filter((one) => !isIn(held, one)),
+      down: held.filter((one) => !isIn(downBefore, one)),
+      up: now.filter((one) => isIn(downBefore, one)),
+    };
+    if (Object.values(changes).some((list: readonly LocalAddress[]) => list.length > 0))
+      this.#onChange(changes);
   }
 
   close(): void {

@@ -39,6 +39,8 @@ interface Attempt {
   wait: number;
   /** Not before this time. */
   notBefore: number;
+  /** The peer called its refusal transient. */
+  invited: boolean;
   /** Handle of the subflow in handshake or established; 0: none. */
   subflow: number;
   binding: boolean;
@@ -64,11 +66,11 @@ export class Joins {
     return [...this.#attempts.values()].filter(({ binding }) => binding).length;
   }
 
-  /** Targets that ended, and may be tried again now. */
-  due(): Target[] {
+  /** Targets whose end the peer called transient, and that may be tried again now. */
+  invited(): Target[] {
     const now = this.#stack.now();
     return [...this.#attempts.values()]
-      .filter((one) => isFree(one) && one.notBefore <= now)
+      .filter((one) => isFree(one) && one.invited && one.notBefore <= now)
       .map(({ target }) => target);
   }
 
@@ -77,7 +79,7 @@ export class Joins {
     const key = keyOf(target);
     let attempt = this.#attempts.get(key);
     if (attempt === undefined) {
-      attempt = { target, wait: 0, notBefore: 0, subflow: 0, binding: false };
+      attempt = { target, wait: 0, notBefore: 0, invited: false, subflow: 0, binding: false };
       this.#attempts.set(key, attempt);
     }
     attempt.target = target;
@@ -111,6 +113,7 @@ export class Joins {
     const attempt = this.#of(subflow);
     if (attempt === undefined) return 'foreign';
     attempt.subflow = 0;
+    attempt.invited = resetReason !== NO_REASON && transient;
     if (ENDED.has(reason)) {
       attempt.notBefore = Infinity;
       return 'over';

@@ -58,6 +58,13 @@ export class NDiffPorts implements Policy {
     }
   }
 
+  pathUp(path: Path): void {
+    for (const [connection, joins] of this.#states) {
+      joins.hurry((target) => target.path.id === path.id);
+      this.#joinMore(connection, joins);
+    }
+  }
+
   pathRemoved(): void {}
 
   #joinMore(connection: Connection, joins: Joins): void {

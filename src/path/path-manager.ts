@@ -84,20 +84,23 @@ export class PathManager implements PathPolicy, EndpointControl {
     if (this.#endpointMode) this.#synchronize();
     for (const policy of this.#active()) policy.pathAdded(path);
   }
+  pathUp(path: Path): void {
+    for (const policy of this.#active()) policy.pathUp(path);
+  }
   pathRemoved(path: Path): void {
     for (const policy of this.#active()) policy.pathRemoved(path);
   }
 
   /** A join came in on an address without an endpoint, and was given this ID. */
   localIdTaken(path: number, id: number): void {
-    const address = this.#stack.paths().find((one) => one.id === path)?.address;
+    const address = this.#stack.allPaths().find((one) => one.id === path)?.address;
     if (address !== undefined && this.#table.implicitId() === id) this.#table.addImplicit(address);
     this.#synchronize();
   }
 
   addressIdOf(path: number): number | null {
     if (!this.#endpointMode) return addressId(path);
-    const address = this.#stack.paths().find(({ id }) => id === path)?.address ?? '';
+    const address = this.#stack.allPaths().find(({ id }) => id === path)?.address ?? '';
     return (this.#table.forLocal(address, 0) ?? this.#addImplicit(address))?.id ?? null;
   }
 
@@ -190,7 +193,7 @@ export class PathManager implements PathPolicy, EndpointControl {
   #synchronize(): void {
     if (!this.#endpointMode) return;
     const { core } = this.#stack;
-    for (const path of this.#stack.paths()) {
+    for (const path of this.#stack.allPaths()) {
       const entry = this.#table.forLocal(path.address, 0);
       core.x.setPathEndpoint(path.id, entry?.id ?? 0, entry?.backup === true ? 1 : 0);
     }

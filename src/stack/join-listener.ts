@@ -27,7 +27,7 @@ export class JoinListener {
     core.setAddresses(addressBytes(this.#address));
     const result = core.x.listenForJoins(this.#port, this.id, this.#backup ? 1 : 0);
     if (result < 0) throw commandError(result, `listen on ${this.#address} port ${this.#port}`);
-    for (const path of this.#stack.paths()) this.bindPath(path);
+    for (const path of this.#stack.allPaths()) this.bindPath(path);
   }
 
   /**

@@ -49,7 +49,7 @@ export class Listener {
 
   /** Binds the port on the paths that exist; later ones follow by themselves. */
   start(ready: (error: PlaitError | null) => void): void {
-    const paths = this.#stack.paths().filter((path) => this.#wants(path));
+    const paths = this.#stack.allPaths().filter((path) => this.#wants(path));
     const [first] = paths;
     const device = first === undefined ? null : this.#stack.deviceOf(first.id);
     if (first === undefined || device === null) {

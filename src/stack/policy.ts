@@ -11,6 +11,8 @@ export interface PathPolicy {
   addressRemoved(connection: Connection, id: number): void;
   closed(connection: Connection): void;
   pathAdded(path: Path): void;
+  /** A path was down, with its address and its subflows, and works again. */
+  pathUp(path: Path): void;
   /** A path is about to go; its subflows are still there. */
   pathRemoved(path: Path): void;
   /** Address ID of a path on connections that did not begin there; null: it gets none. */

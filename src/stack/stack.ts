@@ -172,24 +172,27 @@ export class Stack implements DeviceHost, ConnectionHost {
     this.#paths.delete(id);
     this.#transmitter.forget(entry);
     this.policy?.pathRemoved(entry.path);
-    this.#closePath(id);
+    this.#eachSubflow(id, (subflow) => this.closeSubflow(subflow, 0, true));
     for (const listener of this.#listeners.values()) listener.unbindPath(id);
     this.run(this.now());
     entry.device.detach(id);
     this.core.x.setPath(id, 0, 0, 0, 0);
   }
 
-  #closePath(id: number): void {
+  #eachSubflow(path: number, act: (subflow: number) => void): void {
     for (const connection of this.#connections.values()) {
-      for (const subflow of connection.liveSubflows()) {
-        if (subflow.path === id) this.closeSubflow(subflow.id, 0, true);
-      }
+      for (const subflow of connection.liveSubflows()) if (subflow.path === path) act(subflow.id);
     }
   }
 
   /** Paths that work at present. */
   paths(): Path[] {
     return [...this.#paths.values()].filter(({ up }) => up).map(({ path }) => path);
+  }
+
+  /** All paths, those that are down included. */
+  allPaths(): Path[] {
+    return [...this.#paths.values()].map(({ path }) => path);
   }
 
   pathName(id: number): string {
@@ -256,16 +259,16 @@ export class Stack implements DeviceHost, ConnectionHost {
     this.#wake();
   }
 
+  /**
+   * A path that is down keeps its address and its subflows, as in Linux: their packets may come and go through another
+   * interface. What they have in flight goes to others at once, and what fails from now on is left to timeouts.
+   */
   pathState(id: number, up: boolean): void {
     const entry = this.#paths.get(id);
     if (entry === undefined || entry.up === up) return;
     entry.up = up;
-    if (up) {
-      this.policy?.pathAdded(entry.path);
-    } else {
-      this.policy?.pathRemoved(entry.path);
-      this.#closePath(id);
-    }
+    if (up) this.policy?.pathUp(entry.path);
+    else this.#eachSubflow(id, (subflow) => this.core.x.suspectSubflow(subflow));
     this.kick();
   }
 

@@ -191,7 +191,9 @@ describe('Plait and the kernel', function () {
       await counted(theirs, role === 'client' ? 'MPCapableACKRX' : 'MPCapableSYNACKRX', 1);
       await ours.setLink(1, true);
       await counted(theirs, joined(role), 1);
+      // Down, it keeps its address; REMOVE_ADDR goes out with the address.
       await ours.setLink(1, false);
+      await ours.run('ip', 'address', 'flush', 'dev', 'p1');
       await counted(theirs, 'RmAddr', 1);
       const [mine] = await finish(run, PACED_SIZE);
       expectPaths(mine, 'p0', 'p1');

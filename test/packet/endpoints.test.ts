@@ -407,6 +407,49 @@ describe('packets: joins that come in', () => {
   });
 });
 
+describe('packets: an interface that goes down and keeps its address', () => {
+  it('moves what is in flight, keeps the subflow, and takes its ACKs wherever they come from', async () => {
+    const [bench, peer] = await client((b) => b.ip('endpoint add 10.0.1.1 subflow'));
+    const joined = answer(bench, peer, 1, '10.0.0.2');
+    peer.drain();
+    joined.drain();
+    const [first] = bench.paths;
+    bench.app.write('in flight');
+    const sent = peer.expect({ data: 'in flight' });
+    bench.stack.pathState(first?.id ?? 0, false);
+    bench.settle();
+    joined.expect({ data: 'in flight' });
+    expect(peer.drain()).to.deep.equal([]);
+    expect(bench.counter('SubflowStale')).to.equal(1);
+    bench.app.write('meanwhile');
+    joined.expect({ data: 'meanwhile' });
+    // The weak host: the first subflow's packets come through another interface.
+    peer.send({ flags: 'A', ack: sent.seq + 9, dss: { dack: 10 } });
+    expect(bench.counter('SubflowRecover')).to.equal(1);
+    expect(
+      peer
+        .drain()
+        .concat(joined.drain())
+        .some(({ flags, remove }) => flags.includes('R') || remove !== null),
+    ).to.equal(false);
+  });
+
+  it('coming up again, its endpoint joins if it has no subflow', async () => {
+    const [bench, peer] = await client((b) => b.ip('endpoint add 10.0.1.1 subflow'));
+    const second = bench.paths[1]?.id ?? 0;
+    const joined = answer(bench, peer, 1, '10.0.0.2');
+    bench.stack.pathState(second, false);
+    bench.stack.pathState(second, true);
+    expect(joins(bench), 'it is in use').to.deep.equal([]);
+    bench.stack.pathState(second, false);
+    joined.send({ flags: 'RA' });
+    bench.wait(100e6);
+    expect(joins(bench)).to.deep.equal([]);
+    bench.stack.pathState(second, true);
+    expect(joins(bench)).to.have.lengthOf(1);
+  });
+});
+
 describe('packets: ID 0 and what fails', () => {
   it('delete id 0 withdraws the first address and ends the first subflow; the endpoint may be joined from again', async () => {
     const [bench, peer] = await client((b) => {
@@ -429,7 +472,6 @@ describe('packets: ID 0 and what fails', () => {
   for (const [what, reason, flags, wait] of [
     ['transient', 0, 1, 1e6],
     ['transient and about resources', 2, 1, 10e6],
-    ['permanent', 3, 0, 60e6],
   ] as const) {
     it(`a refusal that is ${what} is tried again after ${wait / 1e6} s`, async () => {
       const [bench, peer] = await client((b) => b.ip('endpoint add 10.0.1.1 subflow'));
@@ -444,6 +486,20 @@ describe('packets: ID 0 and what fails', () => {
       expect(joins(bench)).to.have.lengthOf(1);
     });
   }
+
+  it('a refusal that is permanent is not tried again, and neither is a join without an answer', async () => {
+    const [bench, peer] = await client((b) => {
+      b.ip('endpoint add 10.0.1.1 subflow');
+      b.ip('endpoint add 10.0.2.1 subflow');
+    });
+    const joined = new Peer(bench, { session: peer.session, path: 1, port: 5000, address: '10.0.0.2' });
+    joined.takeSyn();
+    joined.send({ flags: 'RA', reset: { reason: 3, transient: false } });
+    bench.wait(60e6);
+    joins(bench);
+    bench.wait(1200e6);
+    expect(joins(bench)).to.deep.equal([]);
+  });
 
   it('without any subflow, every path is tried at once, and again', async () => {
     const [bench, peer] = await client(() => undefined);

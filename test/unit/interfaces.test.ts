@@ -41,12 +41,21 @@ describe('interface watch', () => {
   const timers = new HandTimers();
   let present: LocalAddress[] = [];
   const changes: string[] = [];
+  /** Addresses that the machine keeps while their interface is down. */
+  const held = new Set<string>();
   const source = (): LocalAddress[] => present;
 
   function watch() {
     changes.length = 0;
-    return watchInterfaces({ source, timers }, (added, removed) => {
-      changes.push(...added.map((one) => `+${one.address}`), ...removed.map((one) => `-${one.address}`));
+    return watchInterfaces({ source, timers, holds: (one) => held.has(one) }, (all) => {
+      for (const [mark, list] of [
+        ['+', all.added],
+        ['-', all.removed],
+        ['v', all.down],
+        ['^', all.up],
+      ] as const) {
+        changes.push(...list.map((one) => `${mark}${one.address}`));
+      }
     });
   }
 
@@ -72,6 +81,33 @@ describe('interface watch', () => {
     present = [{ ...ETH, mtu: 1400 }];
     watching.refresh();
     expect(changes).to.deep.equal(['+192.0.2.1', '-192.0.2.1']);
+    watching.close();
+  });
+
+  it('tells an interface that is down from an address that is gone', () => {
+    present = [ETH, WLAN];
+    held.add(ETH.address);
+    const watching = watch();
+    present = [];
+    watching.refresh();
+    expect(changes.splice(0)).to.deep.equal([`-${WLAN.address}`, `v${ETH.address}`]);
+    watching.refresh();
+    expect(changes).to.deep.equal([]);
+    present = [ETH];
+    watching.refresh();
+    expect(changes.splice(0)).to.deep.equal([`^${ETH.address}`]);
+    present = [];
+    watching.refresh();
+    held.clear();
+    watching.refresh();
+    expect(changes.splice(0)).to.deep.equal([`v${ETH.address}`, `-${ETH.address}`]);
+    held.add(ETH.address);
+    present = [ETH];
+    watching.refresh();
+    present = [{ ...ETH, name: 'eth1' }];
+    watching.refresh();
+    expect(changes, 'it moved').to.deep.equal([`+${ETH.address}`, `+${ETH.address}`, `-${ETH.address}`]);
+    held.clear();
     watching.close();
   });
 
