@@ -9,11 +9,13 @@ export class Messages {
   /** Kept because the kernel reads them. */
   readonly #vectors: Uint32Array;
   readonly #names: Uint8Array;
+  readonly #nameLength: number;
   readonly #perMessage: number;
 
-  /** `vectors`: pieces of a message at most. */
-  constructor(native: Native, count: number, vectors: number) {
+  /** `vectors`: pieces of a message at most. `nameLength`: of the socket addresses that are received. */
+  constructor(native: Native, count: number, vectors: number, nameLength = LINK_ADDRESS_SIZE) {
     this.#native = native;
+    this.#nameLength = nameLength;
     this.#perMessage = vectors;
     this.#words = new Uint32Array(count * HEADER_WORDS);
     this.#headers = new Uint8Array(this.#words.buffer);
@@ -24,7 +26,7 @@ export class Messages {
     for (let i = 0; i < count; i++) {
       const at = i * HEADER_WORDS;
       put(this.#words, at + NAME, names + i * NAME_SIZE);
-      this.#words[at + NAME_LENGTH] = LINK_ADDRESS_SIZE;
+      this.#words[at + NAME_LENGTH] = nameLength;
       put(this.#words, at + VECTORS, firstVector + i * vectors * VECTOR_WORDS * 4);
       this.#words[at + VECTOR_COUNT] = 1;
     }
@@ -42,14 +44,33 @@ export class Messages {
     this.#words[i * HEADER_WORDS + VECTOR_COUNT] = count;
   }
 
-  /** Message `i` goes to a link address. */
+  /** Message `i` goes to a socket address; one of no octets is none. */
   setName(i: number, name: Uint8Array): void {
     this.#names.set(name, i * NAME_SIZE);
+    this.#words[i * HEADER_WORDS + NAME_LENGTH] = name.length;
   }
 
-  /** The link address that message `i` came from. */
+  /** The socket address that message `i` came from, or goes to. */
   name(i: number): Uint8Array {
-    return this.#names.subarray(i * NAME_SIZE, i * NAME_SIZE + LINK_ADDRESS_SIZE);
+    const length = this.#words[i * HEADER_WORDS + NAME_LENGTH] as number;
+    return this.#names.subarray(i * NAME_SIZE, i * NAME_SIZE + length);
+  }
+
+  /** Message `i` has `length` octets of control data at an address of this process, or room for so many. */
+  setControl(i: number, address: number, length: number): void {
+    const at = i * HEADER_WORDS;
+    put(this.#words, at + CONTROL, address);
+    this.#words[at + CONTROL_LENGTH] = length;
+  }
+
+  /** Octets of control data that came with message `i`. */
+  controlLength(i: number): number {
+    return this.#words[i * HEADER_WORDS + CONTROL_LENGTH] as number;
+  }
+
+  /** Makes message `i` ready to receive another socket address. */
+  resetName(i: number): void {
+    this.#words[i * HEADER_WORDS + NAME_LENGTH] = this.#nameLength;
   }
 
   /** Octets that message `i` had when it was received; more than there was room for are lost. */
@@ -81,7 +102,9 @@ const NAME = 0;
 const NAME_LENGTH = 2;
 const VECTORS = 4;
 const VECTOR_COUNT = 6;
+const CONTROL = 8;
+const CONTROL_LENGTH = 10;
 const LENGTH = 14;
 const VECTOR_WORDS = 4;
-/** `struct sockaddr_ll`, and what makes the next one aligned. */
-const NAME_SIZE = 24;
+/** `struct sockaddr_in6`, the largest, and what makes the next one aligned. */
+const NAME_SIZE = 32;

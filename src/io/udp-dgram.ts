@@ -20,7 +20,8 @@ export class DgramBackend implements UdpBackend {
   /** Free datagrams, for packets up to SMALL and for larger ones. */
   readonly #small: Datagram[] = [];
   readonly #large: Datagram[] = [];
-  readonly #outputs = new Set<DgramOutput>();
+  /** Those whose packets were refused. */
+  readonly #blocked = new Set<DgramOutput>();
   /** Octets that node holds. */
   #queued = 0;
 
@@ -36,14 +37,7 @@ export class DgramBackend implements UdpBackend {
   }
 
   output(path: Path, address: Uint8Array, route: UdpRoute): UdpOutput {
-    const output = new DgramOutput(this, zoneOf(path, address), route);
-    this.#outputs.add(output);
-    return output;
-  }
-
-  /** @internal */
-  forget(output: DgramOutput): void {
-    this.#outputs.delete(output);
+    return new DgramOutput(this, zoneOf(path, address), route);
   }
 
   /** @internal The text of the address that an IP packet goes to. */
@@ -51,9 +45,12 @@ export class DgramBackend implements UdpBackend {
     return this.#addresses.destination(packet);
   }
 
-  /** @internal A buffer for a packet, or null when node holds enough. */
-  take(length: number): Datagram | null {
-    if (this.#queued + length > QUEUE_LIMIT) return null;
+  /** @internal A buffer for a packet, or null when node holds enough: then `unblock` is called. */
+  take(length: number, output: DgramOutput): Datagram | null {
+    if (this.#queued + length > QUEUE_LIMIT) {
+      this.#blocked.add(output);
+      return null;
+    }
     this.#queued += length;
     const size = length <= SMALL ? SMALL : LARGEST;
     const datagram = (size === SMALL ? this.#small : this.#large).pop() ?? new Datagram(size);
@@ -65,8 +62,10 @@ export class DgramBackend implements UdpBackend {
   give(datagram: Datagram): void {
     this.#queued -= datagram.length;
     (datagram.buffer.length === SMALL ? this.#small : this.#large).push(datagram);
-    if (this.#queued > QUEUE_LIMIT / 2) return;
-    for (const output of this.#outputs) output.unblock();
+    if (this.#blocked.size === 0 || this.#queued > QUEUE_LIMIT / 2) return;
+    const outputs = [...this.#blocked];
+    this.#blocked.clear();
+    for (const output of outputs) output.unblock();
   }
 }
 
@@ -92,7 +91,6 @@ class DgramOutput implements UdpOutput {
   /** To be put behind link-local addresses. */
   readonly #zone: string;
   readonly #route: UdpRoute;
-  #blocked = false;
 
   constructor(backend: DgramBackend, zone: string, route: UdpRoute) {
     this.#backend = backend;
@@ -101,15 +99,12 @@ class DgramOutput implements UdpOutput {
   }
 
   send(packet: OutPacket): boolean {
-    const datagram = this.#backend.take(packet.length);
-    if (datagram === null) {
-      this.#blocked = true;
-      return false;
-    }
+    const datagram = this.#backend.take(packet.length, this);
+    if (datagram === null) return false;
     const { buffer, length } = datagram;
     packet.copyTo(buffer, 0);
     const start = ipHeaderLength(buffer, 0);
-    const socket = this.#route.socketFor(buffer, start) as DgramSocket | null;
+    const socket = this.#route.socketFor(packet, buffer, start) as DgramSocket | null;
     if (socket === null) {
       this.#backend.give(datagram);
       return true;
@@ -121,17 +116,7 @@ class DgramOutput implements UdpOutput {
     return true;
   }
 
-  flush(): void {
-    // Datagrams leave as they are sent.
-  }
-
-  close(): void {
-    this.#backend.forget(this);
-  }
-
   unblock(): void {
-    if (!this.#blocked) return;
-    this.#blocked = false;
     this.#route.writable();
   }
 

@@ -1,6 +1,7 @@
 /** One UDP socket of the device `udp`: a local port on a path, with all who hold it. */
 import { PlaitError } from '../errors.js';
 import type { OutPacket, Path } from './device.js';
+import type { OutBatch } from './out-batch.js';
 
 export type BindDone = (error: PlaitError | null, port: number) => void;
 
@@ -151,27 +152,27 @@ export interface UdpBackend {
 export interface UdpOutput {
   /** Takes one packet. False: the queue is full and `writable` comes. */
   send(packet: OutPacket): boolean;
-  flush(): void;
-  /** Sends what it holds; what cannot be sent now is lost. */
-  close(): void;
+  /** As `Device.sendMany`. */
+  sendMany?(packets: OutBatch): number;
 }
 
 /** What an output needs of its path. */
 export interface UdpRoute {
   /**
-   * The socket for the TCP segment at `start`, or null if its port is not bound. Makes the segment ready: UDP's checksum
-   * guards it, so that its own is 0.
+   * The socket for a packet whose TCP header lies at `start`, or null: its port is not bound, or it is too long. Makes the
+   * segment ready: UDP's checksum guards it, so that its own is 0.
    */
-  socketFor(segment: Buffer, start: number): UdpSocket | null;
+  socketFor(packet: OutPacket, octets: Buffer, start: number): UdpSocket | null;
   /** Segments left. */
   sent(): void;
   /** Segments were lost to this errno name. */
   lost(code: string | undefined, count: number): void;
   writable(): void;
+  noSegmentation(): void;
 }
 
 /** Octets of the header of an IP packet that the core made. */
-export function ipHeaderLength(packet: Buffer, at: number): number {
+export function ipHeaderLength(packet: Uint8Array, at: number): number {
   const first = packet[at] as number;
   return first >> 4 === 6 ? 40 : (first & 15) * 4;
 }

@@ -8,6 +8,7 @@ import { PlaitError } from '../errors.js';
 import { parseAddress } from './address-cache.js';
 import type { Device, DeviceHost, OutPacket, Path } from './device.js';
 import { loadNative, type Native } from './native.js';
+import type { OutBatch } from './out-batch.js';
 import { PathHealth } from './path-health.js';
 import { DgramBackend } from './udp-dgram.js';
 import { NativeBackend } from './udp-native.js';
@@ -43,6 +44,8 @@ export class UdpDevice implements Device {
   readonly hidesEcn = (): boolean => true;
   readonly stats: UdpStats = { sendErrors: 0, strays: 0, ringFull: 0, refused: 0 };
   readonly segmentation: number;
+  /** Where the C library sends. */
+  readonly sendMany?: (path: number, packets: OutBatch) => number;
   readonly #backend: UdpBackend;
   readonly #paths = new Map<number, UdpPath>();
   #host: DeviceHost | null = null;
@@ -55,6 +58,7 @@ export class UdpDevice implements Device {
   constructor(native: Native | null = null) {
     this.#backend = native === null ? new DgramBackend() : new NativeBackend(native);
     this.segmentation = this.#backend.segmentation;
+    if (native !== null) this.sendMany = (path, packets) => this.#sendMany(path, packets);
   }
 
   /** With `native` where it is available. */
@@ -84,7 +88,6 @@ export class UdpDevice implements Device {
     const opened = this.#paths.get(path);
     if (opened === undefined) return;
     this.#paths.delete(path);
-    opened.output.close();
     for (const socket of [...opened.sockets.values(), ...opened.opening]) socket.release();
   }
 
@@ -120,16 +123,20 @@ export class UdpDevice implements Device {
 
   send(path: number, packet: OutPacket): boolean {
     const opened = this.#paths.get(path);
-    const whole = packet.segment === 0 ? packet.length + this.overhead : 0;
-    if (opened === undefined || whole > opened.path.mtu) {
-      this.stats.sendErrors++;
-      return true;
-    }
-    return opened.output.send(packet);
+    if (opened !== undefined) return opened.output.send(packet);
+    this.stats.sendErrors++;
+    return true;
+  }
+
+  #sendMany(path: number, packets: OutBatch): number {
+    const output = this.#paths.get(path)?.output;
+    if (output?.sendMany !== undefined) return output.sendMany(packets);
+    this.stats.sendErrors += packets.count;
+    return packets.count;
   }
 
   flush(): void {
-    for (const { output } of this.#paths.values()) output.flush();
+    // Packets leave as they are sent.
   }
 
   close(): void {
@@ -160,15 +167,16 @@ export class UdpDevice implements Device {
       },
     };
     const route: UdpRoute = {
-      socketFor: (segment, start) => {
-        const socket = sockets.get(segment.readUInt16BE(start));
-        if (socket === undefined) {
+      socketFor: (packet, octets, start) => {
+        const socket = sockets.get(octets.readUInt16BE(start));
+        const tooLong = packet.segment === 0 && packet.length + this.overhead > path.mtu;
+        if (socket === undefined || tooLong) {
           this.stats.sendErrors++;
           return null;
         }
-        const flags = segment[start + 13] as number;
-        if ((flags & SYN_ACK) === SYN) socket.synSequence = segment.readUInt32BE(start + 4);
-        segment.writeUInt16BE(0, start + 16);
+        const flags = octets[start + 13] as number;
+        if ((flags & SYN_ACK) === SYN) socket.synSequence = octets.readUInt32BE(start + 4);
+        octets.writeUInt16BE(0, start + 16);
         return socket;
       },
       sent: () => {
@@ -180,6 +188,9 @@ export class UdpDevice implements Device {
       },
       writable: () => {
         if (this.#host === host) host.writable();
+      },
+      noSegmentation: () => {
+        host.noSegmentation(path.id);
       },
     };
     const output = this.#backend.output(path, address, route);

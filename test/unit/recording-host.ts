@@ -20,6 +20,7 @@ export class RecordingHost implements DeviceHost {
   readonly received: Received[] = [];
   readonly segments: ReceivedSegment[] = [];
   readonly states: [path: number, up: boolean][] = [];
+  readonly unsegmented: number[] = [];
   writables = 0;
   /** Packets it still takes. */
   room = Infinity;
@@ -50,7 +51,9 @@ export class RecordingHost implements DeviceHost {
     return true;
   }
 
-  noSegmentation(): void {}
+  noSegmentation(path: number): void {
+    this.unsegmented.push(path);
+  }
 
   writable(): void {
     this.writables++;
