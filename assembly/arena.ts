@@ -53,7 +53,7 @@ export function allocBeyond(size: u32): usize {
   if (head != 0) {
     if (!ASC_NO_ASSERT) assert(isPoisoned(head, bytes), 'written after it was freed');
     store<usize>(list, load<usize>(head));
-    if (!ASC_NO_ASSERT) memory.fill(head, FRESH, bytes);
+    if (!ASC_NO_ASSERT) fill(head, FRESH, bytes);
     used += bytes;
     return head;
   }
@@ -88,7 +88,7 @@ export function free(block: usize, size: u32): void {
   const list = freeLists + (<usize>shift << 2);
   if (!ASC_NO_ASSERT) {
     assert(!isPoisoned(block, 1 << shift), 'freed twice');
-    memory.fill(block, POISON, 1 << shift);
+    fill(block, POISON, 1 << shift);
   }
   store<usize>(block, load<usize>(list));
   store<usize>(list, block);
@@ -97,11 +97,18 @@ export function free(block: usize, size: u32): void {
 
 /**
  * The debug build fills what is freed and looks at it when it is handed out again, so that whoever goes on using a
- * freed record is found out. Of large blocks the ends are looked at.
+ * freed record is found out. Of large blocks the ends are looked at, and of rings only they are filled: a connection
+ * gives its rings back whenever they are empty.
  */
 const POISON: u8 = 0xdd;
 const FRESH: u8 = 0xcd;
 const LOOK: u32 = 256;
+const RING: u32 = 65536;
+
+function fill(block: usize, value: u8, size: u32): void {
+  memory.fill(block, value, size < RING ? size : LOOK);
+  if (size >= RING) memory.fill(block + size - LOOK, value, LOOK);
+}
 
 function isPoisoned(block: usize, size: u32): bool {
   // The first word links the free list.

@@ -108,6 +108,14 @@ export function txPayload(at: usize, owner: usize, p1: usize, n1: u32, p2: usize
   store<u32>(at + TX_SPAN2_LEN, n2);
 }
 
+/** Whether a packet that waits has payload in this owner's memory. */
+export function txHolds(owner: usize): bool {
+  for (let i = txHead; i != txTail; i++) {
+    if (load<u32>(txDescriptors + (i & (TX_SLOTS - 1)) * TX_SIZE + TX_OWNER) == <u32>owner) return true;
+  }
+  return false;
+}
+
 /** Empties the packets whose payload memory is about to be freed; the device skips them. */
 export function txPurge(owner: usize): void {
   for (let i = txHead; i != txTail; i++) {

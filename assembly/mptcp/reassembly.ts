@@ -48,12 +48,19 @@ export function dataEnd(c: Connection): u64 {
 
 /** The ring exists after this; false: no memory. */
 export function receivePrepare(c: Connection): bool {
-  if (c.rcv == 0) {
-    c.rcv = alloc(c.rcvCap);
+  if (c.rcv == 0) c.rcv = alloc(c.rcvCap);
+  if (c.tuneAt == 0) {
     c.tuneAt = now;
     c.tuneSeq = c.readSeq;
   }
   return c.rcv != 0;
+}
+
+/** An empty ring is given back: at rest, ten thousand connections would hold gigabytes. */
+export function receiveRest(c: Connection): void {
+  if (c.rcv == 0 || c.unread != 0 || c.oooCount != 0) return;
+  free(c.rcv, c.rcvCap);
+  c.rcv = 0;
 }
 
 /** Stores octets [dsn, dsn + length). What lies outside the window is cut off. True when rcvNxt moved. */
@@ -82,6 +89,8 @@ export function placeData(c: Connection, dsn: u64, from: usize, length: u32): bo
     if (!dsnLt(start, edge)) return false;
     end = edge;
   }
+  // Octets that were held may be placed when everything before them has been read.
+  if (!receivePrepare(c)) return false;
   if (c.oooCount == 0) copyIn(c, start, from, <u32>(end - start));
   else copyGaps(c, start, from, end);
   if (start != c.rcvNxt) {
@@ -139,6 +148,7 @@ export function readContiguous(c: Connection, skip: u32, ready: u32): u32 {
 export function consume(c: Connection, n: u32): void {
   c.readSeq += n;
   c.bytesRead += n;
+  receiveRest(c);
   if (c.rcvCap >= c.rcvMax) return;
   const rtt = slowestRtt(c);
   if (rtt == 0 || now - c.tuneAt < rtt) return;
@@ -159,8 +169,14 @@ function slowestRtt(c: Connection): f64 {
 function grow(c: Connection): void {
   if (memoryShort()) return;
   const capacity = c.rcvCap * 2;
+  if (c.rcv != 0 && !moveTo(c, capacity)) return;
+  c.rcvCap = capacity;
+}
+
+/** To a ring of another size; the old one remains when there is no memory. */
+function moveTo(c: Connection, capacity: u32): bool {
   const fresh = alloc(capacity);
-  if (fresh == 0) return;
+  if (fresh == 0) return false;
   const end = dataEnd(c);
   let dsn = c.readSeq;
   while (dsnLt(dsn, end)) {
@@ -172,7 +188,7 @@ function grow(c: Connection): void {
   }
   free(c.rcv, c.rcvCap);
   c.rcv = fresh;
-  c.rcvCap = capacity;
+  return true;
 }
 
 export function receiveFree(c: Connection): void {

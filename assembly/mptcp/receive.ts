@@ -63,7 +63,7 @@ import {
   verifyReached,
 } from './mapping';
 import { isMapped, MAP_CONFLICT, MAP_FULL } from './mappings';
-import { placeData, receiveEdge, receivePrepare } from './reassembly';
+import { placeData, receiveEdge, receivePrepare, receiveRest } from './reassembly';
 import { sendRelease } from './send-ring';
 import { rangesAdd, rangesCover, rangesRoom } from '../tcp/ranges';
 
@@ -240,8 +240,12 @@ export function takeData(c: Connection, sf: Subflow, repeated: u32): i32 {
   }
   if (rangesCover(sf, seq, seq + length)) return DROPPED;
   if (!rangesRoom(sf, seq) || !receivePrepare(c)) return DROPPED;
-
-  return c.is(C_MPTCP) ? takeMapped(c, sf, seq, from, length) : takePlain(c, sf, seq, from, length, repeated);
+  const result = c.is(C_MPTCP)
+    ? takeMapped(c, sf, seq, from, length)
+    : takePlain(c, sf, seq, from, length, repeated);
+  // Another subflow had brought it all.
+  if (result != GONE) receiveRest(c);
+  return result;
 }
 
 function takePlain(c: Connection, sf: Subflow, seq: u32, from: usize, length: u32, repeated: u32): i32 {

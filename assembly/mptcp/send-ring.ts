@@ -11,14 +11,14 @@ import { seqMax } from '../seq';
 import { Connection, C_WANT_WRITE, tellWritable } from './connection';
 import { CA_LOSS, Subflow } from '../tcp/subflow';
 import { Rec, recAt } from '../tcp/records';
-import { txPayload, txPending, txPurge } from '../rings';
+import { txHolds, txPayload, txPending, txPurge } from '../rings';
 
 /** Free octets. */
 export function sendRoom(c: Connection): u32 {
   return c.sndCap - <u32>(c.writeSeq - c.bufSeq);
 }
 
-/** Makes sure that the ring exists and has grown when the flight deserves it. False: no memory. */
+/** The ring exists after this, and grown when the flight deserves it. False: no memory. */
 export function sendPrepare(c: Connection): bool {
   if (c.snd == 0) {
     c.snd = alloc(c.sndCap);
@@ -109,6 +109,8 @@ export function sendRelease(c: Connection): void {
   }
   if (keep == c.bufSeq) return;
   c.bufSeq = keep;
+  // A connection at rest holds no ring: ten thousand of them would hold gigabytes.
+  if (!dsnLt(keep, c.writeSeq) && !txHolds(changetype<usize>(c))) sendFree(c);
   if (c.is(C_WANT_WRITE) && sendRoom(c) >= c.sndCap / 4) tellWritable(c);
 }
 

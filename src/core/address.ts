@@ -16,9 +16,13 @@ export function addressBytes(text: string): Uint8Array {
 
 /** Text form; mapped IPv4 addresses in dotted form. */
 export function addressText(bytes: Uint8Array): string {
-  const v6 = new ipaddr.IPv6(Array.from(bytes));
-  return v6.isIPv4MappedAddress() ? v6.toIPv4Address().toString() : v6.toString();
+  for (let i = 0; i < MAPPED.length; i++) {
+    if (bytes[i] !== MAPPED[i]) return new ipaddr.IPv6(Array.from(bytes)).toString();
+  }
+  return bytes.subarray(MAPPED.length).join('.');
 }
+
+const MAPPED = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff];
 
 export function familyOf(text: string): 4 | 6 {
   return text.includes(':') ? 6 : 4;
