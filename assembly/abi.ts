@@ -168,6 +168,14 @@ export const TX_FRONT = 36;
 /** Header octets start here: at most 40 (IPv6) + 60 (TCP). */
 export const TX_HEADER = 64;
 
+// ---- packs (txPack, rxUnpack): packets one behind the other, each in a multiple of 16 octets ----------------
+export const PACK_LENGTH = 0;
+/** As TX_SEGMENT and TX_PARTIAL. */
+export const PACK_SEGMENT = 4;
+export const PACK_PARTIAL = 8;
+/** The packet itself starts here. */
+export const PACK_HEADER = 16;
+
 // ---- layout block returned by init() ----------------------------------------------------------------------
 export const LAYOUT_RX_DESC = 0;
 export const LAYOUT_RX_DATA = 4;

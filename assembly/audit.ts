@@ -18,6 +18,7 @@ import { mappingAt, mappingsBytes } from './mptcp/mappings';
 import { receiveEdge } from './mptcp/reassembly';
 import { notesBytes } from './mptcp/stateless';
 import { subflowCount, tablesBytes } from './mptcp/tables';
+import { packBytes } from './pack';
 import { ringsBytes } from './rings';
 import { pinSequence } from './secrets';
 import { seqGe, seqLe, seqLt } from './seq';
@@ -62,7 +63,7 @@ export function audit(): u32 {
   if (waiting != timeWaits || waiting > maxTimeWait) return 6;
   // The build leaves a page free at address 0: somebody wrote through a null pointer.
   for (let at: usize = 0; at < 4096; at += 8) if (load<u64>(at) != 0) return 7;
-  bytes += ringsBytes() + eventsBytes() + tablesBytes() + notesBytes();
+  bytes += ringsBytes() + packBytes() + eventsBytes() + tablesBytes() + notesBytes();
   block(handlesBytes());
   block(deadlinesBytes());
   return <f64>bytes == arenaUsed() ? 0 : 8;

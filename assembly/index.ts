@@ -103,6 +103,7 @@ const scratch = memory.data(512, 16);
 const layout = memory.data(48, 8);
 
 export { configure } from './config';
+export { packAt, packOctets, packPackets, rxUnpack, txPack } from './pack';
 
 // ---- start ------------------------------------------------------------------------------------------------
 

@@ -49,7 +49,13 @@ export function txPending(): u32 {
 
 /** Address of the oldest waiting descriptor. */
 export function txFirst(): usize {
-  return txDescriptors + (txHead & (TX_SLOTS - 1)) * TX_SIZE;
+  return txAt(0);
+}
+
+/** Address of the `i`-th waiting descriptor. */
+@inline
+export function txAt(i: u32): usize {
+  return txDescriptors + ((txHead + i) & (TX_SLOTS - 1)) * TX_SIZE;
 }
 
 /** The device took the oldest `n` packets. */

@@ -148,6 +148,17 @@ export class Core {
     this.#rxUsed = Math.min(this.#rxBytes, (at - this.#rxData + length + 15) & ~15);
   }
 
+  /** Takes the pack of `packets` packets that another core made. False: no room, nothing was copied. */
+  rxPack(pack: Uint8Array, packets: number, path: number, checksum: number): boolean {
+    if (this.rxRoom(pack.length) === 0 || this.#rxSlots - this.#rxCount < packets) return false;
+    const at = this.rxNext;
+    this.u8.set(pack, at);
+    this.x.rxUnpack(this.#rxCount, at, pack.length, path, checksum);
+    this.#rxCount += packets;
+    this.#rxUsed += pack.length;
+    return true;
+  }
+
   get rxPending(): number {
     return this.#rxCount;
   }
@@ -172,6 +183,11 @@ export class Core {
   txDescriptor(i: number): number {
     const at = this.x.txFirst() + i * abi.TX_SIZE;
     return at < this.#txEnd ? at : at - this.txSlots * abi.TX_SIZE;
+  }
+
+  /** The pack that `txPack` made last, until the next one. */
+  get pack(): Uint8Array {
+    return new Uint8Array(this.u8.buffer, this.x.packAt(), this.x.packOctets());
   }
 
   // ---- events -------------------------------------------------------------------------------------------------------

@@ -17,6 +17,11 @@ export interface CoreExports {
   txPending(): number;
   txFirst(): number;
   txDone(n: number): void;
+  txPack(from: number): number;
+  packAt(): number;
+  packOctets(): number;
+  packPackets(): number;
+  rxUnpack(from: number, at: number, size: number, path: number, checksum: number): void;
   eventsFirst(): number;
   eventsPending(): number;
   eventsClear(): void;

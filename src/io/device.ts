@@ -127,6 +127,11 @@ export interface Device {
    * are kept as those that `send` refuses. A device without this method is given them one by one.
    */
   sendMany?(path: number, packets: OutBatch): number;
+  /**
+   * Sends packets that lie one behind the other (PACK_* of assembly/abi.ts), all of them or none. For devices that have
+   * another core at their end.
+   */
+  sendPack?(path: number, pack: Uint8Array, packets: number): boolean;
   /** Called after the last `send` of a batch. */
   flush(): void;
   close(): void;

@@ -15,6 +15,8 @@ import { VirtualDevice, isTo } from './virtual-device.js';
 export interface DirectHost extends DeviceHost {
   /** As `DeviceHost.receive`. Must not send in return before it has returned. False: no room, nothing copied. */
   receiveFrom(path: number, packet: OutPacket, checksum: Checksum): boolean;
+  /** The same for the pack of `Device.sendPack`. */
+  receivePack(path: number, pack: Uint8Array, packets: number, checksum: Checksum): boolean;
 }
 
 export interface PipeOptions {
@@ -107,6 +109,10 @@ export class PipeDevice extends VirtualDevice {
     return true;
   }
 
+  sendPack(_path: number, pack: Uint8Array, packets: number): boolean {
+    return this.#queue.size === 0 && (this.peer?.takePack(this.#paths.length, pack, packets) ?? false);
+  }
+
   /** @internal Hands up to `count` packets to the peer, until it has no room. */
   drain(count: number): number {
     let handed = 0;
@@ -133,12 +139,26 @@ export class PipeDevice extends VirtualDevice {
 
   /** @internal True if the packet was copied into the host's own ring. */
   takeDirect(peerPaths: number, packet: OutPacket): boolean {
-    const path = this.#paths[0];
-    if (this.#direct === null || path === undefined || this.#paths.length !== 1 || peerPaths !== 1)
-      return false;
-    const taken = this.#direct.receiveFrom(path.id, packet, this.#checksumOf(packet));
+    const path = this.#onlyPath(peerPaths);
+    if (this.#direct === null || path === null) return false;
+    const taken = this.#direct.receiveFrom(path, packet, this.#checksumOf(packet));
     this.onInput?.();
     return taken;
+  }
+
+  /** @internal The same for a pack. */
+  takePack(peerPaths: number, pack: Uint8Array, packets: number): boolean {
+    const path = this.#onlyPath(peerPaths);
+    if (this.#direct === null || path === null) return false;
+    const checksum = this.needsChecksum ? Checksum.Unknown : Checksum.Good;
+    const taken = this.#direct.receivePack(path, pack, packets, checksum);
+    this.onInput?.();
+    return taken;
+  }
+
+  /** Where every packet goes, null when their addresses decide. */
+  #onlyPath(peerPaths: number): number | null {
+    return this.#paths.length === 1 && peerPaths === 1 ? (this.#paths[0]?.id ?? null) : null;
   }
 
   /** @internal False: the packet has to wait. */

@@ -220,6 +220,12 @@ export class Stack implements DeviceHost, ConnectionHost {
     return true;
   }
 
+  /** Like `receiveFrom`, a whole batch. */
+  receivePack(path: number, pack: Uint8Array, packets: number, checksum: Checksum): boolean {
+    this.#wake();
+    return this.core.rxPack(pack, packets, path, checksum);
+  }
+
   receiveSegment(
     path: number,
     remote: Uint8Array,

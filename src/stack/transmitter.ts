@@ -33,10 +33,19 @@ export class Transmitter {
     const { x, u8, dv } = this.#core;
     const pending = x.txPending();
     if (pending === 0) return;
+    let packs = true; // until a device refuses one
     for (let i = 0; i < pending; i++) {
       const at = this.#core.txDescriptor(i);
       const outlet = this.#outlets.get(dv.getUint32(at + abi.TX_PATH, true));
       if (outlet === undefined || dv.getUint32(at + abi.TX_HEADER_LEN, true) === 0) continue;
+      if (packs && outlet.device.sendPack !== undefined && outlet.backlog.isEmpty) {
+        const packed = this.#sendPack(outlet, i);
+        packs = packed > 0;
+        if (packs) {
+          i += packed - 1;
+          continue;
+        }
+      }
       if (outlet.device.sendMany !== undefined && outlet.backlog.isEmpty) {
         const batch = this.#batchOf(outlet);
         if (batch.count === 0) batch.clear(u8);
@@ -68,6 +77,13 @@ export class Transmitter {
   forget(outlet: Outlet): void {
     this.#stalled.delete(outlet);
     this.#batches.delete(outlet);
+  }
+
+  /** Packets from the `i`-th on that left as a pack. */
+  #sendPack({ device, path }: Outlet, i: number): number {
+    const packed = this.#core.x.txPack(i);
+    if (packed === 0) return 0;
+    return device.sendPack?.(path.id, this.#core.pack, this.#core.x.packPackets()) === true ? packed : 0;
   }
 
   #batchOf(outlet: Outlet): OutBatch {
