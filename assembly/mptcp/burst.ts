@@ -30,7 +30,7 @@ import {
 import { canFallBack, fallBack } from './fallback';
 import { MAX_SEGMENT, packetPayload, ringSum, segmentSize } from './packet';
 import { reinjectSubflow } from './reinject';
-import { launch, newRecord, roomOn, unsentOf } from './transmit';
+import { launch, newRecord, roomOn, shareWindow, unsentOf } from './transmit';
 
 /** Octets of one burst, and so of one mapping: what Linux puts into one packet for segmentation. */
 const MAX_BURST: u32 = 65215;
@@ -40,6 +40,7 @@ const RTT_SHIFT: u32 = 9;
 export function sendNew(c: Connection): void {
   while (txRoom() > 2) {
     if (unsentOf(c) == 0) return;
+    shareWindow(c, c.dataNxt);
     const p = subflowForNew(c);
     if (p == 0 || !sendBurst(c, changetype<Subflow>(p), MAX_SEGMENT, false)) return;
   }

@@ -77,6 +77,8 @@ export const RST_UNSPECIFIED: u32 = 0;
 export const RST_MPTCP: u32 = 1;
 export const RST_RESOURCES: u32 = 2;
 export const RST_PROHIBITED: u32 = 3;
+export const RST_OUTSTANDING: u32 = 4;
+export const RST_PERFORMANCE: u32 = 5;
 export const RST_MIDDLEBOX: u32 = 6;
 
 // ---- data level -------------------------------------------------------------------------------------------

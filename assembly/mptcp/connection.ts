@@ -64,6 +64,8 @@ export const C_DACK_SEEN: u32 = 1 << 23;
 export const C_SYN_DATA: u32 = 1 << 24;
 /** The application has let go of the handle: free the record when the last subflow is gone. */
 export const C_RELEASED: u32 = 1 << 22;
+/** A subflow has SF_OVERFULL. */
+export const C_OVERFULL: u32 = 1 << 25;
 /** The application has left: nobody reads any more. */
 export const C_ORPHAN: u32 = 1 << 29;
 

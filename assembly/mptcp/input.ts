@@ -6,6 +6,7 @@ import {
   CLOSE_FASTCLOSE,
   CLOSE_REFUSED,
   CLOSE_RESET,
+  CONN_ESTABLISHED,
   FALLBACK_CHECKSUM,
   MIB_MPFailRx,
   MIB_MPRstRx,
@@ -74,7 +75,7 @@ import {
   sendReset,
   subflowFailed,
 } from './close';
-import { Connection, C_FIN_SENT, C_MPTCP, C_ORPHAN, C_PEER_DONE, C_REPORTED, C_WATCH, markDirty } from './connection';
+import { Connection, C_FIN_SENT, C_MPTCP, C_ORPHAN, C_REPORTED, C_WATCH, markDirty } from './connection';
 import { fallBack } from './fallback';
 import { leaveQueue } from './fast-open';
 import { handshakeAckArrives, joinConfirmed, openFailed, sendSyn, simultaneousOpen, synAckArrives } from './handshake';
@@ -391,9 +392,9 @@ function finArrives(c: Connection, sf: Subflow): void {
   switch (sf.state) {
     case TCP_ESTABLISHED:
       sf.state = TCP_CLOSE_WAIT;
-      // Without DATA_FIN only this subflow ends (RFC 8684 section 3.3.3), and ours follows. After it the peer has
-      // nothing more to say, but we may.
-      if (c.is(C_MPTCP) && !c.is(C_PEER_DONE)) sf.set(SF_FIN_QUEUED);
+      // Without DATA_FIN only this subflow ends (RFC 8684 section 3.3.3), and ours follows. Where a DATA_FIN has gone
+      // either way, what is left to say may still go out here (as on Linux).
+      if (c.is(C_MPTCP) && c.state == CONN_ESTABLISHED) sf.set(SF_FIN_QUEUED);
       break;
     case TCP_FIN_WAIT_1:
       sf.state = TCP_CLOSING;

@@ -3,6 +3,7 @@
  * retransmissions, reinjections, new data, FINs, signals, and the ACKs that nothing carried along.
  */
 import {
+  CLOSE_TIMEOUT,
   CONN_CLOSED,
   MIB_RetransSegs,
   MIB_TCPFastRetrans,
@@ -42,6 +43,7 @@ import {
   CA_RECOVERY,
   SF_ACK_NOW,
   SF_FIN_QUEUED,
+  SF_OVERFULL,
   SF_PRE_ESTABLISHED,
   SF_SEND_FAIL,
   SF_SEND_PRIO,
@@ -57,20 +59,23 @@ import {
   C_FIN_QUEUED,
   C_FIN_SENT,
   C_MPTCP,
+  C_OVERFULL,
   mappingOpen,
   markDirty,
   tellWritable,
 } from './connection';
 import { finLeaves, sendNew } from './burst';
+import { NO_REASON, RST_OUTSTANDING, sendReset, subflowFailed } from './close';
 import { sendSyn } from './handshake';
 import { MAX_SEGMENT, owesKeys, segmentSize, sendAck, sendKeys, sendRecord } from './packet';
 import { Reinjection, reinjected, reinjectionFirst } from './reinject';
 import { sendDetach } from './send-ring';
 import { sendSignals } from './signal';
-import { launch, newRecord, roomOn } from './transmit';
+import { launch, newRecord, roomOn, shareWindow } from './transmit';
 
 /** Sends what can be sent. What the full transmit ring holds back is tried again at the next call. */
 export function output(c: Connection): void {
+  if (c.is(C_OVERFULL)) resetOverfull(c);
   retransmitLost(c);
   if (c.state < CONN_CLOSED && c.state > 0) {
     if (c.is(C_MPTCP)) sendReinjections(c); // on plain TCP the same octets twice would be new ones
@@ -96,6 +101,24 @@ export function output(c: Connection): void {
   if (waiting) markDirty(c);
   persist(c, flying);
   armDataTimer(c);
+}
+
+/**
+ * Subflows in timeout whose octets are acknowledged by way of others, and more of them than may be kept in copies: to
+ * reset them is cheaper than to repeat all that (RFC 8684 section 3.6, too much outstanding data).
+ */
+function resetOverfull(c: Connection): void {
+  c.clear(C_OVERFULL);
+  let p = c.subflows;
+  while (p != 0) {
+    const sf = changetype<Subflow>(p);
+    p = sf.nextOfConn;
+    if (!sf.is(SF_OVERFULL)) continue;
+    sf.clear(SF_OVERFULL);
+    if (sf.caState != CA_LOSS || c.subflowCount < 2) continue;
+    sendReset(c, sf, RST_OUTSTANDING, true, false);
+    subflowFailed(c, sf, CLOSE_TIMEOUT, NO_REASON, false);
+  }
 }
 
 // ---- retransmission ---------------------------------------------------------------------------------------
@@ -144,6 +167,7 @@ function sendReinjections(c: Connection): void {
     const p = reinjectionFirst(c);
     if (p == 0) return;
     const range = changetype<Reinjection>(p);
+    shareWindow(c, range.start);
     const picked = pickSubflow(c.subflows, range.from);
     // A mapping that is half sent comes first: its octets follow each other on the subflow.
     if (picked == 0 || (picked == c.mapOwner && mappingOpen(c))) return;

@@ -2,7 +2,7 @@
  * Building packets: which options a packet carries, the window it advertises, the checksum. Every function
  * returns false when the transmit ring is full; the caller keeps its reason to send and tries again.
  */
-import { MIB_InfiniteMapTx, MIB_MPFailTx, MIB_MPPrioTx, MIB_OutSegs } from '../abi';
+import { MIB_InfiniteMapTx, MIB_MPFailTx, MIB_MPPrioTx, MIB_OutSegs, MIB_RcvWndShared } from '../abi';
 import { put16, put32 } from '../bytes';
 import { checksum, dssChecksum, fold, pseudo4, pseudo6, sum16, swap16 } from '../checksum';
 import { count, countBy } from '../counters';
@@ -140,7 +140,11 @@ export function finish(
  */
 function windowField(c: Connection, sf: Subflow): u32 {
   let edge = receiveEdge(c);
-  if (!dsnGt(edge, c.advEdge) || <u64>(edge - c.advEdge) < <u64>min<u32>(c.rcvCap / 2, sf.mss)) edge = c.advEdge;
+  if (!dsnGt(edge, c.advEdge) || <u64>(edge - c.advEdge) < <u64>min<u32>(c.rcvCap / 2, sf.mss)) {
+    edge = c.advEdge;
+    if (c.advOwner != 0 && c.advOwner != changetype<usize>(sf)) count(MIB_RcvWndShared);
+  }
+  c.advOwner = changetype<usize>(sf);
   const free: u64 = dsnGt(edge, c.rcvNxt) ? edge - c.rcvNxt : 0;
   const field = <u32>min<u64>(free >> sf.rcvScale, 65535);
   const offered = field << sf.rcvScale;

@@ -8,8 +8,8 @@ import { count } from '../counters';
 import { dsnLt, dsnMin } from '../dsn';
 import { maxPrivate } from '../limits';
 import { seqMax } from '../seq';
-import { Connection, C_WANT_WRITE, tellWritable } from './connection';
-import { CA_LOSS, Subflow } from '../tcp/subflow';
+import { Connection, C_OVERFULL, C_WANT_WRITE, markDirty, tellWritable } from './connection';
+import { CA_LOSS, SF_OVERFULL, Subflow } from '../tcp/subflow';
 import { Rec, recAt } from '../tcp/records';
 import { txHolds, txPayload, txPending, txPurge } from '../rings';
 
@@ -102,6 +102,11 @@ export function sendRelease(c: Connection): void {
       if (r.length == 0 || r.data != 0) continue;
       if (!dsnLt(r.dsn, keep)) break;
       if ((sf.caState == CA_LOSS || short) && sendDetach(c, sf, r, maxPrivate)) continue;
+      if (sf.caState == CA_LOSS && c.subflowCount > 1 && !dsnLt(c.dataUna, r.dsn + r.length)) {
+        sf.set(SF_OVERFULL);
+        c.set(C_OVERFULL);
+        markDirty(c);
+      }
       keep = dsnMin(keep, r.dsn);
       break;
     }

@@ -59,6 +59,7 @@ import {
   reportClosed,
   RST_MIDDLEBOX,
   RST_MPTCP,
+  RST_PERFORMANCE,
   sendReset,
   subflowFailed,
 } from './close';
@@ -129,7 +130,7 @@ function timerDue(c: Connection, sf: Subflow): bool {
       // A window may stay closed for ever, but not in silence (RFC 9293 section 3.8.6.1).
       if (sf.backoff >= tcpRetries2 && now - sf.lastReceived > 3 * RTO_MAX) {
         count(MIB_TCPAbortOnTimeout);
-        sendReset(c, sf, RST_MPTCP, true, false);
+        sendReset(c, sf, RST_PERFORMANCE, true, false);
         subflowFailed(c, sf, CLOSE_TIMEOUT, NO_REASON, false);
         return false;
       }
@@ -191,7 +192,7 @@ function timeoutDue(c: Connection, sf: Subflow): bool {
   if (timedOut || (c.userTimeout == 0 && sf.retries >= tcpRetries2)) {
     count(MIB_TCPAbortOnTimeout);
     // TCP says nothing more; a subflow gives its reason.
-    if (c.is(C_MPTCP)) sendReset(c, sf, RST_MPTCP, true, false);
+    if (c.is(C_MPTCP)) sendReset(c, sf, RST_PERFORMANCE, true, false);
     subflowFailed(c, sf, CLOSE_TIMEOUT, NO_REASON, false);
     return false;
   }
@@ -280,7 +281,7 @@ function keepaliveDue(c: Connection, sf: Subflow): bool {
     return true;
   }
   if (sf.keepaliveProbes++ >= c.keepaliveCount) {
-    sendReset(c, sf, NO_REASON, false, false);
+    sendReset(c, sf, RST_PERFORMANCE, true, false);
     subflowFailed(c, sf, CLOSE_TIMEOUT, NO_REASON, false);
     return false;
   }

@@ -1,5 +1,5 @@
 /** Records for what a subflow sends for the first time. */
-import { MIB_RecordsFull } from '../abi';
+import { MIB_RecordsFull, MIB_SndWndShared } from '../abi';
 import { count } from '../counters';
 import { dsnDiff } from '../dsn';
 import { now } from '../host';
@@ -45,6 +45,21 @@ export function launch(c: Connection, sf: Subflow, id: u32): void {
   timeAppend(sf, id, r);
   if (sf.caState == CA_RECOVERY || sf.caState == CA_CWR) sf.prrOut += r.segments;
   scheduleRetransmission(sf, false, 0);
+}
+
+/**
+ * The peer's window is the connection's (RFC 8684 section 3.3.1): a subflow that has heard of a smaller one last sends
+ * as far as the largest of all reaches, as on Linux. `dsn` goes out next.
+ */
+export function shareWindow(c: Connection, dsn: u64): void {
+  if (c.subflowCount < 2) return;
+  const window = <u32>max<i64>(0, min<i64>(dsnDiff(c.wndEdge, dsn), 0x3fffffff));
+  for (let p = c.subflows; p != 0; p = changetype<Subflow>(p).nextOfConn) {
+    const sf = changetype<Subflow>(p);
+    if (!sf.synchronized || roomOn(sf) >= window) continue;
+    sf.sndEdge = sf.sndNxt + window;
+    count(MIB_SndWndShared);
+  }
 }
 
 /** Octets that the peer's window of this subflow still takes. */

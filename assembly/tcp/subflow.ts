@@ -78,6 +78,8 @@ export const SF_ASKED: u32 = 1 << 28;
 export const SF_SEND_SYN: u32 = 1 << 22;
 /** Accepted with its SYN (TCP Fast Open): the third packet of the handshake is still to come. */
 export const SF_FAST_OPEN: u32 = 1 << 23;
+/** Holds the send ring, and no more copies may be made of what it holds. */
+export const SF_OVERFULL: u32 = 1 << 24;
 
 @unmanaged
 export class Subflow extends CcState {

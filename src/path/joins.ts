@@ -2,9 +2,9 @@
  * The joins of one connection: what was tried, how it ended, and when it may be tried again (RFC 8684 section 3.6).
  *
  * No answer, or a reset without a reason: after 1 s, doubled up to 60 s. A refusal without MP_TCPRST: after 30 s. A
- * reason that is called transient: after 1 s, after 10 s where it is about resources or load. A permanent one: after
- * 60 s. All double up to 10 minutes. What the peer closed in order stays closed. A connection without subflows tries
- * everything at once.
+ * reason that is called transient: after 1 s, after 10 s where it is about resources or load. Both double up to 10
+ * minutes. A permanent reason: not again, and what the peer closed in order stays closed. A connection without subflows
+ * tries everything at once. While one direction has ended, the other gets a second to follow before it is worth a join.
  */
 import * as abi from '../../assembly/abi.js';
 import type { Path } from '../io/device.js';
@@ -16,7 +16,8 @@ const FIRST = 1e6;
 const LAST = 60e6;
 const BUSY = 10e6;
 const REFUSED = 30e6;
-const PERMANENT = 60e6;
+/** For the second direction of the stream to end. */
+const ENDING = 1e6;
 const LAST_REFUSED = 600e6;
 
 /** MP_TCPRST reasons that are about the load of the moment. */
@@ -39,11 +40,13 @@ interface Attempt {
   wait: number;
   /** Not before this time. */
   notBefore: number;
-  /** The peer called its refusal transient. */
+  /** The peer called its refusal transient, or this side put it off. */
   invited: boolean;
   /** Handle of the subflow in handshake or established; 0: none. */
   subflow: number;
   binding: boolean;
+  /** It was put off because the connection might be about to end. */
+  deferred: boolean;
 }
 
 export class Joins {
@@ -66,7 +69,7 @@ export class Joins {
     return [...this.#attempts.values()].filter(({ binding }) => binding).length;
   }
 
-  /** Targets whose end the peer called transient, and that may be tried again now. */
+  /** Targets whose end the peer called transient, or that were put off, and that may be tried now. */
   invited(): Target[] {
     const now = this.#stack.now();
     return [...this.#attempts.values()]
@@ -79,12 +82,26 @@ export class Joins {
     const key = keyOf(target);
     let attempt = this.#attempts.get(key);
     if (attempt === undefined) {
-      attempt = { target, wait: 0, notBefore: 0, invited: false, subflow: 0, binding: false };
+      attempt = {
+        target,
+        wait: 0,
+        notBefore: 0,
+        invited: false,
+        deferred: false,
+        subflow: 0,
+        binding: false,
+      };
       this.#attempts.set(key, attempt);
     }
     attempt.target = target;
     if (!isFree(attempt)) return false;
     if (attempt.notBefore > this.#stack.now()) {
+      this.#wake(attempt.notBefore);
+      return false;
+    }
+    if (!attempt.deferred && !this.#connection.isOpen && this.#connection.liveSubflows().length > 0) {
+      attempt.deferred = attempt.invited = true;
+      attempt.notBefore = this.#stack.now() + ENDING;
       this.#wake(attempt.notBefore);
       return false;
     }
@@ -118,9 +135,12 @@ export class Joins {
       attempt.notBefore = Infinity;
       return 'over';
     }
+    if (resetReason !== NO_REASON && !transient) {
+      attempt.notBefore = Infinity; // RFC 8684 section 3.6
+      return 'over';
+    }
     if (resetReason !== NO_REASON) {
-      const wait = !transient ? PERMANENT : BUSY_REASONS.has(resetReason) ? BUSY : FIRST;
-      this.#failed(attempt, wait, LAST_REFUSED);
+      this.#failed(attempt, BUSY_REASONS.has(resetReason) ? BUSY : FIRST, LAST_REFUSED);
     } else if (reason === abi.CLOSE_REFUSED) this.#failed(attempt, REFUSED, LAST_REFUSED);
     else this.#failed(attempt, FIRST, LAST);
     return 'again';

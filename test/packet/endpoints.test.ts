@@ -501,6 +501,16 @@ describe('packets: ID 0 and what fails', () => {
     expect(joins(bench)).to.deep.equal([]);
   });
 
+  it('while one direction has ended, a join waits a second for the other one to end', async () => {
+    const [bench, peer] = await client(() => undefined);
+    peer.dataFin();
+    bench.ip('endpoint add 10.0.1.1 subflow');
+    bench.wait(0.9e6);
+    expect(joins(bench)).to.deep.equal([]);
+    bench.wait(0.2e6);
+    expect(joins(bench).map(({ from }) => from)).to.deep.equal(['10.0.1.1']);
+  });
+
   it('without any subflow, every path is tried at once, and again', async () => {
     const [bench, peer] = await client(() => undefined);
     peer.send({ flags: 'RA' });
