@@ -19,6 +19,7 @@ import {
 } from 'node:fs';
 import { dirname, join, relative, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { compileInspect } from './compile-inspect.mjs';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const stateFile = join(root, 'dist/.build.json');
@@ -94,7 +95,7 @@ function listSteps() {
       asc('probe.debug', 'assembly/probe.ts', 'debug'),
     );
   }
-  steps.push({ name: 'inspect', inputs: inspectInputs, complete: inspectComplete, run: compileInspect });
+  steps.push({ name: 'inspect', inputs: inspectInputs, complete: inspectComplete, run: makeInspect });
   steps.push({ name: 'ts', inputs: typescriptInputs, complete: typescriptComplete, run: compileTypescript });
   return steps;
 }
@@ -122,18 +123,13 @@ function inspectComplete() {
   return existsSync('dist/inspect.wasm') && existsSync(inspectRuntime);
 }
 
-async function compileInspect() {
+async function makeInspect() {
   const modules = `${inspectFolder}/node_modules`;
   if (!existsSync(`${modules}/as-bind`)) {
     throw new Error('the compiler of the workspace assembly/inspect is not installed; run "npm ci"');
   }
   const temporary = `dist/inspect.${process.pid}.wasm`;
-  const code = await run(
-    'node_modules/assemblyscript/bin/asc',
-    ['index.ts', '--target', 'release', '--outFile', `../../${temporary}`],
-    inspectFolder,
-  );
-  if (code !== 0) throw new Error('asc found errors');
+  await compileInspect(inspectFolder, temporary);
   renameSync(temporary, 'dist/inspect.wasm');
   // as-bind's package brings a compiler along; what runs is this one file.
   mkdirSync(dirname(inspectRuntime), { recursive: true });

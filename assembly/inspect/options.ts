@@ -147,10 +147,34 @@ function elsewhere(s: Segment, at: usize, length: u32): u32 {
   s.flags = flags;
   s.length = payload;
   if (s.options != 0) return STANDING_MISPLACED;
-  if (get8(at + 2) >> 4 != SUB_CAPABLE) return STANDING_MALFORMED;
+  const subtype = get8(at + 2) >> 4;
+  if (subtype == SUB_ADD_ADDR || subtype == SUB_PRIO)
+    return ofVersion0(s, at, length) ? STANDING_REFUSED : STANDING_MALFORMED;
+  if (subtype != SUB_CAPABLE) return STANDING_MALFORMED;
   if (length != 4 && length != 12 && length != 20 && length != 22 && length != 24) return STANDING_MALFORMED;
   readCapable(s, at, length);
   return STANDING_REFUSED;
+}
+
+/**
+ * RFC 6824 sections 3.3.8 and 3.4.1: MP_PRIO may name an address; ADD_ADDR has the IP version where RFC 8684 has the E
+ * bit, and no HMAC.
+ */
+function ofVersion0(s: Segment, at: usize, length: u32): bool {
+  const low = get8(at + 2) & 15;
+  if (get8(at + 2) >> 4 == SUB_PRIO) {
+    if (length != 4) return false;
+    s.prioBackup = (low & 1) != 0;
+    return true;
+  }
+  const fits = low == 4 ? length == 8 || length == 10 : low == 6 && (length == 20 || length == 22);
+  if (!fits) return false;
+  s.addEcho = false;
+  s.addId = get8(at + 3);
+  s.addFamily = low;
+  s.addPtr = at + 4;
+  s.addPort = (length & 2) != 0 ? get16(at + length - 2) : 0;
+  return true;
 }
 
 function multipathValues(s: Segment, subtype: u32, at: usize, length: u32): void {
@@ -194,6 +218,7 @@ function multipathValues(s: Segment, subtype: u32, at: usize, length: u32): void
       break;
     case SUB_PRIO:
       value(0, s.prioBackup);
+      if (length == 4) value(1, get8(at + 3));
       break;
     case SUB_FAIL:
       value(0, s.failDsn);

@@ -162,7 +162,8 @@ export type MultipathValue =
       readonly hmac: bigint | null;
     }
   | { readonly name: 'remove_addr'; readonly addressIds: readonly number[] }
-  | { readonly name: 'mp_prio'; readonly backup: boolean }
+  /** Version 0 may name an address. */
+  | { readonly name: 'mp_prio'; readonly backup: boolean; readonly addressId: number | null }
   | { readonly name: 'mp_fail'; readonly dsn: bigint }
   | { readonly name: 'mp_fastclose'; readonly key: bigint }
   | {

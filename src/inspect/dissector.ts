@@ -244,7 +244,7 @@ class Reading {
           addressId: number(1),
           address: this.#address(number(3), number(2) === 4 ? 4 : 6),
           port: number(4) === 0 ? null : number(5),
-          hmac: echo ? null : wide(6),
+          hmac: echo || length < 16 || length === 20 || length === 22 ? null : wide(6), // version 0 has none
         };
       }
       case 4:
@@ -253,7 +253,11 @@ class Reading {
           addressIds: [...this.packet.subarray(number(0), number(0) + number(1))],
         };
       case 5:
-        return { name: 'mp_prio', backup: number(0) !== 0 };
+        return {
+          name: 'mp_prio',
+          backup: number(0) !== 0,
+          addressId: length === 4 ? number(1) : null,
+        };
       case 6:
         return { name: 'mp_fail', dsn: wide(0) };
       case 7:

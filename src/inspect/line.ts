@@ -116,7 +116,10 @@ function optionWords(option: TcpOption, relative: RelativeNumbers): string {
     case 'remove_addr':
       return `remove_addr ${option.addressIds.join(' ')}`;
     case 'mp_prio':
-      return option.backup ? 'prio backup' : 'prio regular';
+      return words(
+        option.backup ? 'prio backup' : 'prio regular',
+        option.addressId !== null && `id ${String(option.addressId)}`,
+      );
     case 'mp_fail':
       return `fail dsn ${String(relative.failedDsn ?? option.dsn)}`;
     case 'mp_fastclose':

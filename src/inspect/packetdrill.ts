@@ -110,7 +110,10 @@ function optionText(option: TcpOption, origins: Origins): string {
     case 'remove_addr':
       return `remove_address address_id=[${option.addressIds.join(',')}]`;
     case 'mp_prio':
-      return `mp_prio backup=${option.backup ? '1' : '0'}`;
+      return words(
+        `mp_prio backup=${option.backup ? '1' : '0'}`,
+        option.addressId !== null && `address_id=${String(option.addressId)}`,
+      );
     case 'mp_fail':
       // The failed data came from the receiver of this packet.
       return `mp_fail ${dataNumber('dsn', option.dsn, true, origins.dataAck)}`;

@@ -1,15 +1,25 @@
 /** tshark and the dissector agree on every field of every packet: option vectors, simulated networks, kernels. */
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { execFile } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import { expect } from 'chai';
 import { loadDissector, type Dissector } from '../../src/inspect/dissector.js';
+import { CaptureReader, type CapturedFrame } from '../../src/io/capture-reader.js';
+import type { Device } from '../../src/io/device.js';
 import { Direction, PcapngWriter } from '../../src/io/pcapng.js';
 import { SeededRandom } from '../../src/core/random.js';
 import { Bench, KernelPeer, skipWithoutNamespaces } from '../interop/netns.js';
+import { Running } from '../cli/harness.js';
+import { UNSTEADY_LINKS } from '../sim/unsteady-links.js';
 import { needCommands } from '../support/needs.js';
+import { SegmentingDevice } from '../support/segmenting-device.js';
 import { captured, SCENES, type Scene } from '../unit/inspect/captures.js';
-import { vectorPackets } from '../unit/inspect/packets.js';
+import { ipPacket, vectorPackets } from '../unit/inspect/packets.js';
+import { fromHex } from '../unit/octets.js';
 import { readVectors } from '../unit/vectors.js';
 import { compareWithTshark, type Agreement } from './tshark.js';
 
@@ -41,12 +51,8 @@ describe('tshark', function () {
   }
 
   it('agrees on every option vector', async () => {
-    const chunks: Buffer[] = [];
-    const writer = new PcapngWriter((chunk) => void chunks.push(Buffer.from(chunk)));
-    const number = writer.addInterface({ name: 'vectors' });
-    const packets = vectorPackets(readVectors());
-    packets.forEach(({ packet }, i) => writer.packet(number, i, Direction.Unknown, packet));
-    const { compared } = await agree(Buffer.concat(chunks));
+    const packets = vectorPackets(readVectors()).map(({ packet }) => packet);
+    const { compared } = await agree(captureOf(packets));
     // Every field of Multipath TCP occurs in some vector.
     const never = [...compared].filter(([field, count]) => field.includes('mptcp.') && count === 0);
     expect(never).to.deep.equal([]);
@@ -58,6 +64,58 @@ describe('tshark', function () {
       expect(packets).to.be.above(20);
     });
   }
+
+  it('agrees on what is read of version 0', async () => {
+    const words = [
+      '1e0834020a000201',
+      '1e0a34030a00020101bb0101',
+      '1e14360420010db8000000000000000000000001',
+      '1e16360520010db800000000000000000000000101bb0101',
+      '1e045107',
+      '1e045009',
+    ];
+    const packets = words.map((options) => ipPacket({ options: fromHex(options) }));
+    const { compared } = await agree(captureOf(packets));
+    expect(compared.get('tcp.options.mptcp.addrid')).to.equal(6);
+    expect(compared.get('tcp.options.mptcp.port')).to.equal(2);
+  });
+
+  it('agrees on the transfer of the determinism tests', async () => {
+    for (const seed of [7, 8]) {
+      const scene = { seed, links: UNSTEADY_LINKS, up: 400_000, down: 300_000 };
+      expect((await agree((await captured(scene)).file)).packets).to.be.above(500);
+    }
+  });
+
+  for (const ipv6 of [false, true]) {
+    it(`agrees on super-segments with unfinished checksums over IPv${ipv6 ? '6' : '4'}`, async () => {
+      const link = { rate: 1e9, delay: 100, queue: 400_000 };
+      const below = (device: Device): Device => new SegmentingDevice(device);
+      const { file } = await captured({ links: [link, link], up: 1_500_000, down: 100_000, ipv6, below });
+      await agree(file);
+      const states = new Set<string>();
+      let largest = 0;
+      for (const { octets } of framesOf(file)) {
+        const { tcp } = dissector.dissect(octets);
+        states.add(tcp?.checksumState ?? '');
+        largest = Math.max(largest, tcp?.length ?? 0);
+      }
+      expect([...states].sort()).to.deep.equal(['good', 'offloaded']);
+      expect(largest).to.be.above(10_000);
+    });
+  }
+
+  it('agrees on what the command captures', async () => {
+    const [sent, received] = [join(folder, 'sent.pcapng'), join(folder, 'received.pcapng')];
+    const paths = ['--device', 'udp', '--path', '127.0.0.1', '--path', '127.0.0.2', '--pm', 'fullmesh'];
+    const server = new Running(['cat', ...paths, '--listen', '0', '--pcap', received], { engine: true });
+    const port = await server.port();
+    const client = new Running(['cat', ...paths, '--checksum', '--pcap', sent, '127.0.0.1', port], {
+      engine: true,
+    });
+    await Promise.all([server.result(randomBytes(200_000)), client.result(randomBytes(1_000_000))]);
+    for (const file of [sent, received]) expect((await agreeOn(file)).packets).to.be.above(20);
+  });
 
   it('agrees on random networks', async () => {
     for (let seed = 1; seed <= 8; seed++) await agree((await captured(randomScene(seed))).file);
@@ -74,6 +132,17 @@ describe('tshark', function () {
     afterEach(async () => {
       await bench?.close();
       bench = null;
+    });
+
+    it('agrees on what the table of cases captures', async () => {
+      const main = fileURLToPath(new URL('../interop/main.js', import.meta.url));
+      const captures = join(folder, 'table');
+      const cases = ['subflows and signal', 'address IPv6, remove', 'test 1 1', 'fastclose client'];
+      const args = [main, '--pcap', captures, '--pairs', 'plait-kernel,kernel-plait', ...cases];
+      await promisify(execFile)(process.execPath, args, { timeout: 110_000 }).catch(() => undefined);
+      const files = (await readdir(captures)).filter((name) => /\.pcap(ng)?$/.test(name));
+      expect(files.length).to.be.above(4);
+      for (const name of files) await agreeOn(join(captures, name));
     });
 
     for (const checksums of [false, true]) {
@@ -118,6 +187,22 @@ describe('tshark', function () {
     }
   });
 });
+
+function captureOf(packets: readonly Uint8Array[]): Buffer {
+  const chunks: Buffer[] = [];
+  const writer = new PcapngWriter((chunk) => void chunks.push(Buffer.from(chunk)));
+  const number = writer.addInterface({ name: 'made' });
+  packets.forEach((packet, i) => {
+    writer.packet(number, i, Direction.Unknown, packet);
+  });
+  return Buffer.concat(chunks);
+}
+
+function* framesOf(file: Uint8Array): Generator<CapturedFrame> {
+  const reader = new CaptureReader();
+  reader.push(file);
+  for (let frame = reader.next(); frame !== null; frame = reader.next()) yield frame;
+}
 
 function randomScene(seed: number): Scene {
   const random = new SeededRandom(seed);

@@ -216,7 +216,7 @@ const FIELDS: Readonly<Record<string, Read>> = {
   ),
   'tcp.options.mptcp.sendhmac': option(['mp_join'], ({ nonce, hmac }) => (nonce === null ? maybe(hmac) : [])),
   'tcp.options.mptcp.backup.flag': option(['mp_join', 'mp_prio'], ({ backup }) => maybe(backup)),
-  'tcp.options.mptcp.addrid': option(['mp_join', 'add_addr', 'remove_addr'], (one) =>
+  'tcp.options.mptcp.addrid': option(['mp_join', 'add_addr', 'remove_addr', 'mp_prio'], (one) =>
     one.name === 'remove_addr' ? one.addressIds : maybe(one.addressId),
   ),
   'tcp.options.mptcp.dataackpresent.flag': option(['dss'], ({ flags }) => bit(flags, 1)),
@@ -234,7 +234,10 @@ const FIELDS: Readonly<Record<string, Read>> = {
   ),
   // tshark leaves the checksum of a DSS out.
   'tcp.options.mptcp.checksum': option(['mp_capable'], ({ checksum }) => maybe(checksum)),
-  'tcp.options.mptcp.echo': option(['add_addr'], ({ echo }) => [echo]),
+  'tcp.options.mptcp.echo': option(
+    ['add_addr'],
+    ({ echo, standing }) => (standing === 'refused' ? [] : [echo]), // version 0 has no such bit
+  ),
   'tcp.options.mptcp.ipv4': option(['add_addr'], ({ address }) => (address.includes(':') ? [] : [address])),
   'tcp.options.mptcp.ipv6': option(['add_addr'], ({ address }) => (address.includes(':') ? [address] : [])),
   'tcp.options.mptcp.port': option(['add_addr'], ({ port }) => maybe(port)),

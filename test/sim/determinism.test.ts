@@ -4,11 +4,7 @@ import { expect } from 'chai';
 import { capture } from '../../src/io/capture.js';
 import type { CoreBuild } from '../../src/core/load.js';
 import { Pair, done, expectWhole, start } from './pair.js';
-
-const LINKS = [
-  { rate: 20e6, delay: 10_000, jitter: 3000, loss: 0.02, reorder: 0.02, duplicate: 0.01, queue: 100_000 },
-  { rate: 8e6, delay: 40_000, loss: 0.01, corrupt: 0.01, queue: 100_000 },
-];
+import { UNSTEADY_LINKS } from './unsteady-links.js';
 
 async function captured(seed: number, build: CoreBuild): Promise<{ digest: string; octets: number }> {
   const hash = createHash('sha256');
@@ -16,7 +12,7 @@ async function captured(seed: number, build: CoreBuild): Promise<{ digest: strin
   const pair = await Pair.create({
     seed,
     build,
-    links: LINKS,
+    links: UNSTEADY_LINKS,
     wrap: (device, _name, world) =>
       capture(device, world.clock, (chunk) => {
         hash.update(chunk);

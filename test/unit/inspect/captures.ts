@@ -10,6 +10,8 @@ export interface Scene extends Omit<PairOptions, 'wrap' | 'links'> {
   /** Octets that client and server send. */
   readonly up: number;
   readonly down: number;
+  /** A device between the captured packets and the link. */
+  readonly below?: (device: Device) => Device;
   /** Called before the first packet. */
   readonly prepare?: (pair: Pair, transfer: Transfer) => void;
 }
@@ -17,9 +19,10 @@ export interface Scene extends Omit<PairOptions, 'wrap' | 'links'> {
 /** Runs a transfer to its end; the client's side of it as pcapng, and what came of it. */
 export async function captured(scene: Scene): Promise<{ file: Buffer; pair: Pair; transfer: Transfer }> {
   const chunks: Buffer[] = [];
+  const below = scene.below ?? ((device: Device) => device);
   const wrap = (device: Device, name: string, world: Pair['world']): Device =>
     name === 'client'
-      ? capture(device, world.clock, (chunk) => void chunks.push(Buffer.from(chunk)), { epoch: EPOCH })
+      ? capture(below(device), world.clock, (chunk) => void chunks.push(Buffer.from(chunk)), { epoch: EPOCH })
       : device;
   const pair = await Pair.create({ ...scene, wrap });
   const transfer = start(pair, scene.up, scene.down, { ipv6: scene.ipv6 ?? false });

@@ -56,6 +56,31 @@ describe('the dissector', () => {
     expect(tcp?.options[0]).to.include({ name: 'mss', size: 1460, standing: 'misplaced' });
   });
 
+  it('shows what options of version 0 say, which a stack refuses', () => {
+    const options: [string, object][] = [
+      ['1e0834020a000201', { addressId: 2, address: '10.0.2.1', port: null, hmac: null, echo: false }],
+      ['1e0a34030a00020101bb0101', { addressId: 3, address: '10.0.2.1', port: 443, hmac: null }],
+      ['1e14360420010db8000000000000000000000001', { addressId: 4, address: '2001:db8::1', port: null }],
+      ['1e16360520010db800000000000000000000000101bb0101', { address: '2001:db8::1', port: 443, hmac: null }],
+      ['1e045107', { name: 'mp_prio', backup: true, addressId: 7 }],
+      ['1e045009', { name: 'mp_prio', backup: false, addressId: 9 }],
+    ];
+    for (const [hex, fields] of options) {
+      const option = multipathOption(dissector.dissect(ipPacket({ options: fromHex(hex) })));
+      expect(option, hex).to.include({ standing: 'refused', ...fields });
+    }
+    // The other version's length, an unknown one, and a priority too long.
+    for (const hex of [
+      '1e0836020a000201',
+      '1e0832020a000201',
+      '1e14340420010db8000000000000000000000001',
+      '1e05510701010101',
+    ]) {
+      const { tcp } = dissector.dissect(ipPacket({ options: fromHex(hex) }));
+      expect(tcp?.options[0]?.standing, hex).to.equal('malformed');
+    }
+  });
+
   it('keeps options in their order, repetitions marked', () => {
     const prio = [0x1e, 3, 0x51, 1];
     const { tcp } = dissector.dissect(ipPacket({ options: Uint8Array.of(...prio, ...prio, 0, 0, 0, 0) }));
@@ -219,8 +244,7 @@ function multipathOption(packet: Dissection): TcpOption {
 function standing({ version, fields }: OptionVector): string {
   if (fields.subtype === 15) return 'unknown';
   if (version === 1) return fields.subtype === 0 && (fields.B === 1 || fields.H !== 1) ? 'refused' : 'read';
-  // Version 0 has another ADD_ADDR, of which version 1 makes nothing.
-  return fields.subtype === 0 ? 'refused' : 'malformed';
+  return 'refused';
 }
 
 /** The option in the words of the vectors. */
@@ -257,6 +281,8 @@ function asVector(option: TcpOption): Record<string, unknown> {
         checksum: option.mapping?.checksum ?? null,
       });
     case 'add_addr':
+      if (option.standing === 'refused')
+        return { subtype: 3, ipver: 4, addr_id: option.addressId, address: option.address };
       return {
         subtype: 3,
         E: Number(option.echo),
@@ -268,7 +294,7 @@ function asVector(option: TcpOption): Record<string, unknown> {
     case 'remove_addr':
       return { subtype: 4, addr_ids: [...option.addressIds] };
     case 'mp_prio':
-      return { subtype: 5, B: Number(option.backup) };
+      return given({ subtype: 5, B: Number(option.backup), addr_id: option.addressId });
     case 'mp_fail':
       return { subtype: 6, dsn: option.dsn };
     case 'mp_fastclose':
