@@ -204,6 +204,7 @@ function mappingFailed(c: Connection, sf: Subflow, reason: i32): i32 {
     return TAKEN;
   }
   count(MIB_DSSCorruptionReset);
+  if (seg.seq == sf.rcvNxt) sf.rcvNxt += seg.length; // the reset acknowledges what came with it, as on Linux
   sendReset(c, sf, RST_MPTCP, false, false);
   subflowFailed(c, sf, CLOSE_PROTOCOL, NO_REASON, false);
   return GONE;
