@@ -4,7 +4,7 @@
  * No answer, or a reset without a reason: after 1 s, doubled up to 60 s. A refusal without MP_TCPRST: after 30 s. A
  * reason that is called transient: after 1 s, after 10 s where it is about resources or load. Both double up to 10
  * minutes. A permanent reason: not again, and what the peer closed in order stays closed. A connection without subflows
- * tries everything at once. While one direction has ended, the other gets a second to follow before it is worth a join.
+ * tries everything at once. While one direction has ended, the other gets four round trips to follow before it is worth a join.
  */
 import * as abi from '../../assembly/abi.js';
 import type { Path } from '../io/device.js';
@@ -16,8 +16,9 @@ const FIRST = 1e6;
 const LAST = 60e6;
 const BUSY = 10e6;
 const REFUSED = 30e6;
-/** For the second direction of the stream to end. */
-const ENDING = 1e6;
+/** For the second direction of the stream to end: round trips, and microseconds at least. */
+const ENDING_TRIPS = 4;
+const ENDING = 50e3;
 const LAST_REFUSED = 600e6;
 
 /** MP_TCPRST reasons that are about the load of the moment. */
@@ -99,9 +100,10 @@ export class Joins {
       this.#wake(attempt.notBefore);
       return false;
     }
-    if (!attempt.deferred && !this.#connection.isOpen && this.#connection.liveSubflows().length > 0) {
+    const [first] = this.#connection.liveSubflows();
+    if (!attempt.deferred && !this.#connection.isOpen && first !== undefined) {
       attempt.deferred = attempt.invited = true;
-      attempt.notBefore = this.#stack.now() + ENDING;
+      attempt.notBefore = this.#stack.now() + Math.max(ENDING, ENDING_TRIPS * first.srtt);
       this.#wake(attempt.notBefore);
       return false;
     }

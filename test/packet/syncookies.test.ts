@@ -169,6 +169,22 @@ describe('packets: SYN cookies', () => {
     expect(bench.app.fallback).to.equal(null);
   });
 
+  it('a third ACK that comes again after its subflow broke has a key in use: plain TCP, and the first lives on', async () => {
+    const bench = await server();
+    const [peer] = asked(bench);
+    const third = { seq: 1, ack: 1, capable: keysOf(peer) };
+    peer.send(third);
+    peer.data('hello').expect({ dss: { dack: 6 } });
+    peer.send({ flags: 'RA' });
+    expect(bench.app.closed).to.equal(false);
+    peer.send(third);
+    expect(bench.counter('MPFallbackTokenInit')).to.equal(1);
+    expect(bench.apps).to.have.lengthOf(2);
+    expect(bench.apps[1]?.live.info().mptcp).to.equal(false);
+    new Peer(bench, { session: peer.session, path: 1, port: 30001, ts: true }).joinNow();
+    expect(bench.app.live.liveSubflows()).to.have.lengthOf(1);
+  });
+
   it('a wrong acknowledgement gets a reset, and no state', async () => {
     const bench = await server();
     const before = bench.stack.core.x.memoryUsed();

@@ -83,7 +83,7 @@ export class Pair {
 }
 
 export const address = (path: number, host: number, ipv6 = false): string =>
-  ipv6 ? `fd00:${path}::${host}` : `10.0.${path}.${host}`;
+  ipv6 ? `fd00:${path + 1}::${host}` : `10.0.${path}.${host}`;
 
 /** Sends `length` octets of a seeded stream and ends; checks and counts what comes in. */
 export class Endpoint implements ConnectionHandler {
