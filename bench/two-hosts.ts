@@ -24,6 +24,10 @@ const TURN_GROWTH = 0.05;
 export interface HostsOptions {
   /** Whether the stacks compute and verify TCP checksums. */
   readonly tcpChecksum?: boolean;
+  /** Largest IP packet of the paths, octets. Default 1500. */
+  readonly mtu?: number;
+  /** Largest packet that stands for several segments; its TCP checksum is left to the "device". Default: none. */
+  readonly segmentation?: number;
   readonly config?: readonly (readonly [number, number])[];
 }
 
@@ -61,7 +65,11 @@ export class TwoHosts {
     const module = await loadCore('release');
     const pipes = Array.from(
       { length: PATHS },
-      () => new MemoryPipe({ needsChecksum: options.tcpChecksum === true }),
+      () =>
+        new MemoryPipe({
+          needsChecksum: options.tcpChecksum === true,
+          segmentation: options.segmentation ?? 0,
+        }),
     );
     const make = (name: string, seed: number): Stack =>
       new Stack({
@@ -82,7 +90,7 @@ export class TwoHosts {
         [server, pipe.b, 2],
       ] as const) {
         stack.addDevice(device);
-        stack.addPath(device, { name: `path${i}`, address: `10.0.${i}.${host}`, mtu: 1500 });
+        stack.addPath(device, { name: `path${i}`, address: `10.0.${i}.${host}`, mtu: options.mtu ?? 1500 });
       }
     });
     return hosts;
