@@ -28,7 +28,7 @@ export let maxSignals: u32 = 64;
 /** Data ranges of one connection that wait for another subflow. */
 export let maxReinjections: u32 = 8192;
 /** Segments of one subflow in flight. */
-export let maxRecords: u32 = 8192;
+export let maxRecords: u32 = 16384;
 /** Octets of one connection's private copies of data in flight. */
 export let maxPrivate: u32 = 16 << 20;
 /** Subflows in TIME-WAIT. */

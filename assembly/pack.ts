@@ -25,7 +25,7 @@ import {
   TX_SPAN2_LEN,
 } from './abi';
 import { alloc, blockSize } from './arena';
-import { rxDescriptors, txAt, txPending } from './rings';
+import { copyHeader, HEADER_ROOM, rxDescriptors, txAt, txPending } from './rings';
 
 /** Large enough for forty segments of Ethernet, small enough to stay in the cache. */
 const SIZE: u32 = 65536;
@@ -59,12 +59,12 @@ export function txPack(from: u32): u32 {
     const first = load<u32>(at + TX_SPAN1_LEN);
     const second = load<u32>(at + TX_SPAN2_LEN);
     const length = headerLength + first + second;
-    if (length > LARGEST || octets + PACK_HEADER + length > SIZE) break;
+    if (length > LARGEST || octets + PACK_HEADER + length + HEADER_ROOM > SIZE) break;
     const to = area + octets;
     store<u32>(to + PACK_LENGTH, length);
     store<u32>(to + PACK_SEGMENT, load<u32>(at + TX_SEGMENT));
     store<u32>(to + PACK_PARTIAL, load<u32>(at + TX_PARTIAL));
-    memory.copy(to + PACK_HEADER, at + TX_HEADER, headerLength);
+    copyHeader(to + PACK_HEADER, at + TX_HEADER);
     memory.copy(to + PACK_HEADER + headerLength, load<u32>(at + TX_SPAN1), first);
     if (second != 0) memory.copy(to + PACK_HEADER + headerLength + first, load<u32>(at + TX_SPAN2), second);
     octets += (PACK_HEADER + length + 15) & ~15;

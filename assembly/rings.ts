@@ -104,6 +104,15 @@ export function txHeader(at: usize): usize {
   return at + TX_HEADER;
 }
 
+/** Octets that `copyHeader` writes: room for every header, and more than one has. */
+export const HEADER_ROOM: u32 = 112;
+
+/** Copies a packet's header, at most 100 octets; what follows it in HEADER_ROOM is left over. */
+@inline
+export function copyHeader(to: usize, from: usize): void {
+  for (let i: u32 = 0; i < HEADER_ROOM; i += 16) v128.store(to + i, v128.load(from + i));
+}
+
 /** Attaches payload: one span, or two when it wraps around the end of a ring. */
 @inline
 export function txPayload(at: usize, owner: usize, p1: usize, n1: u32, p2: usize, n2: u32): void {

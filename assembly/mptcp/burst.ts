@@ -9,6 +9,7 @@ import { SSTHRESH_INFINITE } from '../cc/state';
 import { dssChecksum } from '../checksum';
 import { dsnDiff, dsnMin } from '../dsn';
 import { now } from '../host';
+import { maxRecords } from '../limits';
 import { txRoom } from '../rings';
 import { pickSubflow } from '../sched/scheduler';
 import { canCarry, hasRoom } from '../sched/available';
@@ -28,7 +29,7 @@ import {
   mappingOpen,
 } from './connection';
 import { canFallBack, fallBack } from './fallback';
-import { MAX_SEGMENT, packetPayload, ringSum, segmentSize } from './packet';
+import { MAX_SEGMENT, packetPayload, recordPayload, ringSum, segmentSize } from './packet';
 import { reinjectSubflow } from './reinject';
 import { launch, newRecord, roomOn, shareWindow, unsentOf } from './transmit';
 
@@ -94,15 +95,15 @@ export function sendBurst(c: Connection, sf: Subflow, most: u32, force: bool): b
   }
   // A segment goes whole or not at all: silly windows wait for the probe timer.
   if (unsent == 0 || room == 0 || (room < min(unsent, size) && !force)) return false;
-  const packet = packetPayload(sf, size);
-  const quota = min(most, burstSegments(sf, size)) * size;
-  let n = min(min(unsent, room), min(quota, (txRoom() - 2) * packet));
+  const left = maxRecords - min(maxRecords, sf.packetsOut);
+  const quota = min(min(most, burstSegments(sf, size)), max(left, 1)) * size; // newRecord refuses what is too much
+  let n = min(min(unsent, room), min(quota, (txRoom() - 2) * packetPayload(sf, size)));
   const partial = n % size;
   if (partial != 0 && !force && waits(c, sf, n == unsentOf(c))) {
     n -= partial;
     if (n == 0) return false;
   }
-  return sendSegments(c, sf, n, size, packet, force);
+  return sendSegments(c, sf, n, size, force);
 }
 
 /** Nagle's rule in Minshall's form: a small segment waits only while an earlier small one is not acknowledged. */
@@ -138,13 +139,12 @@ function restartAfterIdle(sf: Subflow): void {
   if (idle > sf.rto) ccOnIdle(sf, idle, sf.rto);
 }
 
-/** Sends `octets` in segments of `size` and packets of `packet`, which is more where the device cuts. */
-function sendSegments(c: Connection, sf: Subflow, octets: u32, size: u32, packet: u32, push: bool): bool {
+/** Sends `octets` in segments of `size`; there is room for them. */
+function sendSegments(c: Connection, sf: Subflow, octets: u32, size: u32, push: bool): bool {
   const several = octets > size;
   let left = octets;
   while (left != 0) {
-    if (txRoom() <= 2) return true;
-    const n = min(left, packet);
+    const n = min(left, recordPayload(size));
     const id = newRecord(sf, c.dataNxt, n, size);
     if (id == 0) return false;
     const r = recAt(sf, id);

@@ -3,13 +3,13 @@
  * returns false when the transmit ring is full; the caller keeps its reason to send and tries again.
  */
 import { MIB_InfiniteMapTx, MIB_MPFailTx, MIB_MPPrioTx, MIB_OutSegs, MIB_RcvWndShared } from '../abi';
-import { put16, put32 } from '../bytes';
+import { put16, put32, put8 } from '../bytes';
 import { checksum, dssChecksum, fold, pseudo4, pseudo6, sum16, swap16 } from '../checksum';
 import { count, countBy } from '../counters';
 import { dsnGt, dsnMax } from '../dsn';
 import { now } from '../host';
 import { pathNeedsChecksum, pathOffload, pathSumsPayload } from '../paths';
-import { txCut, txHeader, txPartial, txPayload, txPush, txRoom, txSlot } from '../rings';
+import { copyHeader, txCut, txHeader, txPartial, txPayload, txPush, txRoom, txSlot } from '../rings';
 import { seqMax } from '../seq';
 import { DEMAND_CWR, ecnCodepoint, ecnCwr, ecnOwesCwr } from '../tcp/ecn';
 import { blockEnd, blockStart } from '../tcp/ranges';
@@ -114,7 +114,11 @@ export function finish(
   const optionLength = <u32>(end - tcpAt - TCP_HEADER);
   if ((sf.ecn & DEMAND_CWR) != 0) flags |= ECE; // until the peer says that it reduced its window
   writeTcp(tcpAt, sf.localPort, sf.remotePort, seq, ack, flags, window, optionLength);
-  const headerLength = TCP_HEADER + optionLength;
+  seal(sf, TCP_HEADER + optionLength, length, payloadSum);
+}
+
+/** Lengths and checksums of a packet whose header is complete otherwise; it goes to the device. */
+function seal(sf: Subflow, headerLength: u32, length: u32, payloadSum: u64): void {
   const total = headerLength + length;
   finishIp(ipAt, sf.family, total);
   if (pathNeedsChecksum(sf.path)) {
@@ -223,6 +227,12 @@ export function segmentSize(c: Connection, sf: Subflow): u32 {
   return (c.maxSegment == 0 ? most : min(most, c.maxSegment)) - dataOptionLength(c, sf);
 }
 
+/** Payload octets of one record: as many segments of `size` as one mapping can have. */
+@inline
+export function recordPayload(size: u32): u32 {
+  return MAX_SEGMENT - (MAX_SEGMENT % size);
+}
+
 /**
  * Payload octets of one packet on the path: a segment of `size`, or as many as the device cuts. CWR belongs to one
  * segment alone.
@@ -252,26 +262,67 @@ export function ringSum(c: Connection, dsn: u64, length: u32): u64 {
   return sum + ((first & 1) != 0 ? swap16(rest) : rest);
 }
 
-/** Sends a record, for the first time or again; in pieces when the path's segment size has shrunk. */
+/** Sends a record, for the first time or again, in as few packets as the path takes. */
 export function sendRecord(c: Connection, sf: Subflow, r: Rec): bool {
   const size = segmentSize(c, sf);
   const most = r.length <= size ? size : packetPayload(sf, size);
   if (txRoom() < segmentsOf(r.length, most)) return false;
+  const alike = sf.sackCount == 0 && !sf.hasDsack;
   let offset: u32 = 0;
   do {
     const n = min<u32>(most, r.length - offset);
-    sendPiece(c, sf, r, offset, n, size);
+    if (offset != 0 && alike) repeatPiece(c, sf, r, offset, n, size);
+    else sendPiece(c, sf, r, offset, n, size);
     offset += n;
   } while (offset < r.length);
   return true;
+}
+
+/** The next packet of a record: it has the header of the one before, but for what tells the octets apart. */
+function repeatPiece(c: Connection, sf: Subflow, r: Rec, offset: u32, length: u32, size: u32): void {
+  const before = ipAt;
+  slot = txSlot(sf.path);
+  ipAt = txHeader(slot);
+  tcpAt += ipAt - before;
+  optAt += ipAt - before;
+  copyHeader(ipAt, before);
+  if (sf.family == 4) {
+    put16(ipAt + 4, sf.ipId++);
+    put16(ipAt + 10, 0);
+  }
+  attach(c, sf, r, offset, length, size);
+  put32(tcpAt + 4, r.seq + offset);
+  put8(tcpAt + 13, pieceFlags(r, offset + length) | ((sf.ecn & DEMAND_CWR) != 0 ? ECE : 0));
+  put32(tcpAt + TCP_CHECKSUM_AT, 0);
+  const sum = pathSumsPayload(sf.path) ? payloadSumOf(c, r, offset, length) : 0;
+  seal(sf, <u32>(optAt - tcpAt), length, sum);
+  ackSent(sf);
+}
+
+/** Points a packet at `length` octets of a record, which the device cuts into segments of `size`. */
+@inline
+function attach(c: Connection, sf: Subflow, r: Rec, offset: u32, length: u32, size: u32): void {
+  if (r.data != 0) txPayload(slot, changetype<usize>(sf), r.data + r.dataOffset + offset, length, 0, 0);
+  else if (length != 0) sendAttach(c, slot, r.dsn + offset, length);
+  if (length <= size) return;
+  txCut(slot, size);
+  const more = segmentsOf(length, size) - 1;
+  sf.ipId += more;
+  countBy(MIB_OutSegs, more);
+}
+
+/** Flags of a packet that ends at `end` of its record. */
+@inline
+function pieceFlags(r: Rec, end: u32): u32 {
+  if (end != r.length) return ACK;
+  return ACK | (r.is(REC_PSH) ? PSH : 0) | (r.is(REC_FIN) ? FIN : 0);
 }
 
 /** One packet with `length` octets of a record, which the device cuts into segments of `size`. */
 function sendPiece(c: Connection, sf: Subflow, r: Rec, offset: u32, length: u32, size: u32): void {
   const ecn = length == 0 ? 0 : ecnCodepoint(sf, r.seq);
   beginMarked(sf, ecn);
-  if (r.data != 0) txPayload(slot, changetype<usize>(sf), r.data + r.dataOffset + offset, length, 0, 0);
-  else if (length != 0) sendAttach(c, slot, r.dsn + offset, length);
+  attach(c, sf, r, offset, length, size);
   addTimestamps(sf);
   let sum: u64 = 0;
   if (length != 0 && (pathSumsPayload(sf.path) || (c.is(C_CHECKSUM) && c.is(C_MPTCP)))) {
@@ -284,16 +335,8 @@ function sendPiece(c: Connection, sf: Subflow, r: Rec, offset: u32, length: u32,
     else if (c.is(C_TOLD) && r.length == 0) addWatchedDss(c, true);
   }
   addSack(sf, min(length, size));
-  if (length > size) {
-    txCut(slot, size);
-    const more = segmentsOf(length, size) - 1;
-    sf.ipId += more;
-    countBy(MIB_OutSegs, more);
-  }
-  const last = offset + length == r.length;
-  let flags = ecn == 0 ? ACK : ACK | ecnCwr(sf);
-  if (last && r.is(REC_PSH)) flags |= PSH;
-  if (last && r.is(REC_FIN)) flags |= FIN;
+  let flags = pieceFlags(r, offset + length);
+  if (ecn != 0) flags |= ecnCwr(sf);
   finish(sf, optAt, r.seq + offset, sf.rcvNxt, flags, windowField(c, sf), length, sum);
   ackSent(sf);
 }

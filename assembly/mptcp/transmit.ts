@@ -16,7 +16,7 @@ import { sendRecord } from './packet';
  * `size` octets. 0: no memory.
  */
 export function newRecord(sf: Subflow, dsn: u64, length: u32, size: u32): u32 {
-  if (sf.recTail - sf.recHead >= maxRecords && length != 0) {
+  if (sf.packetsOut >= maxRecords && length != 0) {
     count(MIB_RecordsFull);
     return 0;
   }

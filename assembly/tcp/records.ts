@@ -1,14 +1,11 @@
 /**
- * The retransmission queue of a subflow: one record per packet sent and not yet acknowledged, in a ring that doubles
- * when full. A packet that the device cuts counts as its segments everywhere, and falls apart into one record for each
- * once the peer has some of them and lacks others (`recShatter`). Records have ids that only grow, so that the list by
- * transmission time (RACK needs it) can link them without moving anything. A segment that shrinks (path MTU) goes out
- * in pieces of the same mapping.
+ * The retransmission queue of a subflow: one record per burst sent and not yet acknowledged, in a ring that doubles
+ * when full. A burst counts as its segments everywhere, and falls apart into one record for each once the peer has some
+ * of them and lacks others (`recShatter`). Records have ids that only grow, so that the list by transmission time (RACK
+ * needs it) can link them without moving anything. A segment that shrinks (path MTU) goes out in pieces of the same
+ * mapping.
  */
-import { MIB_RecordsFull } from '../abi';
 import { alloc, allocBeyond, blockSize, free } from '../arena';
-import { count } from '../counters';
-import { maxRecords } from '../limits';
 import { seqLe } from '../seq';
 import { Subflow } from './subflow';
 
@@ -148,7 +145,7 @@ export function recFind(sf: Subflow, seq: u32): u32 {
   return low;
 }
 
-// ---- packets that the device cuts ----------------------------------------------------------------------------
+// ---- bursts -------------------------------------------------------------------------------------------------
 
 /** Segments of `octets` of payload at `size` each; a record without payload (FIN) is one, too. */
 @inline
@@ -156,14 +153,10 @@ export function segmentsOf(octets: u32, size: u32): u32 {
   return octets <= size ? 1 : (octets + size - 1) / size;
 }
 
-/** Replaces a record by one for each of its segments; its id is the first one's. False: no room, it stays whole. */
+/** Replaces a record by one for each of its segments; its id is the first one's. False: no memory, it stays whole. */
 export function recShatter(sf: Subflow, id: u32): bool {
   const more = recAt(sf, id).segments - 1;
   if (more == 0) return true;
-  if (sf.recTail - sf.recHead + more > maxRecords) {
-    count(MIB_RecordsFull);
-    return false;
-  }
   while (sf.recCap - (sf.recTail - sf.recHead) < more) if (!recGrow(sf)) return false;
   moveUp(sf, id, more);
   const whole = recAt(sf, id);
