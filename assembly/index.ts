@@ -72,7 +72,7 @@ import { resetSubflow } from './mptcp/input';
 import { bury, connectionCount, newConnection, newSubflow } from './mptcp/lifecycle';
 import { output } from './mptcp/output';
 import { windowGain } from './mptcp/packet';
-import { consume, readContiguous, readPointer } from './mptcp/reassembly';
+import { consume, readContiguous, readPointer, settleAll } from './mptcp/reassembly';
 import { sendContiguous, sendPointer, sendPrepare, sendRoom } from './mptcp/send-ring';
 import { announce as announceAddress, sendSignals, withdraw } from './mptcp/signal';
 import { enterJoinListener, enterListener, findSubflow, removeListener, subflowCount } from './mptcp/tables';
@@ -178,6 +178,11 @@ export function input(now: f64, from: u32, n: u32): u32 {
   }
   flush();
   return i;
+}
+
+/** The memory of received packets is about to be used again. */
+export function inputDone(): void {
+  settleAll();
 }
 
 /** Handles deadlines up to `now` and sends what the rings held back. Returns 1 while more is due. */

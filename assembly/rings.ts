@@ -41,6 +41,12 @@ export function ringsBytes(): u32 {
   return blockSize(RX_SLOTS * RX_SIZE) + blockSize(RX_BYTES) + blockSize(TX_SLOTS * TX_SIZE);
 }
 
+/** Whether octets lie in a received packet. */
+@inline
+export function inRxArea(at: usize): bool {
+  return at >= rxData && at < rxData + RX_BYTES;
+}
+
 /** Packets waiting for the device. */
 @inline
 export function txPending(): u32 {

@@ -125,6 +125,12 @@ export class Connection extends Settings {
   // receiving: readSeq <= rcvNxt
   rcv: usize;
   rcvCap: u32;
+  /** Data sequence number of what lies first in the ring's memory, or has its place there; low half. */
+  rcvStart: u32;
+  /** First and last piece of direct.ts (0: none), and the data sequence number of the first octet there. */
+  directHead: u32;
+  directTail: u32;
+  directSeq: u64;
   /** Next octet for the application. */
   readSeq: u64;
   /** Next in-order octet: the DATA_ACK that we send. */
@@ -241,7 +247,8 @@ export function startSequences(c: Connection, local: u64, remote: u64): void {
 /** Starts the peer's sequence space; what came with the SYN has the numbers before its first. */
 export function startReceiving(c: Connection, remote: u64): void {
   const shift = remote + 1 - c.rcvNxt;
-  if (c.readSeq != c.rcvNxt) rotate(c.rcv, c.rcvCap, <u32>shift & (c.rcvCap - 1));
+  c.rcvStart += <u32>shift;
+  c.directSeq += shift;
   c.remoteIdsn = remote;
   c.readSeq += shift;
   c.rcvNxt += shift;

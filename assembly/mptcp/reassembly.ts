@@ -1,6 +1,6 @@
 /**
- * Data-level reassembly in place: every octet goes to its final position in the receive ring at once, in order
- * or not; a sorted list of ranges tells what has arrived beyond a hole.
+ * Data-level reassembly in place: every octet goes to its final position in the receive ring, in order or not; a sorted
+ * list of ranges tells what has arrived beyond a hole. What is in order waits a moment where it lies (direct.ts).
  */
 import { alloc, free, memoryShort } from '../arena';
 import {
@@ -28,11 +28,18 @@ import {
 } from '../intervals';
 import { maxRanges } from '../limits';
 import { Subflow } from '../tcp/subflow';
+import { directAdd, directDrop, directFind, directForget, directLength, directOwner } from './direct';
 import { Connection, C_MPTCP, C_PEER_DONE, C_PEER_FIN, tellReadable } from './connection';
 
 @inline
 function rangesOf(c: Connection): Intervals {
   return changetype<Intervals>(changetype<usize>(c) + offsetof<Connection>('oooAt'));
+}
+
+/** Where an octet lies in the ring. */
+@inline
+function ringAt(c: Connection, dsn: u64): u32 {
+  return (<u32>dsn - c.rcvStart) & (c.rcvCap - 1);
 }
 
 /** Right edge of what the ring can take. */
@@ -91,8 +98,14 @@ export function placeData(c: Connection, dsn: u64, from: usize, length: u32): bo
   }
   // Octets that were held may be placed when everything before them has been read.
   if (!receivePrepare(c)) return false;
-  if (c.oooCount == 0) copyIn(c, start, from, <u32>(end - start));
-  else copyGaps(c, start, from, end);
+  if (c.oooCount == 0) {
+    const n = <u32>(end - start);
+    if (start != c.rcvNxt) copyIn(c, start, from, n);
+    else if (!directAdd(c, from, n)) copyBehind(c, start, from, n);
+  } else {
+    if (start == c.rcvNxt) settle(c);
+    copyGaps(c, start, from, end);
+  }
   if (start != c.rcvNxt) {
     if (!rangeAdd(c, start, end)) count(MIB_DataOFODrop);
     return false;
@@ -102,8 +115,14 @@ export function placeData(c: Connection, dsn: u64, from: usize, length: u32): bo
   return true;
 }
 
+/** What is copied must not stand behind octets that are not. */
+function copyBehind(c: Connection, dsn: u64, from: usize, length: u32): void {
+  settle(c);
+  copyIn(c, dsn, from, length);
+}
+
 function copyIn(c: Connection, dsn: u64, from: usize, length: u32): void {
-  const at = <u32>dsn & (c.rcvCap - 1);
+  const at = ringAt(c, dsn);
   const first = min<u32>(length, c.rcvCap - at);
   memory.copy(c.rcv + at, from, first);
   if (first != length) memory.copy(c.rcv, from + first, length - first);
@@ -131,14 +150,42 @@ function rangeAdd(c: Connection, start: u64, end: u64): bool {
   return true;
 }
 
+/** Octets that lie in packets go to their places in the ring. */
+function settle(c: Connection): void {
+  while (c.directHead != 0) {
+    const from = directFind(c, 0);
+    copyIn(c, c.directSeq, from, directLength);
+    directDrop(c, c.directSeq + directLength);
+  }
+}
+
+/** The receive area is about to be used again. */
+export function settleAll(): void {
+  for (let p = directOwner(); p != 0; p = directOwner()) settle(changetype<Connection>(p));
+}
+
 // ---- the application's side -------------------------------------------------------------------------------
 
 export function readPointer(c: Connection, skip: u32): usize {
-  return c.rcv + (<u32>(c.readSeq + skip) & (c.rcvCap - 1));
+  const seq = c.readSeq + skip;
+  if (isDirect(c, seq)) return directFind(c, <u32>(seq - c.directSeq));
+  return c.rcv + ringAt(c, seq);
 }
 
 export function readContiguous(c: Connection, skip: u32, ready: u32): u32 {
-  return min<u32>(ready, c.rcvCap - (<u32>(c.readSeq + skip) & (c.rcvCap - 1)));
+  if (ready == 0) return 0;
+  const seq = c.readSeq + skip;
+  if (isDirect(c, seq)) {
+    directFind(c, <u32>(seq - c.directSeq));
+    return directLength;
+  }
+  const inRing = c.directHead == 0 ? ready : <u32>(c.directSeq - seq);
+  return min<u32>(inRing, c.rcvCap - ringAt(c, seq));
+}
+
+@inline
+function isDirect(c: Connection, seq: u64): bool {
+  return c.directHead != 0 && !dsnLt(seq, c.directSeq);
 }
 
 /**
@@ -148,6 +195,9 @@ export function readContiguous(c: Connection, skip: u32, ready: u32): u32 {
 export function consume(c: Connection, n: u32): void {
   c.readSeq += n;
   c.bytesRead += n;
+  directDrop(c, c.readSeq);
+  // An empty ring begins at its first octet again: what it uses of its memory stays in the processor's cache.
+  if (c.readSeq == c.rcvNxt && c.oooCount == 0) c.rcvStart = <u32>c.readSeq;
   receiveRest(c);
   if (c.rcvCap >= c.rcvMax) return;
   const rtt = slowestRtt(c);
@@ -180,8 +230,8 @@ function moveTo(c: Connection, capacity: u32): bool {
   const end = dataEnd(c);
   let dsn = c.readSeq;
   while (dsnLt(dsn, end)) {
-    const from = <u32>dsn & (c.rcvCap - 1);
-    const to = <u32>dsn & (capacity - 1);
+    const from = ringAt(c, dsn);
+    const to = (<u32>dsn - c.rcvStart) & (capacity - 1);
     const n = min<u32>(min<u32>(c.rcvCap - from, capacity - to), <u32>(end - dsn));
     memory.copy(fresh + to, c.rcv + from, n);
     dsn += n;
@@ -192,6 +242,7 @@ function moveTo(c: Connection, capacity: u32): bool {
 }
 
 export function receiveFree(c: Connection): void {
+  directForget(c);
   intervalsFree(rangesOf(c));
   if (c.rcv != 0) free(c.rcv, c.rcvCap);
   c.rcv = 0;

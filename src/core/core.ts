@@ -42,6 +42,7 @@ export class Core {
   readonly #rxBytes: number;
   #rxCount = 0;
   #rxUsed = 0;
+  #rxHandled = 0;
 
   /** Packets that the transmit ring holds. */
   readonly txSlots: number;
@@ -160,21 +161,23 @@ export class Core {
   }
 
   get rxPending(): number {
-    return this.#rxCount;
+    return this.#rxCount - this.#rxHandled;
   }
 
-  /**
-   * Handles what lies in the receive ring, at most until events have to be read. `drain` is called in between.
-   */
+  /** Handles what lies in the receive ring, at most until events have to be read. `drain` is called in between. */
   rxHandle(now: number, drain: () => void): void {
-    let from = 0;
     // Draining sends, and a peer in the same process may answer into this ring at once.
-    while (from < this.#rxCount) {
-      from = this.x.input(now, from, this.#rxCount);
-      if (from < this.#rxCount) drain();
+    while (this.rxPending > 0) {
+      this.#rxHandled = this.x.input(now, this.#rxHandled, this.#rxCount);
+      if (this.rxPending > 0) drain();
     }
-    this.#rxCount = 0;
-    this.#rxUsed = 0;
+  }
+
+  /** Events are handled: the ring is used from the start again, if everything in it is. */
+  rxRelease(): void {
+    if (this.#rxCount === 0 || this.rxPending > 0) return;
+    this.x.inputDone();
+    this.#rxCount = this.#rxUsed = this.#rxHandled = 0;
   }
 
   // ---- transmit ring --------------------------------------------------------------------------------------------

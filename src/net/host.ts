@@ -234,6 +234,7 @@ class RealHost implements Host {
 
   connect(options: ConnectOptions): Socket {
     const socket = new PlaitSocket();
+    socket.readInto(options.onread);
     this.#track(socket);
     this.#open(socket, options).catch((error: Error) => socket.destroy(error));
     return socket;

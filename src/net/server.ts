@@ -28,6 +28,7 @@ export class PlaitServer extends EventEmitter implements Server {
   listen(port: number, address?: string, options: ListenOptions = {}): this {
     const accept = (connection: Connection): void => {
       const socket = new PlaitSocket();
+      socket.readInto(options.onread?.(socket));
       socket.attach(connection, true);
       this.#track(socket);
       this.emit('connection', socket);

@@ -4,7 +4,7 @@ import type { PlaitError } from '../errors.js';
 import type { Connection, ConnectionEvent, ConnectionHandler } from '../stack/connection.js';
 import type { ConnectionInfo } from '../stack/info.js';
 import { SocketPaths } from './socket-paths.js';
-import type { Socket } from './types.js';
+import type { OnRead, Socket } from './types.js';
 
 /** Octets read from the receive ring in one piece. */
 const CHUNK = 65536;
@@ -35,10 +35,17 @@ export class PlaitSocket extends Duplex implements Socket, ConnectionHandler {
   #destroyed: ((error: Error | null) => void) | null = null;
   #destroyError: Error | null = null;
   #wantsData = false;
+  #onread: OnRead | null = null;
   #peerEnded = false;
 
   constructor() {
     super({ allowHalfOpen: true, highWaterMark: 256 * 1024 });
+  }
+
+  /** @internal Before `attach`. */
+  readInto(onread: OnRead | undefined): void {
+    this.#onread = onread ?? null;
+    this.#wantsData = onread !== undefined;
   }
 
   /** @internal */
@@ -131,20 +138,29 @@ export class PlaitSocket extends Duplex implements Socket, ConnectionHandler {
 
   #pull(): void {
     const connection = this.#connection;
-    if (connection === null || this.destroyed) return;
-    while (this.#wantsData) {
+    if (connection === null) return;
+    while (this.#wantsData && !this.destroyed) {
       const ready = connection.available();
       if (ready === 0) {
-        if (this.#peerEnded) {
-          this.#wantsData = false;
-          this.push(null);
-        }
+        if (this.#peerEnded) this.#pushEnd();
         return;
       }
-      const chunk = Buffer.allocUnsafe(Math.min(ready, CHUNK));
-      connection.readInto(chunk);
-      this.#wantsData = this.push(chunk);
+      if (this.#onread === null) {
+        const chunk = Buffer.allocUnsafe(Math.min(ready, CHUNK));
+        connection.readInto(chunk);
+        this.#wantsData = this.push(chunk);
+      } else {
+        const { buffer, callback } = this.#onread;
+        const target = typeof buffer === 'function' ? buffer() : buffer;
+        this.#wantsData = callback(connection.readInto(target), target) !== false;
+      }
     }
+  }
+
+  #pushEnd(): void {
+    this.#wantsData = false;
+    this.push(null);
+    if (this.#onread !== null) this.read(0); // nobody else reads, and `end` comes with a read
   }
 
   override _write(chunk: Uint8Array, _encoding: string, done: (error?: Error | null) => void): void {

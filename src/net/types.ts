@@ -98,6 +98,15 @@ export interface Host {
   close(): Promise<void>;
 }
 
+/**
+ * Reading into memory of one's own, as in node:net: received octets are put there and `callback` is told how many; `data`
+ * is not emitted. When it returns false, nothing more is read until `resume()`.
+ */
+export interface OnRead {
+  readonly buffer: Uint8Array | (() => Uint8Array);
+  readonly callback: (octets: number, buffer: Uint8Array) => boolean | undefined;
+}
+
 export interface ConnectOptions {
   /** Name or address. */
   readonly host: string;
@@ -112,6 +121,7 @@ export interface ConnectOptions {
   readonly fastOpen?: boolean;
   /** Give up on the handshake after this many milliseconds (default 30000). */
   readonly timeout?: number;
+  readonly onread?: OnRead;
 }
 
 /**
@@ -136,6 +146,8 @@ export interface Socket extends Duplex {
 export interface ListenOptions {
   /** TCP Fast Open: connections that may be accepted with the data of their SYN before their handshake ends. Default 0. */
   readonly fastOpen?: number;
+  /** How accepted sockets read; default by `data` events. */
+  readonly onread?: (socket: Socket) => OnRead;
 }
 
 export interface Server extends EventEmitter {

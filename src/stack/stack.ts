@@ -291,6 +291,7 @@ export class Stack implements DeviceHost, ConnectionHost {
         if (this.core.rxPending > 0) this.core.rxHandle(now, this.#drain);
         const more = this.core.x.poll(now);
         const events = this.#drain();
+        this.core.rxRelease();
         const held = this.core.x.blocked() === 1;
         if (events === 0 && !this.#kicked && more === 0 && !held && this.core.rxPending === 0) break;
       }

@@ -1,0 +1,98 @@
+/** Octets in order are read out of the packets that brought them, or from the ring when the application is late. */
+import { expect } from 'chai';
+import { Bench } from './bench.js';
+import { Peer } from './peer.js';
+
+describe('packets: reading out of received packets', () => {
+  async function connected(): Promise<[Bench, Peer]> {
+    const bench = await Bench.create();
+    bench.listen();
+    const peer = new Peer(bench).open();
+    peer.data('<').expect({ dss: { dack: 2 } });
+    bench.holding = true;
+    return [bench, peer];
+  }
+
+  /** Reads `n` octets at once. */
+  function read(bench: Bench, n: number): string {
+    const target = Buffer.alloc(n);
+    return target.toString('latin1', 0, bench.app.live.readInto(target));
+  }
+
+  it('gives several packets of one batch in order', async () => {
+    const [bench, peer] = await connected();
+    for (const data of ['one ', 'two ', 'three']) peer.data(data);
+    bench.settle();
+    expect(bench.app.text).to.equal('<one two three');
+  });
+
+  it('keeps what the application does not read at once', async () => {
+    const [bench, peer] = await connected();
+    bench.app.reading = false;
+    for (const data of ['one ', 'two ']) peer.data(data);
+    bench.settle();
+    peer.data('three'); // in the memory of those before
+    bench.settle();
+    expect(read(bench, 2)).to.equal('on');
+    expect(bench.app.live.queues().unread).to.equal(11);
+    peer.data(' four');
+    bench.settle();
+    expect(read(bench, 100)).to.equal('e two three four');
+  });
+
+  it('reads in parts, and looks ahead, within one batch', async () => {
+    const [bench, peer] = await connected();
+    const { app } = bench;
+    const ahead = Buffer.alloc(5);
+    app.onReadable = () => {
+      app.text += read(bench, 3);
+      expect(app.live.peekInto(ahead, 2)).to.equal(5);
+      app.text += read(bench, 4);
+    };
+    for (const data of ['0123', '45', '6789abcdef']) peer.data(data);
+    bench.settle();
+    expect(app.text).to.equal('<0123456');
+    expect(ahead.toString()).to.equal('56789');
+    peer.data('ghi');
+    bench.settle();
+    expect(read(bench, 100)).to.equal('789abcdefghi');
+  });
+
+  it('mixes with what arrives beyond a hole and fills it', async () => {
+    const [bench, peer] = await connected();
+    const { seq } = peer;
+    const part = (from: number, data: string): void => {
+      peer.send({
+        seq: seq + from,
+        data,
+        dss: { dsn: 2 + from, ssn: seq + from, length: data.length, dack: 1 },
+      });
+    };
+    part(0, 'ab');
+    part(4, 'ef');
+    part(2, 'cd');
+    part(6, 'gh');
+    bench.app.reading = false;
+    bench.settle();
+    part(8, 'ij');
+    part(12, 'mn');
+    bench.settle();
+    part(10, 'kl');
+    bench.settle();
+    expect(read(bench, 100)).to.equal('abcdefghijklmn');
+  });
+
+  it('outlives its connection: a batch that ends one goes on with others', async () => {
+    const [bench, peer] = await connected();
+    const other = new Peer(bench, { port: 30001 });
+    bench.holding = false;
+    other.open();
+    bench.holding = true;
+    bench.app.reading = false;
+    peer.data('lost');
+    bench.app.onReadable = () => bench.app.live.release();
+    other.data('kept');
+    bench.settle();
+    expect(bench.apps[1]?.text).to.equal('kept');
+  });
+});
