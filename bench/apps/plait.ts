@@ -4,7 +4,7 @@
  *   node plait.js send|receive ADDRESS PORT SECONDS DEVICE
  *
  * A sender connects and writes for so many seconds; a receiver listens, prints {"listening": PORT}, and reads to the
- * end. The first octet of each piece must be the right one. Both print one JSON line at the end.
+ * end into one buffer. The first octet of each piece must be the right one. Both print one JSON line at the end.
  */
 import { once } from 'node:events';
 import { createHost } from '../../src/net/host.js';
@@ -15,7 +15,7 @@ const PIECE = 1 << 20;
 
 const [mode, address = '', port = '', seconds = '', device = ''] = process.argv.slice(2);
 const host = await createHost({ device: device as DeviceName });
-const measured = mode === 'send' ? await send(host) : await receive(await accept(host));
+const measured = mode === 'send' ? await send(host) : await receive(host);
 report(measured);
 await host.close();
 process.exit();
@@ -40,28 +40,26 @@ async function send(from: Host): Promise<Measured> {
   return { octets, seconds: (performance.now() - start) / 1000, cpu: cpuSeconds(cpu) };
 }
 
-async function accept(at: Host): Promise<Socket> {
-  const server = at.createServer();
-  server.listen(Number(port));
-  await once(server, 'listening');
-  const accepted = once(server, 'connection') as Promise<[Socket]>;
-  report({ listening: server.port });
-  return (await accepted)[0];
-}
-
 /** Time runs from the first octets to the end. */
-async function receive(socket: Socket): Promise<Measured> {
+async function receive(at: Host): Promise<Measured> {
   let octets = 0;
   let start = 0;
   let cpu = process.cpuUsage();
-  socket.on('data', (chunk: Buffer) => {
+  const buffer = Buffer.alloc(PIECE);
+  const callback = (count: number): undefined => {
     if (octets === 0) {
       start = performance.now();
       cpu = process.cpuUsage();
     }
-    if (chunk[0] !== octets % 256) throw new Error(`a wrong octet at ${String(octets)}`);
-    octets += chunk.length;
-  });
+    if (buffer[0] !== octets % 256) throw new Error(`a wrong octet at ${String(octets)}`);
+    octets += count;
+  };
+  const server = at.createServer();
+  server.listen(Number(port), undefined, { onread: () => ({ buffer, callback }) });
+  await once(server, 'listening');
+  const accepted = once(server, 'connection') as Promise<[Socket]>;
+  report({ listening: server.port });
+  const [socket] = await accepted;
   await once(socket, 'end');
   const measured = { octets, seconds: (performance.now() - start) / 1000, cpu: cpuSeconds(cpu) };
   socket.end();
