@@ -1,6 +1,6 @@
 /**
- * Octets in order that still lie in the packets that brought them: an application that reads them before the receive area
- * is used again gets them from there, which saves the copy to the receive ring. They follow those in the ring.
+ * Octets in order that still lie in the packets that brought them: an application that reads them before the receive
+ * area is used again gets them from there, which saves the copy to the receive ring. They follow those in the ring.
  */
 import { dsnDiff, dsnLt } from '../dsn';
 import { inRxArea, RX_SLOTS } from '../rings';
@@ -62,7 +62,8 @@ export function directDrop(c: Connection, end: u64): void {
 
 /** The connection is about to be freed. */
 export function directForget(c: Connection): void {
-  for (let i: u32 = 1; i <= pieces; i++) if (load<u32>(pieceAt(i)) == <u32>changetype<usize>(c)) store<u32>(pieceAt(i), 0);
+  const owner = <u32>changetype<usize>(c);
+  for (let i: u32 = 1; i <= pieces; i++) if (load<u32>(pieceAt(i)) == owner) store<u32>(pieceAt(i), 0);
 }
 
 /** Some connection that has pieces, or 0: then there are none any more. */
