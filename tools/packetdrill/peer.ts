@@ -62,6 +62,12 @@ export class ScriptPeer {
     return formatPacket(this.#dissector, { ...ipOf(spec, flow), ...packet }, flow, 'in');
   }
 
+  /** A packet of the host in the script's notation; null: it is of no flow of the script. */
+  describe(packet: wire.Packet): string | null {
+    const flow = this.#flows.ofPacket(packet);
+    return flow === null ? null : this.#show(packet, flow);
+  }
+
   #show(packet: wire.Packet, flow: Flow): string {
     return formatPacket(this.#dissector, packet, flow, 'out');
   }

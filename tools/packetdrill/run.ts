@@ -31,6 +31,7 @@ export function runScript(script: Script, mode: Mode, config: Config, environmen
   const run = new Run(script, mode, config, environment);
   try {
     const failure = failureOf(() => run.all());
+    if (failure !== null) run.noteTheRest();
     const unclean = failureOf(() => run.cleanUp());
     return { failure: failure ?? unclean ?? run.code(), warnings: run.warnings, log: run.log };
   } finally {
@@ -54,6 +55,9 @@ const PATIENCE = 2e6;
 const CALL_PATIENCE = 1e6;
 /** The longest that anything without a time of its own may take. */
 const FOREVER = 600e6;
+
+/** How long packets are listened for after a failure. */
+const AFTERMATH = 0.3e6;
 
 /** An event with its times on the clock of the script. */
 interface Timed {
@@ -109,6 +113,17 @@ class Run {
     }
     for (const event of events) this.#event(event);
     this.#awaitCall(null);
+  }
+
+  /** What came, and comes soon, that no event took. */
+  noteTheRest(): void {
+    if (!this.#config.verbose) return;
+    const { sent } = this.#machine;
+    this.#machine.sleepUntil(this.#machine.now + AFTERMATH);
+    for (const packet of sent.splice(0)) {
+      const text = this.#peer.describe(packet);
+      if (text !== null) this.#note(`> ${text}  (not looked at)`, packet.time - this.#start);
+    }
   }
 
   cleanUp(): void {
