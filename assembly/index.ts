@@ -71,7 +71,7 @@ import { drawKey, sendFirstSyn } from './mptcp/handshake';
 import { resetSubflow } from './mptcp/input';
 import { bury, connectionCount, newConnection, newSubflow } from './mptcp/lifecycle';
 import { output } from './mptcp/output';
-import { windowGain } from './mptcp/packet';
+import { afterRead } from './mptcp/packet';
 import { consume, readContiguous, readPointer, settleAll } from './mptcp/reassembly';
 import { sendContiguous, sendPointer, sendPrepare, sendRoom } from './mptcp/send-ring';
 import { announce as announceAddress, sendSignals, withdraw } from './mptcp/signal';
@@ -433,16 +433,7 @@ export function readCommit(conn: u32, n: u32): i32 {
   if (!c) return E_HANDLE;
   if (n > c.unread) return E_INVAL;
   consume(c, n);
-  const gain = windowGain(c);
-  const open: u64 = c.advEdge - c.rcvNxt;
-  if (gain >= <u64>(c.rcvCap / 4) || (gain >= 2920 && <i64>open < 2920)) {
-    for (let p = c.subflows; p != 0; p = changetype<Subflow>(p).nextOfConn) {
-      const sf = changetype<Subflow>(p);
-      // Whichever arrives first opens the window for all subflows.
-      if (sf.synchronized && (p == c.lastSubflow || <i64>open < 2920 || c.lastSubflow == 0)) sf.set(SF_ACK_NOW);
-    }
-    markDirty(c);
-  }
+  afterRead(c);
   return 0;
 }
 
@@ -536,7 +527,7 @@ export function finishSubflow(now: f64, subflow: u32): i32 {
     return 0;
   }
   count(MIB_RmSubflow);
-  sf.set(SF_FIN_QUEUED);
+  sf.set(SF_FIN_QUEUED | SF_ACK_NOW);
   markDirty(c);
   return 0;
 }

@@ -37,7 +37,7 @@ import { deadlineArm } from '../deadlines';
 import { emit } from '../events';
 import { cfgCloseTimeout, cfgTimeWait, now } from '../host';
 import { txRoom } from '../rings';
-import { SF_FIN_QUEUED, SF_JOIN, SF_SEND_FAIL, SF_TIMESTAMPS, Subflow, TIMER_END } from '../tcp/subflow';
+import { SF_ACK_AFTER_FIN, SF_FIN_QUEUED, SF_JOIN, SF_SEND_FAIL, SF_TIMESTAMPS, Subflow, TIMER_END } from '../tcp/subflow';
 import { startTimer } from '../tcp/timers';
 import { tsNow } from '../tcp/rtt';
 import { ACK, RST } from '../wire/segment';
@@ -116,7 +116,13 @@ export function peerDone(c: Connection): void {
   if (c.is(C_OPENED)) emit(EVENT_END, c.handle, 0, 0, 0, 0);
   if (c.state == CONN_ESTABLISHED) c.state = CONN_CLOSE_WAIT;
   else if (c.state == CONN_FIN_WAIT_1) c.state = CONN_CLOSING;
-  else if (c.state == CONN_FIN_WAIT_2) bothDone(c, CONN_TIME_WAIT);
+  else if (c.state == CONN_FIN_WAIT_2) {
+    bothDone(c, CONN_TIME_WAIT);
+    // Linux' answer to the peer's DATA_FIN, which follows the FIN.
+    for (let p = c.subflows; p != 0; p = changetype<Subflow>(p).nextOfConn) {
+      if (c.is(C_MPTCP)) changetype<Subflow>(p).set(SF_ACK_AFTER_FIN);
+    }
+  }
 }
 
 /** Both directions are done: no joins any more, every subflow says FIN. */

@@ -47,7 +47,8 @@ import {
   Subflow,
   TIMER_END,
 } from '../tcp/subflow';
-import { scheduleRetransmission, startDelack, startTimer } from '../tcp/timers';
+import { enterQuickAcks, isQuick, noteArrival, startDelack } from '../tcp/delack';
+import { scheduleRetransmission, startTimer } from '../tcp/timers';
 import { seqDiff, seqGe, seqGt, seqLe, seqLt } from '../seq';
 import {
   ACK,
@@ -88,6 +89,7 @@ import {
   optionsLost,
   plainFin,
   settle,
+  settleFins,
   subflowEdge,
   takeData,
   takeDataAck,
@@ -324,6 +326,7 @@ function payload(c: Connection, sf: Subflow): void {
     if (!receiving) {
       sf.set(SF_ACK_NOW);
       markDirty(c);
+      if (multipath) settleFins(c, sf);
       return;
     }
     if (ecnTakeCwr(sf)) sf.set(SF_ACK_NOW);
@@ -333,6 +336,7 @@ function payload(c: Connection, sf: Subflow): void {
     if (result == GONE) return;
     if (result != DROPPED) ecnTakeMark(sf);
     acknowledge(c, sf, before, holes, result == DROPPED);
+    if (multipath) settleFins(c, sf);
     if (result == DROPPED && !seqLe(seg.end, sf.rcvNxt)) return; // not taken: its FIN does not count either
   } else if (multipath && seg.has(HAS_DSS)) {
     // A mapping may come after the octets that it is for.
@@ -353,6 +357,9 @@ function payload(c: Connection, sf: Subflow): void {
   if (sf.is(SF_FIN_KNOWN) && !sf.is(SF_FIN_RECEIVED) && seqGe(sf.rcvNxt, sf.finAt)) finArrives(c, sf);
 }
 
+/** Acknowledgements at once after a duplicate (Linux' TCP_MAX_QUICKACKS). */
+const DUPLICATE_ACKS: u32 = 16;
+
 /** When and how the data in hand is acknowledged (RFC 9293 section 3.8.6.3, RFC 5681 section 4.2). */
 function acknowledge(c: Connection, sf: Subflow, before: u32, holes: u32, dropped: bool): void {
   markDirty(c);
@@ -362,15 +369,17 @@ function acknowledge(c: Connection, sf: Subflow, before: u32, holes: u32, droppe
     return;
   }
   const size = seg.joined != 0 ? seg.joined : seg.length;
-  if (size > sf.rcvMss) sf.rcvMss = min(size, sf.mss);
+  if (size >= sf.rcvMss) sf.rcvMss = min(size, sf.mss);
+  else if (sf.pushed < 2) sf.pushed++;
   if (sf.rcvNxt == before) {
     // Out of order: each one is told at once, for the sender counts them.
     count(MIB_TCPOFOQueue);
     if (!sendAck(c, sf)) sf.set(SF_ACK_NOW);
     return;
   }
+  noteArrival(sf);
   // More than one full segment: Linux' form of every second one.
-  if (holes != 0 || sf.quickAcks != 0 || <u32>seqDiff(sf.rcvNxt, sf.lastAck) > sf.rcvMss) sf.set(SF_ACK_NOW);
+  if (holes != 0 || isQuick(sf) || <u32>seqDiff(sf.rcvNxt, sf.lastAck) > sf.rcvMss) sf.set(SF_ACK_NOW);
   else startDelack(sf);
 }
 
@@ -379,11 +388,18 @@ function answerDuplicate(sf: Subflow): void {
   sf.dsackEnd = seg.end;
   sf.hasDsack = true;
   count(MIB_TCPDSACKOldSent);
+  enterQuickAcks(sf, DUPLICATE_ACKS);
 }
 
 /** The peer's FIN is in order. */
 function finArrives(c: Connection, sf: Subflow): void {
-  sf.set(SF_FIN_RECEIVED | SF_ACK_NOW);
+  sf.set(SF_FIN_RECEIVED);
+  // The program is likely to close as well: the acknowledgement waits for that.
+  if (sf.state != TCP_ESTABLISHED) sf.set(SF_ACK_NOW);
+  else {
+    sf.pingPong = true;
+    if (!sf.is(SF_ACK_NOW)) startDelack(sf);
+  }
   if (sf.rcvNxt == sf.finAt) sf.rcvNxt++;
   markDirty(c);
   // After MP_FAIL a FIN without DSS says that the peer has become plain.

@@ -28,7 +28,6 @@ import { enterSubflow, removeSubflow, removeToken, subflowCount } from './tables
 const CONNECTION_SIZE: u32 = offsetof<Connection>();
 const SUBFLOW_SIZE: u32 = offsetof<Subflow>();
 /** ACKs sent at once before delayed ACKs begin (Linux' TCP_MAX_QUICKACKS). */
-const QUICK_ACKS: u32 = 16;
 
 /** Subflows in TIME-WAIT. */
 export let timeWaits: u32 = 0;
@@ -154,7 +153,6 @@ export function newSubflow(
   sf.resetReason = 255;
   sf.challengeAt = -Infinity;
   sf.timerAt = sf.rtoAt = sf.delackAt = sf.keepaliveAt = sf.waitAt = Infinity;
-  sf.quickAcks = QUICK_ACKS;
   sf.rackMult = 1;
   link(c, sf);
   return p;

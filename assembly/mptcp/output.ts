@@ -5,6 +5,7 @@
 import {
   CLOSE_TIMEOUT,
   CONN_CLOSED,
+  CONN_TIME_WAIT,
   MIB_RetransSegs,
   MIB_TCPFastRetrans,
   MIB_TCPSlowStartRetrans,
@@ -41,6 +42,7 @@ import {
   CA_CWR,
   CA_LOSS,
   CA_RECOVERY,
+  SF_ACK_AFTER_FIN,
   SF_ACK_NOW,
   SF_FIN_QUEUED,
   SF_OVERFULL,
@@ -223,12 +225,15 @@ function closeSubflows(c: Connection): void {
       markDirty(c);
       return;
     }
+    // Linux' order where only this subflow ends.
+    if (sf.is(SF_ACK_NOW) && c.is(C_MPTCP) && c.state < CONN_TIME_WAIT) sendAck(c, sf);
     const id = newRecord(sf, c.dataNxt, 0, 1);
     const r = recAt(sf, id);
     r.mapLength = 0;
     r.flags |= REC_FIN | REC_REINJECTED;
     finLeaves(sf);
     launch(c, sf, id);
+    if (sf.is(SF_ACK_AFTER_FIN)) sf.set(SF_ACK_NOW);
   }
 }
 
@@ -258,6 +263,8 @@ function longestRto(c: Connection): f64 {
   return longest == 0 ? 1e6 : longest;
 }
 
+const FIN_INTERVAL: f64 = 200e3;
+
 /** Data-level retransmission (RFC 8684 section 3.3.6) and repetition of DATA_FIN. */
 function armDataTimer(c: Connection): void {
   if (!c.is(C_MPTCP) || c.dataUna == c.dataNxt || (c.is(C_FIN_SENT) && c.is(C_FIN_ACKED))) {
@@ -265,6 +272,11 @@ function armDataTimer(c: Connection): void {
     return;
   }
   if (c.dataTimerAt != Infinity || c.subflows == 0) return;
-  c.dataTimerAt = now + longestRto(c) * <f64>(1 << min<u32>(c.dataBackoff, 8));
+  // A DATA_FIN with nothing before it has a clock of its own, the second time as fast as the first (as on Linux).
+  const wait =
+    c.is(C_FIN_SENT) && c.dataUna == c.finDsn
+      ? FIN_INTERVAL * <f64>(1 << min<u32>(c.dataBackoff - min(c.dataBackoff, 1), 9))
+      : longestRto(c) * <f64>(1 << min<u32>(c.dataBackoff, 8));
+  c.dataTimerAt = now + wait;
   deadlineArm(changetype<usize>(c) | 1, c.heapField, c.dataTimerAt);
 }

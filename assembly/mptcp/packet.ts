@@ -11,6 +11,7 @@ import { now } from '../host';
 import { pathNeedsChecksum, pathOffload, pathSumsPayload } from '../paths';
 import { copyHeader, txCut, txHeader, txPartial, txPayload, txPush, txRoom, txSlot } from '../rings';
 import { seqMax } from '../seq';
+import { dueAfterRead, noteAck, noteAnswer } from '../tcp/delack';
 import { DEMAND_CWR, ecnCodepoint, ecnCwr, ecnOwesCwr } from '../tcp/ecn';
 import { blockEnd, blockStart } from '../tcp/ranges';
 import { Rec, REC_CAPABLE, REC_DATA_FIN, REC_FIN, REC_INFINITE, REC_PSH, segmentsOf } from '../tcp/records';
@@ -49,6 +50,7 @@ import {
   C_MPTCP,
   C_SEND_INFINITE,
   C_TOLD,
+  markDirty,
 } from './connection';
 import { joinHmac } from './keys';
 import { receiveEdge } from './reassembly';
@@ -157,10 +159,21 @@ function windowField(c: Connection, sf: Subflow): u32 {
   return field;
 }
 
-/** How far the edge could move now, octets. */
-export function windowGain(c: Connection): u64 {
+/** The program has read: what waits for that is acknowledged, and a window that grew enough is told of. */
+export function afterRead(c: Connection): void {
   const edge = receiveEdge(c);
-  return dsnGt(edge, c.advEdge) ? edge - c.advEdge : 0;
+  const gain: u64 = dsnGt(edge, c.advEdge) ? edge - c.advEdge : 0;
+  const open = <i64>(c.advEdge - c.rcvNxt);
+  const opens = gain >= <u64>(c.rcvCap / 4) || (gain >= 2920 && open < 2920);
+  const drained = c.unread == 0;
+  for (let p = c.subflows; p != 0; p = changetype<Subflow>(p).nextOfConn) {
+    const sf = changetype<Subflow>(p);
+    // Whichever arrives first opens the window for all subflows.
+    const tells = opens && sf.synchronized && (p == c.lastSubflow || open < 2920 || c.lastSubflow == 0);
+    if (!tells && (sf.delackAt == Infinity || !dueAfterRead(sf, drained))) continue;
+    sf.set(SF_ACK_NOW);
+    markDirty(c);
+  }
 }
 
 // ---- options ----------------------------------------------------------------------------------------------
@@ -215,7 +228,7 @@ export function dataOptionLength(c: Connection, sf: Subflow): u32 {
     // The first data of the opener carries MP_CAPABLE, 24 octets.
     n += c.is(C_ESTABLISHED) ? dss : max<u32>(dss, 24);
   } else if (c.is(C_SEND_INFINITE)) {
-    n += dssLength(DSS_MAP | DSS_DSN8) + 2;
+    n += dssLength(ackFlagsOf(c) | DSS_MAP | DSS_DSN8) + 2;
   }
   return n;
 }
@@ -338,6 +351,7 @@ function sendPiece(c: Connection, sf: Subflow, r: Rec, offset: u32, length: u32,
   let flags = pieceFlags(r, offset + length);
   if (ecn != 0) flags |= ecnCwr(sf);
   finish(sf, optAt, r.seq + offset, sf.rcvNxt, flags, windowField(c, sf), length, sum);
+  if (length != 0) noteAnswer(sf);
   ackSent(sf);
 }
 
@@ -365,7 +379,8 @@ function addMapping(c: Connection, sf: Subflow, r: Rec, payloadSum: u64): void {
 /** The stream goes on without mappings from the first octet that the peer may not have (RFC 8684 section 3.7). */
 function addInfiniteMapping(c: Connection, sf: Subflow, r: Rec): void {
   const ssn = sf.ssnOut(r.seq) - <u32>(r.dsn - c.infiniteDsn);
-  added(writeDss(optAt, DSS_MAP | DSS_DSN8, 0, c.infiniteDsn, ssn, 0, c.is(C_CHECKSUM) ? 0 : -1));
+  const flags = ackFlagsOf(c) | DSS_MAP | DSS_DSN8;
+  added(writeDss(optAt, flags, c.rcvNxt, c.infiniteDsn, ssn, 0, c.is(C_CHECKSUM) ? 0 : -1));
   count(MIB_InfiniteMapTx);
 }
 
@@ -373,10 +388,10 @@ function addInfiniteMapping(c: Connection, sf: Subflow, r: Rec): void {
 
 /** Books that an acknowledgement left. */
 function ackSent(sf: Subflow): void {
+  noteAck(sf, sf.is(SF_ACK_NOW) || sf.delackAt != Infinity);
   sf.clear(SF_ACK_NOW);
   sf.delackAt = Infinity;
   sf.lastAck = sf.rcvNxt;
-  if (sf.quickAcks != 0) sf.quickAcks--;
 }
 
 /** The opener has sent no data, and has no proof yet that its keys arrived (RFC 8684 section 3.1). */

@@ -44,6 +44,7 @@ import {
   C_DACK_SEEN,
   C_DSS_SEEN,
   C_ESTABLISHED,
+  C_FIN_ACKED,
   C_FIN_SENT,
   C_MPTCP,
   C_PEER_DONE,
@@ -105,7 +106,7 @@ function advance(c: Connection, ack: u64): void {
   c.dataUna = ack;
   c.dataBackoff = 0;
   c.dataTimerAt = Infinity;
-  if (c.is(C_MPTCP) && c.is(C_FIN_SENT) && ack == c.finDsn + 1) finAcked(c);
+  if (seg.length == 0 && ourFinReached(c)) finAcked(c);
   sendRelease(c);
   if (c.watch) tellWritable(c);
   markDirty(c);
@@ -148,29 +149,36 @@ export function subflowEdge(c: Connection, sf: Subflow): u32 {
 export function takeMapping(c: Connection, sf: Subflow): i32 {
   if (seg.has(HAS_CAPABLE) && seg.capLength >= 22) {
     // RFC 8684 section 3.1: the first data of the opener; DSN and SSN are implied, the DSN in full width.
-    c.set(C_DACK8);
+    takeWidth(c, sf, true);
     const sum = seg.capLength == 24 ? <i32>seg.capChecksum : -1;
     return noteMapping(c, sf, sf.irs + 1 + sf.ssnShift, seg.capDataLength, c.remoteIdsn + 1, seg.capDataLength, sum);
   }
   if (!seg.has(HAS_DSS) || (seg.dssFlags & DSS_MAP) == 0) return TAKEN;
   const wide = (seg.dssFlags & DSS_DSN8) != 0;
   const dsn = wide ? seg.dssDsn : dsnExpand(c.rcvNxt, <u32>seg.dssDsn);
-  // The width of our DATA_ACKs follows the peer's, as Linux does it.
-  if (wide) c.set(C_DACK8);
-  else c.clear(C_DACK8);
-
   if (seg.dssLength == 0) return infiniteMapping(c, sf, dsn) ? TAKEN : mappingFailed(c, sf, FALLBACK_INFINITE);
   const fin = (seg.dssFlags & DSS_FIN) != 0;
   if (fin) notePeerFin(c, dsn + seg.dssLength - 1);
   // F with length 1 is the signal alone, whatever payload the segment has (RFC 8684 section 3.3.3).
   if (fin && seg.dssLength == 1) {
-    sf.set(SF_ACK_NOW);
-    markDirty(c);
+    // One that overtook data is acknowledged with that data, as Linux does it.
+    if (c.is(C_PEER_DONE)) {
+      sf.set(SF_ACK_NOW);
+      markDirty(c);
+    }
     return TAKEN;
   }
+  takeWidth(c, sf, wide);
   const seq = sf.irs + sf.ssnShift + seg.dssSsn;
   const length = seg.dssLength - (fin ? 1 : 0);
   return noteMapping(c, sf, seq, length, dsn, seg.dssLength, seg.dssHasChecksum ? <i32>seg.dssChecksum : -1);
+}
+
+/** The width of our DATA_ACKs follows that of the mapping that the stream has reached, as Linux does it. */
+function takeWidth(c: Connection, sf: Subflow, wide: bool): void {
+  if (seqGt(seg.seq, sf.rcvNxt)) return;
+  if (wide) c.set(C_DACK8);
+  else c.clear(C_DACK8);
 }
 
 function noteMapping(
@@ -214,12 +222,33 @@ function notePeerFin(c: Connection, dsn: u64): void {
   if (c.is(C_PEER_FIN) || dsnGt(c.rcvNxt, dsn)) return;
   c.set(C_PEER_FIN);
   c.peerFin = dsn;
-  peerFinReached(c);
+  if (seg.length == 0 && peerFinReached(c)) peerDone(c);
 }
 
-/** Whether all data before the peer's DATA_FIN has come. */
-function peerFinReached(c: Connection): void {
-  if (c.is(C_PEER_FIN) && !c.is(C_PEER_DONE) && c.rcvNxt == c.peerFin) peerDone(c);
+/** All data before the peer's DATA_FIN has come. */
+function peerFinReached(c: Connection): bool {
+  return c.is(C_PEER_FIN) && !c.is(C_PEER_DONE) && c.rcvNxt == c.peerFin;
+}
+
+/** Our DATA_FIN is acknowledged, and nobody has looked at that yet. */
+function ourFinReached(c: Connection): bool {
+  return c.is(C_MPTCP) && c.is(C_FIN_SENT) && !c.is(C_FIN_ACKED) && c.dataUna == c.finDsn + 1;
+}
+
+/**
+ * After the payload of a segment: what it says of the ends of both streams. Linux leaves those to a worker, so the
+ * segment itself is acknowledged first, as if it said nothing of them.
+ */
+export function settleFins(c: Connection, sf: Subflow): void {
+  const ours = ourFinReached(c);
+  const peers = peerFinReached(c);
+  if (!ours && !peers) return;
+  if (sf.is(SF_ACK_NOW)) sendAck(c, sf);
+  if (ours) finAcked(c);
+  if (peers && !c.is(C_PEER_DONE)) {
+    sf.set(SF_ACK_NOW);
+    peerDone(c);
+  }
 }
 
 // ---- payload ----------------------------------------------------------------------------------------------
@@ -292,7 +321,10 @@ function takeMapped(c: Connection, sf: Subflow, seq: u32, from: usize, length: u
 export function settle(c: Connection, sf: Subflow): i32 {
   if (!c.is(C_MPTCP)) return TAKEN;
   if (sf.mapCount != 0 && !verifyReached(c, sf)) return checksumFailed(c, sf);
-  peerFinReached(c);
+  if (seg.length == 0 && peerFinReached(c)) {
+    sf.set(SF_ACK_NOW);
+    peerDone(c);
+  }
   if (!headUnmapped(sf)) {
     if (!sf.is(SF_FAILING)) sf.waitAt = Infinity;
     else if (!isFailing(sf)) {

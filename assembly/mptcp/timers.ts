@@ -28,6 +28,7 @@ import { cfgSynRetransFallback, now } from '../host';
 import { pathBlocked } from '../paths';
 import { txRoom } from '../rings';
 import { tcpRetries2, tcpSynackRetries, tcpSynLinearTimeouts } from '../sysctl';
+import { delackDue } from '../tcp/delack';
 import { REC_LOST, REC_SACKED, recAt, recShatter } from '../tcp/records';
 import { reorderTimeout, retransmissionTimeout } from '../tcp/recovery';
 import { currentRto, RTO_INITIAL, RTO_MAX } from '../tcp/rtt';
@@ -99,8 +100,7 @@ export function subflowDue(sf: Subflow): void {
   }
   const c = changetype<Connection>(sf.conn);
   if (now >= sf.delackAt) {
-    sf.delackAt = Infinity;
-    sf.set(SF_ACK_NOW);
+    delackDue(sf);
     count(MIB_DelayedACKs);
     markDirty(c);
   }

@@ -7,6 +7,7 @@ import { pathHidesEcn } from '../paths';
 import { seqGe } from '../seq';
 import { ACK, CWR, ECE, seg, SYN } from '../wire/segment';
 import { TCP_SYN_SENT } from '../abi';
+import { enterQuickAcks } from './delack';
 import { SF_SYN_RETRANSMITTED, Subflow } from './subflow';
 
 // Subflow.ecn
@@ -72,11 +73,11 @@ export function ecnTakeMark(sf: Subflow): void {
 function takeMark(sf: Subflow): void {
   if (seg.ecn == NOT_ECT) {
     // Not capable though others were: a retransmission, which the sender waits for.
-    if ((sf.ecn & ECN_SEEN) != 0) sf.quickAcks = max(sf.quickAcks, QUICK_ACKS);
+    if ((sf.ecn & ECN_SEEN) != 0) enterQuickAcks(sf, QUICK_ACKS);
     return;
   }
   if (seg.ecn == CE && (sf.ecn & DEMAND_CWR) == 0) {
-    sf.quickAcks = max(sf.quickAcks, QUICK_ACKS);
+    enterQuickAcks(sf, QUICK_ACKS);
     sf.ecn |= DEMAND_CWR;
   }
   sf.ecn |= ECN_SEEN;

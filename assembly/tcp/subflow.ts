@@ -50,6 +50,8 @@ export const SF_STALE: u32 = 1 << 9;
 /** A FIN is wanted once everything queued is sent. */
 export const SF_FIN_QUEUED: u32 = 1 << 10;
 export const SF_FIN_SENT: u32 = 1 << 11;
+/** An ACK of its own is to follow our FIN. */
+export const SF_ACK_AFTER_FIN: u32 = 1 << 31;
 /** Listed as having something to send. */
 export const SF_LISTED: u32 = 1 << 12;
 /** SYN goes out without Multipath option (asked for, or after silence). */
@@ -221,8 +223,15 @@ export class Subflow extends CcState {
   /** 0: no data yet. */
   lastDataSent: f64;
 
-  // acknowledgements we owe
+  // acknowledgements we owe (tcp/delack.ts)
   quickAcks: u32;
+  /** How long data may wait for its acknowledgement; 0 before the first. When data came last. Microseconds. */
+  ato: f64;
+  dataAt: f64;
+  /** The program answers what comes, so acknowledgements wait for its data. */
+  pingPong: bool;
+  /** Segments below the full size since the last acknowledgement, at most 2. */
+  pushed: u8;
   rcvMss: u32;
   challengeAt: f64;
 

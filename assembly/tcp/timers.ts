@@ -17,9 +17,6 @@ import {
   TIMER_RTO,
 } from './subflow';
 
-/** Linux' minimum for delayed ACKs, microseconds. */
-export const DELACK: f64 = 40e3;
-
 /** Registers the earliest of the subflow's deadlines. */
 export function registerDeadline(sf: Subflow): void {
   const due = min(min(sf.timerAt, sf.delackAt), min(sf.keepaliveAt, sf.waitAt));
@@ -71,9 +68,3 @@ export function scheduleRetransmission(sf: Subflow, restart: bool, reorderWait: 
   deadlineArm(changetype<usize>(sf), sf.heapField, due);
 }
 
-export function startDelack(sf: Subflow): void {
-  if (sf.delackAt == Infinity) {
-    sf.delackAt = now + DELACK;
-    deadlineArm(changetype<usize>(sf), sf.heapField, sf.delackAt);
-  }
-}

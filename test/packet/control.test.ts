@@ -102,6 +102,7 @@ describe('packets: subflows and addresses by hand', () => {
     mptcp.setBackup(subflow, false);
     joined.expect({ prio: false });
     mptcp.closeSubflow(name);
+    joined.expect({ flags: 'A' });
     joined.expect({ flags: 'FA' });
     expect(bench.counter('RmSubflow')).to.equal(1);
     expect(codeOf(() => mptcp.closeSubflow({ ...name, remotePort: 1 }))).to.equal('ESRCH');

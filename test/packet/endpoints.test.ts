@@ -130,6 +130,7 @@ describe('packets: subflow endpoints', () => {
     peer.drain();
     bench.ip('endpoint delete id 7');
     expect(removes(peer)).to.deep.equal([[7]]);
+    joined.expect({ flags: 'A' });
     joined.expect({ flags: 'FA', reset: null });
     joined.send({ flags: 'FA', dss: { dack: 1 } });
     joined.drain();
@@ -216,6 +217,7 @@ describe('packets: signal endpoints', () => {
     peer.drain();
     bench.ip('endpoint delete id 9');
     expect(removes(peer)).to.deep.equal([[9]]);
+    joined.expect({ flags: 'A' });
     joined.expect({ flags: 'FA' });
     bench.ip('endpoint add 10.0.1.1 signal id 9');
     expect(adds(peer)).to.deep.equal([{ id: 9, address: '10.0.1.1' }]);
@@ -238,6 +240,7 @@ describe('packets: signal endpoints', () => {
     peer.drain();
     bench.ip('endpoint flush');
     expect(removes(peer)).to.deep.equal([[2, 3]]);
+    joined.expect({ flags: 'A' });
     joined.expect({ flags: 'FA' });
     expect(bench.ip('endpoint show')).to.equal('');
   });
@@ -461,6 +464,7 @@ describe('packets: ID 0 and what fails', () => {
     joined.drain();
     bench.ip('endpoint delete id 0 10.0.0.1');
     expect(removes(joined)).to.deep.equal([[0]]);
+    peer.expect({ flags: 'A' });
     peer.expect({ flags: 'FA' });
     bench.ip('endpoint add 10.0.2.1 subflow');
     expect(joins(bench).map(({ from, id }) => [from, id])).to.deep.equal([

@@ -102,7 +102,9 @@ describe('packets: a DSS checksum that is wrong on the only subflow', () => {
     data.send({ flags: 'PA', data: 'plain' }).expect({ ack: 16, dss: null });
     expect(data.bench.app.text).to.equal('helloworldplain');
     const fin = await failing();
-    fin.send({ flags: 'FA' }).expect({ flags: 'A', ack: 12, dss: null });
+    fin.send({ flags: 'FA' });
+    fin.bench.wait(50_000);
+    fin.expect({ flags: 'A', ack: 12, dss: null });
     expect(fin.bench.app.text).to.equal('helloworld');
     expect(fin.bench.app.ended).to.equal(true);
   });

@@ -323,14 +323,18 @@ export class Peer {
 
   /** Joins this flow to the connection of its session, up to the fourth packet. */
   joinNow(id = 1, backup = false): this {
+    this.join(id, backup).expect({ flags: 'A', join: null });
+    return this;
+  }
+
+  /** The same up to the proof, whatever the answer to that. */
+  join(id = 1, backup = false): this {
     const { session } = this;
     const join = this.joinSyn(id, backup);
     this.send({ flags: 'S', join });
     const answer = this.expect({ flags: 'SA' });
     const hmac = joinHmac(session.key, session.stackKey, join.nonce, answer.join?.nonce ?? 0);
-    this.send({ join: { hmac: hmac.toString('hex', 0, 20) } });
-    this.expect({ flags: 'A', join: null });
-    return this;
+    return this.send({ join: { hmac: hmac.toString('hex', 0, 20) } });
   }
 }
 

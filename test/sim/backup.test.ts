@@ -36,7 +36,7 @@ describe('backup subflows', () => {
     };
     later(200_000);
     pair.links[0]?.setUp(false);
-    later(100_000);
+    later(60_000);
     pair.links[0]?.setUp(true);
     world.runUntil(() => done(transfer), { maxTime: 60e6 });
     expectWhole(transfer);
