@@ -64,6 +64,7 @@ import {
   verifyReached,
 } from './mapping';
 import { isMapped, MAP_CONFLICT, MAP_FULL } from './mappings';
+import { sendAck } from './packet';
 import { placeData, receiveEdge, receivePrepare, receiveRest } from './reassembly';
 import { sendRelease } from './send-ring';
 import { rangesAdd, rangesCover, rangesRoom } from '../tcp/ranges';

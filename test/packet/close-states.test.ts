@@ -79,7 +79,9 @@ describe('packets: states of the data level', () => {
       const ended = peerEnded(state);
       expect(bench.app.text).to.equal(ended ? 'hello' : 'helloabc');
       const answers = peer.drain();
-      expect(answers[0]).to.containSubset({ ack: seq + 3, dss: { dack: ended ? 7 : 10 } });
+      // The data first, then the end, as Linux does it.
+      const dacks = answers.filter(({ ack }) => ack === seq + 3).map(({ dss }) => dss?.dack);
+      expect(dacks.slice(0, 2)).to.deep.equal(ended ? [7] : [9, 10]);
       expect(stateOf(bench)).to.equal(after[state][0]);
     });
 
@@ -93,10 +95,10 @@ describe('packets: states of the data level', () => {
       [first, second].forEach((peer) => peer.drain());
       expect(stateOf(bench)).to.equal(state);
       second.send({ dss: { dack: 1, dsn: 9, ssn: 0, length: 1, fin: true } });
-      expect(second.drain()[0]?.dss?.dack, 'not before the octets below it').to.equal(6);
+      expect(second.drain(), 'not before the octets below it').to.deep.equal([]);
       expect(stateOf(bench)).to.equal(state);
       first.data('abc', { dsn: 6, dack: 1 });
-      expect(first.drain()[0]?.dss?.dack).to.equal(10);
+      expect(first.drain()[1]?.dss?.dack).to.equal(10);
       expect(bench.app.text).to.equal('helloabc');
       expect(stateOf(bench)).to.equal(after[state][0]);
     });
@@ -105,6 +107,7 @@ describe('packets: states of the data level', () => {
       const [bench, peer] = await reach(state);
       const { ended } = bench.app;
       peer.send({ flags: 'FA', dss: { dack: state === 'FIN_WAIT_2' ? 2 : 1 } });
+      bench.wait(50_000); // the acknowledgement may wait for our FIN
       const answers = peer.drain();
       expect(answers[0]?.ack).to.equal(peer.seq);
       expect(flagsOf(answers).includes('FA'), 'our FIN').to.equal(state === 'ESTABLISHED');
