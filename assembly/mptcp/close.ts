@@ -37,7 +37,17 @@ import { deadlineArm } from '../deadlines';
 import { emit } from '../events';
 import { cfgCloseTimeout, cfgTimeWait, now } from '../host';
 import { txRoom } from '../rings';
-import { SF_ACK_AFTER_FIN, SF_FIN_QUEUED, SF_JOIN, SF_SEND_FAIL, SF_TIMESTAMPS, Subflow, TIMER_END } from '../tcp/subflow';
+import {
+  SF_ACK_AFTER_FIN,
+  SF_ACK_NOW,
+  SF_FIN_QUEUED,
+  SF_JOIN,
+  SF_PRE_ESTABLISHED,
+  SF_SEND_FAIL,
+  SF_TIMESTAMPS,
+  Subflow,
+  TIMER_END,
+} from '../tcp/subflow';
 import { startTimer } from '../tcp/timers';
 import { tsNow } from '../tcp/rtt';
 import { ACK, RST } from '../wire/segment';
@@ -113,6 +123,7 @@ export function peerDone(c: Connection): void {
   if (c.is(C_PEER_DONE)) return;
   c.set(C_PEER_DONE);
   c.rcvNxt += 1;
+  if (c.is(C_MPTCP)) acknowledgeEverywhere(c);
   if (c.is(C_OPENED)) emit(EVENT_END, c.handle, 0, 0, 0, 0);
   if (c.state == CONN_ESTABLISHED) c.state = CONN_CLOSE_WAIT;
   else if (c.state == CONN_FIN_WAIT_1) c.state = CONN_CLOSING;
@@ -123,6 +134,15 @@ export function peerDone(c: Connection): void {
       if (c.is(C_MPTCP)) changetype<Subflow>(p).set(SF_ACK_AFTER_FIN);
     }
   }
+}
+
+/** DATA_ACK of DATA_FIN goes out on every subflow, as on Linux. */
+function acknowledgeEverywhere(c: Connection): void {
+  for (let p = c.subflows; p != 0; p = changetype<Subflow>(p).nextOfConn) {
+    const sf = changetype<Subflow>(p);
+    if (sf.synchronized && !sf.is(SF_PRE_ESTABLISHED)) sf.set(SF_ACK_NOW);
+  }
+  markDirty(c);
 }
 
 /** Both directions are done: no joins any more, every subflow says FIN. */

@@ -1,6 +1,7 @@
 /**
- * When data is acknowledged: at once while the peer starts up, later with every second segment, with the program's answer,
- * or after a delay that follows the pace of arrivals (RFC 9293 section 3.8.6.3; Linux' quick and "ping-pong" modes).
+ * When data is acknowledged: at once while the peer starts up, later with every second segment, with the program's
+ * answer, or after a delay that follows the pace of arrivals (RFC 9293 section 3.8.6.3; Linux' quick and "ping-pong"
+ * modes).
  */
 import { deadlineArm } from '../deadlines';
 import { now } from '../host';

@@ -67,4 +67,3 @@ export function scheduleRetransmission(sf: Subflow, restart: bool, reorderWait: 
   sf.timerAt = due;
   deadlineArm(changetype<usize>(sf), sf.heapField, due);
 }
-
