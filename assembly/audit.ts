@@ -22,7 +22,8 @@ import { packBytes } from './pack';
 import { ringsBytes } from './rings';
 import { pinSequence } from './secrets';
 import { seqGe, seqLe, seqLt } from './seq';
-import { REC_FIN, REC_LOST, REC_RETRANS, REC_SACKED, REC_SIZE, REC_TIMED, recAt, segmentsOf } from './tcp/records';
+import { REC_FIN, REC_LOST, REC_RETRANS, REC_SACKED, REC_SIZE, REC_TIMED } from './tcp/records';
+import { recAt, sackedSteps, segmentsOf } from './tcp/records';
 import { SF_FIN_RECEIVED, SF_HALF_OPEN, SF_SACK, Subflow } from './tcp/subflow';
 
 export * from './index';
@@ -38,6 +39,11 @@ let culprit: usize = 0;
 
 function block(size: u32): void {
   if (size != 0) bytes += blockSize(size);
+}
+
+/** Records looked at for SACK blocks that report what is known. */
+export function sackedWork(): u32 {
+  return sackedSteps;
 }
 
 /** 0, or a number that names what is wrong (search for it below). */

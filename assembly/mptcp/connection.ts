@@ -177,6 +177,8 @@ export class Connection extends Settings {
   dataTimerAt: f64;
   dataBackoff: u32;
   closeAt: f64;
+  /** Until when the peer's announcements of addresses have used up what they may. */
+  announcedTo: f64;
 
   bytesRead: u64;
   bytesReinjected: u64;

@@ -27,6 +27,7 @@ import {
 import { get32, get64, put64 } from '../bytes';
 import { count } from '../counters';
 import { emit, emitAddress } from '../events';
+import { now } from '../host';
 import { maxSignals } from '../limits';
 import {
   SF_ACK_NOW,
@@ -253,6 +254,17 @@ export function fastclosed(c: Connection): void {
   failConnection(c, CLOSE_FASTCLOSE, RST_UNSPECIFIED, false);
 }
 
+/** A peer that announces without end could have us join to everybody: so many at once, microseconds each later on. */
+const ANNOUNCE_BURST: f64 = 32;
+const ANNOUNCE_EVERY: f64 = 1e6;
+
+function mayAnnounce(c: Connection): bool {
+  const next = max(c.announcedTo, now) + ANNOUNCE_EVERY;
+  if (next > now + ANNOUNCE_BURST * ANNOUNCE_EVERY) return false;
+  c.announcedTo = next;
+  return true;
+}
+
 function takeAddAddr(c: Connection): void {
   const octets: u32 = seg.addFamily == 4 ? 4 : 16;
   const high: u64 = octets == 4 ? 0 : get64(seg.addPtr);
@@ -266,6 +278,10 @@ function takeAddAddr(c: Connection): void {
   const hmac = addAddrHmac(c.remoteKey, c.localKey, <u8>seg.addId, seg.addPtr, octets, <u16>seg.addPort);
   if ((hmac ^ seg.addHmac) != 0) {
     count(MIB_AddAddrDrop); // silently, no echo
+    return;
+  }
+  if (!mayAnnounce(c)) {
+    count(MIB_AddAddrDrop); // the peer repeats it later
     return;
   }
   count(MIB_AddAddr);

@@ -20,6 +20,7 @@ import {
   recAt,
   recFind,
   recPop,
+  recSackedTo,
   recShatter,
   segmentsOf,
   timeRemove,
@@ -189,15 +190,19 @@ function isDsack(start: u32, end: u32): bool {
 
 function markSacked(sf: Subflow, start: u32, end: u32): void {
   for (let id = recFind(sf, start); id != sf.recTail; id++) {
+    if (recAt(sf, id).is(REC_SACKED)) {
+      id = recSackedTo(sf, id);
+      if (id == sf.recTail) break;
+    }
     let r = recAt(sf, id);
     if (seqGe(r.seq, end)) break;
-    if (r.is(REC_SACKED)) continue;
     if (r.segments > 1 && (seqLt(r.seq, start) || seqGt(r.end, end)) && recShatter(sf, id)) r = recAt(sf, id);
     if (seqGt(r.end, end)) break;
     if (seqLt(r.seq, start)) continue;
     sampleOf(r);
     rackDelivered(sf, r, r.end);
     r.flags |= REC_SACKED;
+    r.sackedTo = id + 1;
     if (r.is(REC_LOST)) {
       r.flags &= ~REC_LOST;
       sf.lostOut -= r.segments;

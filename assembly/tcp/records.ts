@@ -54,6 +54,8 @@ export class Rec {
   mapLength: u32;
   /** DSS checksum, -1 none. */
   checksum: i32;
+  /** Of a SACKed record: it and all before this id are SACKed. */
+  sackedTo: u32;
 
   @inline
   is(flag: u32): bool {
@@ -145,6 +147,27 @@ export function recFind(sf: Subflow, seq: u32): u32 {
   return low;
 }
 
+/** Records that `recSackedTo` looked at; for tests of its cost. */
+export let sackedSteps: u32 = 0;
+
+/**
+ * Id of the first record after a SACKed one that is not SACKed. Every record on the way learns it, so that a peer which
+ * reports the same again and again costs next to nothing.
+ */
+export function recSackedTo(sf: Subflow, id: u32): u32 {
+  let to = id;
+  while (to != sf.recTail && recAt(sf, to).is(REC_SACKED)) {
+    to = recAt(sf, to).sackedTo;
+    sackedSteps++;
+  }
+  while (id != to) {
+    const r = recAt(sf, id);
+    id = r.sackedTo;
+    r.sackedTo = to;
+  }
+  return to;
+}
+
 // ---- bursts -------------------------------------------------------------------------------------------------
 
 /** Segments of `octets` of payload at `size` each; a record without payload (FIN) is one, too. */
@@ -200,6 +223,7 @@ function moveUp(sf: Subflow, id: u32, by: u32): void {
   for (let i = sf.recHead; i != sf.recTail; i++) {
     if (i - id - 1 < by) continue; // the gap
     const r = recAt(sf, i);
+    r.sackedTo = movedId(r.sackedTo, id, by);
     r.timePrev = movedId(r.timePrev, id, by);
     r.timeNext = movedId(r.timeNext, id, by);
   }

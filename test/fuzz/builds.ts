@@ -19,6 +19,7 @@ interface AuditExports {
   audit(): number;
   auditCulprit(): number;
   auditedBytes(): number;
+  sackedWork(): number;
   memoryUsed(): number;
   pinNumbers(sequence: number, dataHigh: number, dataLow: number): void;
 }
@@ -35,6 +36,11 @@ export interface Numbers {
 export function pinNumbers(core: Core, { sequence, data }: Numbers): void {
   const low = Number(data & 0xffffffffn);
   (core.x as unknown as AuditExports).pinNumbers(sequence, Number(data >> 32n), low);
+}
+
+/** Records that a core of build `audit` has looked at for SACK blocks that report what is known. */
+export function sackedWork(core: Core): number {
+  return (core.x as unknown as AuditExports).sackedWork();
 }
 
 /** What is wrong with a core, null: nothing, or the build cannot tell. */

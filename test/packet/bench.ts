@@ -2,7 +2,7 @@
 import { expect } from 'chai';
 import type { PlaitError } from '../../src/errors.js';
 import type { Settings } from '../../src/core/core.js';
-import { loadCore } from '../../src/core/load.js';
+import { loadCore, type CoreModule } from '../../src/core/load.js';
 import { SeededRandom, type Random } from '../../src/core/random.js';
 import { Checksum, type Device, type DeviceHost, type OutPacket, type Path } from '../../src/io/device.js';
 import { applyIpMptcp } from '../../src/path/ip-mptcp.js';
@@ -121,6 +121,8 @@ export interface BenchOptions {
   readonly seed?: number;
   /** In the place of a seed. */
   readonly random?: Random;
+  /** In the place of the debug build. */
+  readonly module?: CoreModule;
 }
 
 export interface OpenOptions {
@@ -151,7 +153,7 @@ export class Bench {
   ) {}
 
   static async create(options: BenchOptions = {}): Promise<Bench> {
-    const module = await loadCore('debug');
+    const module = options.module ?? (await loadCore('debug'));
     const world = new World(1e6);
     const stack: Stack = new Stack({
       name: 'stack',

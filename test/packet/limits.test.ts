@@ -2,6 +2,7 @@
 import { expect } from 'chai';
 import * as abi from '../../assembly/abi.js';
 import { addressBytes } from '../../src/core/address.js';
+import { auditCore, loadBuild, sackedWork } from '../fuzz/builds.js';
 import { Bench } from './bench.js';
 import { Peer } from './peer.js';
 
@@ -13,6 +14,27 @@ const opened = async (key: number, value: number, paths = 1): Promise<[Bench, Pe
   return [bench, peer];
 };
 const memory = (bench: Bench): number => bench.stack.core.x.memoryUsed();
+
+/** Grows the congestion window; where each segment in flight begins, and the end. */
+function inFlight(bench: Bench, peer: Peer): number[] {
+  for (let round = 0; ; round++) {
+    bench.app.write('x'.repeat(900_000));
+    const sent = peer.drain().filter(({ length }) => length > 0);
+    const end = Math.max(...sent.map(({ seq, length }) => seq + length));
+    if (round === 6) return [...sent.map(({ seq }) => seq), end];
+    bench.wait(1000);
+    for (const { seq, length } of sent) peer.send({ ack: seq + length, dss: { dack: seq + length } });
+  }
+}
+
+function parts(edges: number[]): [number, number][] {
+  const at = (share: number): number => edges[Math.floor((edges.length - 1) * share)] ?? 0;
+  return [
+    [at(0.5), at(0.7)],
+    [at(0.7), at(1)],
+    [edges[1] ?? 0, at(0.3)],
+  ];
+}
 
 describe('packets: limits', () => {
   it('mappings without data, from the last to the first', async () => {
@@ -36,6 +58,18 @@ describe('packets: limits', () => {
     expect(bench.counter('TCPOFODrop')).to.equal(10 - 4);
     for (let i = 0; i < 20; i++) piece(i);
     expect(bench.app.text).to.equal(`hello${'x'.repeat(20)}`);
+  });
+
+  it('data beyond holes, in order for its subflow; it counts as lost', async () => {
+    const [bench, peer] = await opened(abi.CFG_RANGES_MAX, 4);
+    const { dsn } = peer.session;
+    for (let i = 1; i < 20; i += 2) peer.data('x', { dsn: dsn + i });
+    expect(bench.counter('DataOFODrop')).to.equal(10 - 4);
+    expect(bench.counter('TCPOFODrop')).to.equal(0);
+    peer.acknowledge();
+    for (let i = 0; i < 20; i++) peer.data('y', { dsn: dsn + i });
+    // Of what was refused nothing was kept.
+    expect(bench.app.text).to.equal(`hello${'yx'.repeat(4)}${'y'.repeat(12)}`);
   });
 
   it('octets that wait for their mapping', async () => {
@@ -67,6 +101,51 @@ describe('packets: limits', () => {
     expect(bench.counter('AddAddrTxDrop')).to.equal(2);
     expect(peer.drain().filter(({ add }) => add !== null)).to.have.length(2);
   });
+
+  it('announcements of the peer: many at once, then one a second', async () => {
+    const bench = await Bench.create();
+    bench.listen();
+    const peer = new Peer(bench).open();
+    peer.data('hello');
+    const announce = (count: number): void => {
+      for (let i = 0; i < count; i++) peer.addAddr({ id: 9, address: `10.9.0.${String(i + 1)}` });
+    };
+    const taken = (): number => bench.app.events.filter(({ type }) => type === 'announced').length;
+    announce(100);
+    expect(taken()).to.equal(32);
+    expect(bench.counter('AddAddrDrop')).to.equal(68);
+    expect(peer.drain().filter(({ add }) => add?.echo === true)).to.have.length(32);
+    bench.wait(3_500_000);
+    announce(100);
+    expect(taken()).to.equal(35);
+  });
+
+  for (const [name, next] of [
+    ['everything again', (edges: number[]) => [[edges[1], edges.at(-1)]]],
+    ['its last segment again', (edges: number[]) => [[edges.at(-2), edges.at(-1)]]],
+    ['everything in parts', (edges: number[]) => parts(edges)],
+  ] as const) {
+    it(`work for SACK that reports ${name}`, async () => {
+      const bench = await Bench.create({
+        module: await loadBuild('audit'),
+        config: [[abi.CFG_RECORDS_MAX, 4096]],
+      });
+      bench.listen();
+      const peer = new Peer(bench, { scale: 10 }).open();
+      const edges = inFlight(bench, peer);
+      expect(edges.length).to.be.above(200);
+      const { core } = bench.stack;
+      const ack = edges[0] ?? 0;
+      // An honest receiver reports one segment more each time.
+      for (const end of edges.slice(2)) peer.send({ ack, sack: [[edges[1] ?? 0, end]] });
+      const honest = sackedWork(core);
+      expect(honest, 'honest').to.be.below(5 * edges.length);
+      for (let i = 0; i < 1000; i++) peer.send({ ack, sack: next(edges) as [number, number][] });
+      expect(sackedWork(core) - honest, 'hostile').to.be.below(5000);
+      expect(auditCore(core)).to.equal(null);
+      peer.send({ ack: edges.at(-1) ?? 0, dss: { dack: edges.at(-1) ?? 0 } });
+    });
+  }
 
   it('segments in flight', async () => {
     const [bench, peer] = await opened(abi.CFG_RECORDS_MAX, 3);
