@@ -171,7 +171,12 @@ function checksPassed(c: Connection, sf: Subflow): bool {
   }
   if (sf.state == TCP_SYN_RCVD && (flags & (SYN | RST)) == SYN && seg.seq == sf.irs) {
     // Both sides opened at once: the peer's SYN/ACK acknowledges our SYN (RFC 9293 section 3.5, figure 7).
-    if ((flags & ACK) != 0 && !sf.is(SF_PASSIVE) && seg.ack == sf.sndNxt) return true;
+    if ((flags & ACK) != 0 && !sf.is(SF_PASSIVE) && seg.ack == sf.sndNxt) {
+      answerDuplicate(sf, seg.seq + 1); // its SYN has been here before (as Linux says it)
+      sf.set(SF_ACK_NOW);
+      markDirty(c);
+      return true;
+    }
     sendSyn(c, sf); // the SYN again: our answer was lost
     return false;
   }
@@ -212,10 +217,7 @@ function inWindow(c: Connection, sf: Subflow): bool {
 /** An unacceptable segment is answered by an ACK (RFC 9293 section 3.10.7.4); old data with a D-SACK. */
 function answerOld(c: Connection, sf: Subflow): void {
   if (seg.length != 0 && seqLe(seg.end, sf.rcvNxt)) {
-    sf.dsackStart = seg.seq;
-    sf.dsackEnd = seg.end;
-    sf.hasDsack = true;
-    count(MIB_TCPDSACKOldSent);
+    answerDuplicate(sf, seg.end);
   }
   // The repeated third ACK of a join wants its fourth packet, and data its acknowledgement: no loop comes of those.
   if (seg.length != 0 || seg.has(HAS_JOIN) || allowed(sf)) {
@@ -364,7 +366,7 @@ const DUPLICATE_ACKS: u32 = 16;
 function acknowledge(c: Connection, sf: Subflow, before: u32, holes: u32, dropped: bool): void {
   markDirty(c);
   if (dropped) {
-    if (seqLe(seg.end, before)) answerDuplicate(sf);
+    if (seqLe(seg.end, before)) answerDuplicate(sf, seg.end);
     sf.set(SF_ACK_NOW);
     return;
   }
@@ -383,9 +385,9 @@ function acknowledge(c: Connection, sf: Subflow, before: u32, holes: u32, droppe
   else startDelack(sf);
 }
 
-function answerDuplicate(sf: Subflow): void {
+function answerDuplicate(sf: Subflow, end: u32): void {
   sf.dsackStart = seg.seq;
-  sf.dsackEnd = seg.end;
+  sf.dsackEnd = end;
   sf.hasDsack = true;
   count(MIB_TCPDSACKOldSent);
   enterQuickAcks(sf, DUPLICATE_ACKS);

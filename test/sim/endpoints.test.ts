@@ -122,16 +122,13 @@ describe('endpoints in virtual time', () => {
   }
 
   it('a short exchange leaves no join behind that is refused', async () => {
+    const fast = { rate: 1e9, delay: 5000, queue: 1e6 };
     for (const pairing of ['laminar', 'fullmesh'] as const) {
       for (let seed = 1; seed <= 20; seed++) {
-        // One path is slower than the other, in either order.
-        const slow = { ...LINK, delay: 1000 * seed };
-        const pair = await Pair.create({
-          seed,
-          links: seed % 2 === 0 ? [LINK, slow] : [slow, LINK],
-          pairing,
-        });
-        const transfer = start(pair, 100, 1000);
+        // The answer takes more than one round trip, so that joins could begin; they would arrive after its end.
+        const links = [fast, { ...fast, delay: 3000 * seed }];
+        const pair = await Pair.create({ seed, links, pairing });
+        const transfer = start(pair, 100, 30_000);
         pair.world.runUntil(() => done(transfer), { maxTime: 10e6 });
         expectWhole(transfer);
         pair.world.runUntil(pair.world.now() + 5e6);
