@@ -1,11 +1,10 @@
 /** The core and the stack around it, without a network: speed, memory, size. */
 import { gzipSync } from 'node:zlib';
 import { readFile } from 'node:fs/promises';
-import { setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
 import { CFG_CHECKSUM, CFG_RCVBUF_MAX, CFG_SNDBUF_MAX } from '../assembly/abi.js';
 import type { Connection } from '../src/stack/connection.js';
 import { CopyPeer } from './copy-peer.js';
+import { heapUsed, processorSeconds } from './measure.js';
 import { median, type Report } from './report.js';
 import { measureSegments } from './segments.js';
 import { Stream } from './stream.js';
@@ -62,17 +61,6 @@ export async function core(report: Report): Promise<void> {
   report.add({ case: 'core.wasm, gzip', value: size, unit: 'octets', limit: { most: 65536 } });
 }
 
-/**
- * Seconds of processor time, all threads of this process together: others that share the machine do not count,
- * garbage collection does.
- */
-function processorSeconds(work: () => void): number {
-  const before = process.cpuUsage();
-  work();
-  const { user, system } = process.cpuUsage(before);
-  return (user + system) / 1e6;
-}
-
 async function throughput(report: Report, { name, options, payload, least }: Case): Promise<void> {
   const stream = await Stream.open(options);
   const peer = await CopyPeer.create(payload);
@@ -95,13 +83,6 @@ async function throughput(report: Report, { name, options, payload, least }: Cas
     ...(least === undefined ? {} : { limit: { least } }),
     detail: { best: Math.max(...ours), smallerShare: Math.min(...stream.shares()) },
   });
-}
-
-/** Octets that JavaScript holds after a collection. */
-function heapUsed(): number {
-  setFlagsFromString('--expose-gc');
-  (runInNewContext('gc') as () => void)();
-  return process.memoryUsage().heapUsed;
 }
 
 /** A million segments later, no memory has grown: neither the core's nor JavaScript's. */

@@ -5,6 +5,7 @@
  */
 import { Checksum } from '../src/io/device.js';
 import { SynFlood } from '../test/support/syn-flood.js';
+import { processorSeconds } from './measure.js';
 import { median, type Report } from './report.js';
 import { Stream } from './stream.js';
 
@@ -60,9 +61,4 @@ function slicesPerSecond(stream: Stream): number {
 }
 
 /** Gbit per second of processor time. */
-function goodput(octets: number, work: () => void): number {
-  const before = process.cpuUsage();
-  work();
-  const { user, system } = process.cpuUsage(before);
-  return (octets * 8e-9) / ((user + system) / 1e6);
-}
+const goodput = (octets: number, work: () => void): number => (octets * 8e-9) / processorSeconds(work);

@@ -9,6 +9,7 @@ import { MemoryPipe } from '../src/io/pipe.js';
 import type { Cancel, Timers } from '../src/io/timers.js';
 import { PathManager } from '../src/path/path-manager.js';
 import type { Connection, ConnectionHandler } from '../src/stack/connection.js';
+import { Heap } from '../src/sim/heap.js';
 import { Stack } from '../src/stack/stack.js';
 
 const PORT = 5000;
@@ -34,20 +35,20 @@ export interface HostsOptions {
 /** Microseconds that pass when `advance` is called; timers fire then. */
 class HandClock implements Timers {
   #now = 1e6;
-  #timers: { time: number; fn: () => void }[] = [];
+  readonly #timers = new Heap<{ time: number; fn: (() => void) | null }>((a, b) => a.time < b.time);
   now(): number {
     return this.#now;
   }
   at(time: number, fn: () => void): Cancel {
-    const timer = { time, fn };
+    const timer: { time: number; fn: (() => void) | null } = { time, fn };
     this.#timers.push(timer);
-    return () => void (this.#timers = this.#timers.filter((other) => other !== timer));
+    return () => void (timer.fn = null);
   }
   advance(by: number): void {
     this.#now += by;
-    for (const timer of this.#timers.filter(({ time }) => time <= this.#now)) {
-      this.#timers = this.#timers.filter((other) => other !== timer);
-      timer.fn();
+    for (let timer = this.#timers.peek(); timer && timer.time <= this.#now; timer = this.#timers.peek()) {
+      this.#timers.pop();
+      timer.fn?.();
     }
   }
 }

@@ -4,6 +4,11 @@ import { PlaitError } from '../errors.js';
 
 /** 16 octets of an address in text form; a zone is dropped. Throws EINVAL. */
 export function addressBytes(text: string): Uint8Array {
+  const dotted = DOTTED.exec(text);
+  if (dotted !== null) {
+    const v4 = dotted.slice(1).map(Number);
+    if (v4.every((octet) => octet < 256)) return Uint8Array.of(...MAPPED, ...v4);
+  }
   const bare = text.replace(/%.*$/, '');
   if (!ipaddr.isValid(bare)) {
     throw new PlaitError('EINVAL', `${text} is not an IP address; give it as 192.0.2.1 or 2001:db8::1`);
@@ -19,9 +24,12 @@ export function addressText(bytes: Uint8Array): string {
   for (let i = 0; i < MAPPED.length; i++) {
     if (bytes[i] !== MAPPED[i]) return new ipaddr.IPv6(Array.from(bytes)).toString();
   }
-  return bytes.subarray(MAPPED.length).join('.');
+  return `${bytes[12]}.${bytes[13]}.${bytes[14]}.${bytes[15]}`;
 }
 
+/** As everybody writes IPv4 addresses; the library takes octal and hexadecimal numbers, too. */
+const DOTTED = /^(0|[1-9]\d{0,2})\.(0|[1-9]\d{0,2})\.(0|[1-9]\d{0,2})\.(0|[1-9]\d{0,2})$/;
+/** ::ffff:0:0/96 */
 const MAPPED = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff];
 
 export function familyOf(text: string): 4 | 6 {

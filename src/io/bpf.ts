@@ -25,6 +25,8 @@ const IPPROTO_TCP = 6;
 /** IPv4's More Fragments bit and fragment offset. */
 const MORE_OR_OFFSET = 0x3fff;
 
+/** Ports from which on all are let through. */
+export const MANY_PORTS = 512;
 /** The largest program that the kernel takes, in instructions. */
 export const MAX_INSTRUCTIONS = 4096;
 
@@ -52,6 +54,18 @@ export function portFilter(
   else program.push([LDX_MSH, 0, 0, ip], [LD_H_IND, 0, 0, ip + 2]);
   program.push(...search(sorted, 0, sorted.length));
   return program.length > MAX_INSTRUCTIONS ? addressFilter(address, view) : assemble(program);
+}
+
+/**
+ * The filter of a path with these ports. With thousands of them it would take longer to write the program again for each
+ * port than to look at stray packets.
+ */
+export function pathFilter(
+  address: Uint8Array,
+  bound: { readonly size: number; ports(): Iterable<number> },
+  view: FilterView = 'raw',
+): Uint8Array {
+  return bound.size > MANY_PORTS ? addressFilter(address, view) : portFilter(address, bound.ports(), view);
 }
 
 /** A program that lets through all TCP packets to one local address; the reader has to select. */

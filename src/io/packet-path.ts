@@ -3,7 +3,7 @@ import { constants } from 'node:os';
 import { getSystemErrorName } from 'node:util';
 import { PlaitError } from '../errors.js';
 import { isLinkLocal } from './address-cache.js';
-import { addressFilter, DROP_ALL, portFilter } from './bpf.js';
+import { addressFilter, DROP_ALL, pathFilter } from './bpf.js';
 import type { OutPacket, Path } from './device.js';
 import type { GuardedPath, GuardedPathEvents } from './guarded-device.js';
 import { interfaceIndex } from './interfaces.js';
@@ -223,7 +223,7 @@ export class PacketPath implements GuardedPath {
 
   #setFilter(): void {
     const native = this.#native;
-    const ports = portFilter(this.address, this.#bindings.ports(), 'packet');
+    const ports = pathFilter(this.address, this.#bindings, 'packet');
     // The kernel's limit for filters (net.core.optmem_max) may be below the program's size.
     if (native.attachFilter(this.#socket, ports) !== 0)
       native.attachFilter(this.#socket, addressFilter(this.address, 'packet'));

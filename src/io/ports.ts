@@ -22,6 +22,11 @@ export class PortBindings {
     return this.#counts.has(port);
   }
 
+  /** Ports that are bound. */
+  get size(): number {
+    return this.#counts.size;
+  }
+
   ports(): IterableIterator<number> {
     return this.#counts.keys();
   }

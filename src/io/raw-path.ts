@@ -3,7 +3,7 @@ import { constants } from 'node:os';
 import { getSystemErrorName } from 'node:util';
 import { PlaitError } from '../errors.js';
 import { isLinkLocal, type AddressCache } from './address-cache.js';
-import { addressFilter, portFilter } from './bpf.js';
+import { addressFilter, pathFilter } from './bpf.js';
 import { Checksum, type OutPacket, type Path } from './device.js';
 import type { GuardedPath, GuardedPathEvents } from './guarded-device.js';
 import { interfaceIndex } from './interfaces.js';
@@ -188,7 +188,7 @@ export class RawPath implements GuardedPath {
     const { native } = this.#context;
     const fd = this.#receiverFd;
     return (
-      native.attachFilter(fd, portFilter(this.address, this.#bindings.ports())) === 0 ||
+      native.attachFilter(fd, pathFilter(this.address, this.#bindings)) === 0 ||
       // The kernel's limit for filters (net.core.optmem_max) is below this program's size.
       native.attachFilter(fd, addressFilter(this.address)) === 0
     );

@@ -1,5 +1,13 @@
 import { expect } from 'chai';
-import { DROP_ALL, MAX_INSTRUCTIONS, addressFilter, portFilter } from '../../src/io/bpf.js';
+import {
+  DROP_ALL,
+  MANY_PORTS,
+  MAX_INSTRUCTIONS,
+  addressFilter,
+  pathFilter,
+  portFilter,
+} from '../../src/io/bpf.js';
+import { PortBindings } from '../../src/io/ports.js';
 import { parseAddress } from '../../src/io/address-cache.js';
 import { tcpPacket } from './tcp-packet.js';
 
@@ -59,6 +67,16 @@ describe('bpf', () => {
     expect(program).to.deep.equal(addressFilter(V4));
     expect(passes(program, to('10.1.2.3', 9999))).to.equal(true);
     expect(passes(program, to('10.1.2.4', 9999))).to.equal(false);
+  });
+
+  it('takes all packets to an address while many ports are bound there', () => {
+    const bound = new PortBindings();
+    for (let port = 0; port < MANY_PORTS; port++) bound.add(1000 + port);
+    expect(pathFilter(V4, bound)).to.deep.equal(portFilter(V4, bound.ports()));
+    bound.add(999);
+    expect(pathFilter(V4, bound)).to.deep.equal(addressFilter(V4));
+    bound.remove(1000);
+    expect(pathFilter(V4, bound)).to.deep.equal(portFilter(V4, bound.ports()));
   });
 
   it('drops a packet that ends before the fields', () => {
