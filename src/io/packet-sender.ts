@@ -46,6 +46,8 @@ export class PacketSender {
   readonly #memory: MappedMemory;
   #blocked = false;
   #retry: Cancel | null = null;
+  /** Microseconds until the next try; it doubles. */
+  #pauseLength = PAUSE;
   /** Whether the kernel cuts packets into segments here. */
   #segmentation = true;
   /** Segments of a packet that the kernel did not cut, those before `#piece` have left. */
@@ -160,6 +162,7 @@ export class PacketSender {
       const origin = this.#origins[first] as number;
       if (sent > 0) {
         first += sent;
+        this.#pauseLength = PAUSE;
         this.#events.worked();
       } else if (sent === -EAGAIN) {
         this.#blocked = true;
@@ -183,10 +186,11 @@ export class PacketSender {
   /** The interface's queue has dropped a packet, and nobody tells when it has room. */
   #pause(): void {
     this.#blocked = true;
-    this.#retry = this.#timers.at(this.#timers.now() + PAUSE, () => {
+    this.#retry = this.#timers.at(this.#timers.now() + this.#pauseLength, () => {
       this.#retry = null;
       this.unblock();
     });
+    this.#pauseLength = Math.min(2 * this.#pauseLength, LONGEST_PAUSE);
   }
 
   /** False: the queue is full; what is left of this packet leaves first when it has room. */
@@ -220,3 +224,4 @@ export class PacketSender {
 const COUNT = 64;
 /** Microseconds. */
 const PAUSE = 1000;
+const LONGEST_PAUSE = 64_000;

@@ -5,9 +5,9 @@ import { PlaitError } from '../errors.js';
 
 /**
  * The local address that the kernel would use towards `remote` (an address, not a name; link-local ones with their
- * zone). Nothing is sent. Rejects with EHOSTUNREACH when no route leads there.
+ * zone), or whether it would use `local`. Nothing is sent. Rejects with EHOSTUNREACH when no route leads there.
  */
-export function sourceFor(remote: string): Promise<string> {
+export function sourceFor(remote: string, local?: string): Promise<string> {
   return new Promise((resolve, reject) => {
     const socket = createSocket(isIPv6(remote) ? 'udp6' : 'udp4');
     const fail = (error: Error): void => {
@@ -15,8 +15,8 @@ export function sourceFor(remote: string): Promise<string> {
       reject(
         new PlaitError(
           'EHOSTUNREACH',
-          `no route leads to ${remote}: ${error.message}`,
-          `ip route get ${remote}`,
+          `no route leads to ${remote}${local === undefined ? '' : ` from ${local}`}: ${error.message}`,
+          `ip route get ${remote}${local === undefined ? '' : ` from ${local}`}`,
         ),
       );
     };
@@ -26,11 +26,15 @@ export function sourceFor(remote: string): Promise<string> {
       socket.close();
       resolve(address.split('%', 1)[0] as string);
     });
-    try {
-      // Connecting a UDP socket is a routing decision and no more. The port does not matter.
-      socket.connect(9, remote);
-    } catch (error) {
-      fail(error as Error);
-    }
+    const connect = (): void => {
+      try {
+        // Connecting a UDP socket is a routing decision and no more. The port does not matter.
+        socket.connect(9, remote);
+      } catch (error) {
+        fail(error as Error);
+      }
+    };
+    if (local === undefined) connect();
+    else socket.bind(0, local, connect);
   });
 }

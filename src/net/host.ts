@@ -97,7 +97,7 @@ interface Platform {
   addresses(): readonly LocalAddress[];
   /** Whether an address that is not listed is this machine's all the same. */
   holds(address: string): boolean;
-  sourceFor(remote: string): Promise<string>;
+  sourceFor(remote: string, local?: string): Promise<string>;
   resolve(name: string): Promise<string>;
   /** Flushes and closes the capture. */
   finish(): Promise<void>;
@@ -284,15 +284,25 @@ class RealHost implements Host {
       if (path !== null) return path;
       throw new PlaitError('EADDRNOTAVAIL', `${wanted} is no path of this host; plait doctor lists them`);
     }
-    const source = await this.#platform.sourceFor(remote).catch(() => null);
-    const path = source === null ? null : await this.#pathFor(source);
+    const routed = await this.#platform.sourceFor(remote).catch((error: PlaitError) => error);
+    const path = typeof routed === 'string' ? await this.#pathFor(routed) : null;
     if (path !== null) return path;
     const family = familyOf(remote);
-    const other = this.#stack.paths().find(({ address }) => familyOf(address) === family);
-    if (other !== undefined) return other;
+    for (const other of this.#stack.paths().filter(({ address }) => familyOf(address) === family)) {
+      // The address may be no path, and a rule may have a route for other addresses only.
+      if (typeof routed === 'string' || (await this.#leadsTo(remote, other.address))) return other;
+    }
+    if (routed instanceof PlaitError) throw routed;
     throw new PlaitError(
       'EHOSTUNREACH',
       `no IPv${family} path leads to ${remote}; plait doctor lists the paths`,
+    );
+  }
+
+  #leadsTo(remote: string, local: string): Promise<boolean> {
+    return this.#platform.sourceFor(remote, local).then(
+      () => true,
+      () => false,
     );
   }
 
