@@ -169,12 +169,14 @@ export class Stack implements DeviceHost, ConnectionHost {
   removePath(id: number): void {
     const entry = this.#paths.get(id);
     if (entry === undefined) return;
-    this.#paths.delete(id);
-    this.#transmitter.forget(entry);
+    entry.up = false; // no path for anybody any more, but its last packets leave
     this.policy?.pathRemoved(entry.path);
     this.#eachSubflow(id, (subflow) => this.closeSubflow(subflow, 0, true));
     for (const listener of this.#listeners.values()) listener.unbindPath(id);
-    this.run(this.now());
+    if (this.#running) this.#transmitter.transmit();
+    else this.run(this.now());
+    this.#paths.delete(id);
+    this.#transmitter.forget(entry);
     entry.device.detach(id);
     this.core.x.setPath(id, 0, 0, 0, 0);
   }

@@ -121,6 +121,30 @@ describe('endpoints in virtual time', () => {
     });
   }
 
+  it('every path goes away in the middle, and another one comes before the close timeout, or after it', async () => {
+    for (const [seconds, whole] of [
+      [5, true],
+      [59, true],
+      [61, false],
+    ] as const) {
+      const pair = await Pair.create({ links: [LINK, LINK] });
+      const transfer = start(pair, 2e6, 1e6);
+      const { client, world } = pair;
+      const [device] = client.paths().map(({ id }) => client.deviceOf(id));
+      world.at(200_000, () => client.paths().forEach(({ id }) => client.removePath(id)));
+      world.at(200_000 + seconds * 1e6, () => {
+        if (device) client.addPath(device, { name: 'path1', address: address(1, 1), mtu: 1500 });
+      });
+      world.runUntil(() => done(transfer), { maxTime: 200e6 });
+      if (whole) expectWhole(transfer);
+      else
+        expect([transfer.client.error?.code, transfer.server.error?.code]).to.deep.equal([
+          'ETIMEDOUT',
+          'ETIMEDOUT',
+        ]);
+    }
+  });
+
   it('a short exchange leaves no join behind that is refused', async () => {
     const fast = { rate: 1e9, delay: 5000, queue: 1e6 };
     for (const pairing of ['laminar', 'fullmesh'] as const) {
