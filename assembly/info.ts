@@ -102,7 +102,8 @@ export function connectionInfo(c: Connection, at: usize): void {
   store<u32>(at + CI_SUBFLOWS, c.subflowCount);
   store<f64>(at + CI_BYTES_WRITTEN, <f64>(c.writeSeq - c.localIdsn - 1 + c.synBytes));
   store<f64>(at + CI_BYTES_READ, <f64>c.bytesRead);
-  store<f64>(at + CI_BYTES_ACKED, <f64>(dsnMin(c.dataUna, c.writeSeq) - c.localIdsn - 1 + c.synBytes));
+  const acked = dsnMin(c.dataUna, c.writeSeq) - c.localIdsn; // one more than octets, once the handshake is done
+  store<f64>(at + CI_BYTES_ACKED, acked == 0 ? 0 : <f64>(acked - 1 + c.synBytes));
   store<f64>(at + CI_BYTES_REINJECTED, <f64>c.bytesReinjected);
   store<u32>(at + CI_RCVBUF, c.rcvCap);
   store<u32>(at + CI_SNDBUF, c.sndCap);

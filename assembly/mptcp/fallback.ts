@@ -14,7 +14,7 @@ import {
   MIB_MPCurrEstab,
 } from '../abi';
 import { count, uncount } from '../counters';
-import { dsnGt } from '../dsn';
+import { dsnGt, dsnMin } from '../dsn';
 import { emit } from '../events';
 import { seqDiff } from '../seq';
 import { recAt } from '../tcp/records';
@@ -100,10 +100,12 @@ function becomePlain(c: Connection, sf: Subflow, reason: i32, dsn: u64): void {
   placeHeldPlain(c, sf, start, dsn);
   mappingsFree(c, sf);
   if (reason != FALLBACK_INFINITE) watchPeer(c, sf, dsn, end);
-  // A DATA_FIN on its way means nothing any more; FIN takes its place.
+  // A DATA_FIN on its way means nothing any more, nor one whose acknowledgement came with data: FIN takes its place.
   if (c.is(C_FIN_SENT) && !c.is(C_FIN_ACKED)) {
     c.clear(C_FIN_SENT);
     c.dataNxt = c.writeSeq;
+    c.dataUna = dsnMin(c.dataUna, c.writeSeq);
+    c.bufSeq = dsnMin(c.bufSeq, c.dataUna);
   }
   c.infiniteDsn = c.dataUna;
   if (c.is(C_OPENED)) emit(EVENT_FALLBACK, c.handle, sf.handle, reason, 0, 0);
