@@ -11,6 +11,7 @@ import { PathManager } from '../../src/path/path-manager.js';
 import { SimulationError, World } from '../../src/sim/world.js';
 import type { ConnectionEvent } from '../../src/stack/connection.js';
 import { Stack } from '../../src/stack/stack.js';
+import { SegmentingDevice } from '../support/segmenting-device.js';
 import { auditCore } from './builds.js';
 import { Failure } from './failure.js';
 import { Honest } from './honest.js';
@@ -22,12 +23,15 @@ export interface ArenaOptions {
   readonly module: CoreModule;
   readonly seed: number;
   readonly config?: Config;
+  /** Devices that cut super-segments, and have joined what arrives. Default: with odd seeds. */
+  readonly offload?: boolean;
   /** Octets that the core may have in use at any time. */
   readonly memoryLimit?: number;
 }
 
 export const ATTACKED_PORT = 5000;
 const HONEST_PORT = 6000;
+const LARGEST_PACKET = 65535;
 /** Octets that the bulk connection sends each way at each step. */
 const BULK_STEP = 1024;
 const MEMORY_LIMIT = 512 << 20;
@@ -61,6 +65,8 @@ class AttackDevice implements Device {
   readonly kind = 'memory';
   readonly overhead = 0;
   readonly needsChecksum = true;
+  /** Set before the device is used. */
+  segmentation = 0;
   host: DeviceHost | null = null;
   hear: (octets: Uint8Array, length: number) => void = () => {};
   readonly #buffer = new Uint8Array(65536);
@@ -110,6 +116,7 @@ export class Arena {
   refused = 0;
   readonly #honest: Stack;
   readonly #pairs: [Honest, Honest][] = [];
+  readonly #offload: boolean;
   readonly #memoryLimit: number;
   #broken: PlaitError | null = null;
   #peakMemory = 0;
@@ -117,6 +124,8 @@ export class Arena {
 
   constructor(options: ArenaOptions) {
     const { module, seed, config = [] } = options;
+    this.#offload = options.offload ?? seed % 2 === 1;
+    this.device.segmentation = this.#offload ? LARGEST_PACKET : 0;
     this.#memoryLimit = options.memoryLimit ?? MEMORY_LIMIT;
     const make = (name: string, salt: number, settings: Config): Stack => {
       const stack: Stack = new Stack({
@@ -148,13 +157,17 @@ export class Arena {
     this.world.addNetwork(network);
     const near = network.device();
     const far = network.device();
-    this.stack.addDevice(watching(near, (octets, length) => this.#watch(octets, length)));
-    this.#honest.addDevice(watching(far, (octets, length) => this.#watch(octets, length)));
+    const [ours, theirs] = [near, far].map((device) => {
+      const watched = watching(device, (octets, length) => this.#watch(octets, length));
+      return this.#offload ? new SegmentingDevice(watched) : watched;
+    }) as [Device, Device];
+    this.stack.addDevice(ours);
+    this.#honest.addDevice(theirs);
     for (const i of [0, 1]) {
       network.connect(`10.0.${i}.1`, `10.0.${i}.2`, { delay: 500 + 300 * i });
-      const path = this.stack.addPath(near, { name: `honest${i}`, address: `10.0.${i}.1`, mtu: 1500 });
+      const path = this.stack.addPath(ours, { name: `honest${i}`, address: `10.0.${i}.1`, mtu: 1500 });
       if (i === 0) this.#honestPath = path.id;
-      this.#honest.addPath(far, { name: `honest${i}`, address: `10.0.${i}.2`, mtu: 1500 });
+      this.#honest.addPath(theirs, { name: `honest${i}`, address: `10.0.${i}.2`, mtu: 1500 });
     }
     const accepted: Honest[] = [new Honest('bulk, attacked side'), new Honest('idle, attacked side')];
     let count = 0;
@@ -238,7 +251,8 @@ export class Arena {
 
   injectOn(id: number, octets: Uint8Array): void {
     this.packets++;
-    if (!this.stack.receive(id, octets, Checksum.Unknown)) this.refused++;
+    const segment = this.#offload ? joinedFrom(octets) : 0;
+    if (!this.stack.receive(id, octets, Checksum.Unknown, segment)) this.refused++;
   }
 
   /** Runs what is due now. */
@@ -347,6 +361,12 @@ export class Arena {
       one.connection?.release();
     }
   }
+}
+
+/** Segments of which a device says to have joined a packet: any, whatever is in it. */
+function joinedFrom(octets: Uint8Array): number {
+  const [low = 0, high = 0] = octets.subarray(octets.length - 2);
+  return low % 3 === 0 ? 0 : 1 + ((high * 256 + low) % octets.length);
 }
 
 function watching(device: MemoryDevice, look: (octets: Uint8Array, length: number) => void): Device {

@@ -25,7 +25,10 @@ describe('hostile input', function () {
     it(`corpus: ${name}`, () => {
       const one = parseCase(readFileSync(new URL(name, CORPUS), 'utf8'));
       for (const build of ['audit', 'release'] as const) {
-        expect(runCase(one, build).failure?.message, build).to.equal(undefined);
+        for (const offload of [false, true]) {
+          const { failure } = runCase(one, build, null, { offload });
+          expect(failure?.message, `${build}${offload ? ' with offload' : ''}`).to.equal(undefined);
+        }
       }
     });
   }
