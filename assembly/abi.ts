@@ -229,6 +229,11 @@ export const OPT_KEEPALIVE_INTERVAL = 57;
 export const OPT_KEEPALIVE_COUNT = 58;
 /** Largest segment to announce and to send, octets; 0: what the path takes. Before the connection opens. */
 export const OPT_MAX_SEGMENT = 59;
+/**
+ * Pacing, octets per second on each subflow at most: bursts leave at the rate of window and round trip up to this one.
+ * 0: they leave as soon as the window lets them (Linux' SO_MAX_PACING_RATE).
+ */
+export const OPT_MAX_PACING_RATE = 100;
 
 // ---- configuration of the stack (configure) ---------------------------------------------------------------
 export const CFG_MPTCP = 1;
@@ -307,6 +312,8 @@ export const CFG_RECORDS_MAX = 77;
 export const CFG_PRIVATE_MAX = 78;
 /** Subflows in TIME-WAIT. */
 export const CFG_TIME_WAIT_MAX = 79;
+/** OPT_MAX_PACING_RATE of connections that say nothing else. */
+export const CFG_MAX_PACING_RATE = 100;
 
 // ---- subflow information in the scratch area (subflowInfo) ------------------------------------------------
 export const SI_STATE = 0;

@@ -14,6 +14,7 @@ import {
   CFG_FAST_OPEN,
   CFG_FAST_OPEN_BLACKHOLE,
   CFG_HALF_OPEN_MAX,
+  CFG_MAX_PACING_RATE,
   CFG_MPTCP,
   CFG_PENDING_JOINS_MAX,
   CFG_RCVBUF_MAX,
@@ -38,8 +39,10 @@ export let cfgMptcp: bool = true;
 export let cfgChecksum: bool = false;
 export let cfgCcSingle: u8 = 1;
 export let cfgCcMulti: u8 = 2;
-export let cfgSndBufMax: u32 = 4 << 20;
-export let cfgRcvBufMax: u32 = 8 << 20;
+export let cfgSndBufMax: u32 = 16 << 20;
+export let cfgRcvBufMax: u32 = 16 << 20;
+/** Octets per second of a subflow; 0: no pacing. */
+export let cfgMaxPacing: f64 = 0;
 export let cfgSubflowsMax: u32 = 8;
 export let cfgTimestamps: bool = true;
 export let cfgSack: bool = true;
@@ -83,6 +86,9 @@ export function configure(key: i32, value: f64): i32 {
     case CFG_RCVBUF_MAX:
       if (!isRingSize(v)) return E_INVAL;
       cfgRcvBufMax = v;
+      return 0;
+    case CFG_MAX_PACING_RATE:
+      cfgMaxPacing = max(value, 0);
       return 0;
     case CFG_SUBFLOWS_MAX:
       cfgSubflowsMax = max(v, 1);

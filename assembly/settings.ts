@@ -2,7 +2,7 @@
  * What an application may ask of a connection. A connection begins with the stack's own settings, an accepted one
  * with those of the listening side, as sockets are cloned elsewhere.
  */
-import { cfgMptcp, cfgRcvBufMax, cfgSndBufMax } from './host';
+import { cfgMaxPacing, cfgMptcp, cfgRcvBufMax, cfgSndBufMax } from './host';
 import { tcpFinTimeout, tcpKeepaliveIntvl, tcpKeepaliveProbes, tcpKeepaliveTime, tcpSynRetries } from './sysctl';
 
 @unmanaged
@@ -31,6 +31,8 @@ export class Settings {
   userTimeout: f64;
   /** In FIN-WAIT-2 without an application; negative: none (Linux' TCP_LINGER2). */
   finTimeout: f64;
+  /** Octets per second of a subflow; 0: no pacing. */
+  maxPacing: f64;
   /** Largest send and receive rings, octets; powers of two. */
   sndMax: u32;
   rcvMax: u32;
@@ -47,6 +49,7 @@ export function defaultSettings(s: Settings): void {
   s.keepaliveIdle = tcpKeepaliveTime;
   s.keepaliveInterval = tcpKeepaliveIntvl;
   s.finTimeout = tcpFinTimeout;
+  s.maxPacing = cfgMaxPacing;
 }
 
 /** `from` and `to` are records that begin with Settings. */

@@ -5,7 +5,6 @@
  */
 import { FALLBACK_MP_FAIL, TCP_CLOSE_WAIT, TCP_FIN_WAIT_1, TCP_LAST_ACK } from '../abi';
 import { ccOnIdle } from '../cc/controller';
-import { SSTHRESH_INFINITE } from '../cc/state';
 import { dssChecksum } from '../checksum';
 import { dsnDiff, dsnMin } from '../dsn';
 import { now } from '../host';
@@ -14,6 +13,7 @@ import { txRoom } from '../rings';
 import { pickSubflow } from '../sched/scheduler';
 import { canCarry, hasRoom } from '../sched/available';
 import { seqGt, seqLe } from '../seq';
+import { pacingRate } from '../tcp/pacing';
 import { Rec, REC_CAPABLE, REC_DATA_FIN, REC_FIN, REC_INFINITE, REC_PSH, recAt, recMarkLost } from '../tcp/records';
 import { tcpMinTsoSegs, tcpSlowStartAfterIdle } from '../sysctl';
 import { CA_LOSS, SF_FAST_OPEN, SF_FIN_QUEUED, SF_FIN_SENT, Subflow } from '../tcp/subflow';
@@ -106,7 +106,7 @@ export function sendBurst(c: Connection, sf: Subflow, most: u32, force: bool): b
   // A segment goes whole or not at all: silly windows wait for the probe timer.
   if (unsent == 0 || room == 0 || (room < min(unsent, size) && !force)) return false;
   const left = maxRecords - min(maxRecords, sf.packetsOut);
-  const quota = min(min(most, burstSegments(sf, size)), max(left, 1)) * size; // newRecord refuses what is too much
+  const quota = min(min(most, burstSegments(c, sf, size)), max(left, 1)) * size; // newRecord refuses what is too much
   let n = min(min(unsent, room), min(quota, (txRoom() - 2) * packetPayload(sf, size)));
   const partial = n % size;
   if (partial != 0 && !force && waits(c, sf, n == unsentOf(c))) {
@@ -127,14 +127,12 @@ function waits(c: Connection, sf: Subflow, last: bool): bool {
  * Segments of one burst: what a millisecond or so of the path's rate takes, but not more than half the window, so that
  * two bursts are under way.
  */
-function burstSegments(sf: Subflow, size: u32): u32 {
+function burstSegments(c: Connection, sf: Subflow, size: u32): u32 {
   const flight = sf.inFlight;
   const quota = min(max<u32>(sf.cwnd >> 1, 1), sf.cwnd > flight ? sf.cwnd - flight : 1);
   let octets: f64 = <f64>MAX_BURST;
   if (sf.srtt > 0) {
-    const slowStart = sf.ssthresh >= SSTHRESH_INFINITE || sf.cwnd < sf.ssthresh / 2;
-    const perSecond = ((slowStart ? 2 : 1.2) * <f64>size * <f64>max(sf.cwnd, sf.packetsOut) * 1e6) / sf.srtt;
-    octets = perSecond / 1024;
+    octets = min(pacingRate(sf, size), c.maxPacing == 0 ? Infinity : c.maxPacing) / 1024;
     const shift = <u32>sf.minRtt >> RTT_SHIFT;
     if (shift < 32) octets += <f64>(MAX_BURST >> shift);
   }

@@ -163,7 +163,7 @@ export function prepareSubflow(c: Connection, sf: Subflow): void {
   sf.highSeq = sf.iss;
   // The scale serves the largest buffer that tuning may reach (RFC 7323 section 2.2).
   let scale: u32 = 0;
-  while (scale < 14 && c.rcvMax >> scale > 65535) scale++;
+  while (scale < 14 && (c.rcvMax - 1) >> scale > 65535) scale++;
   sf.rcvScale = cfgWindowScale ? scale : 0;
   sf.flags |=
     (cfgTimestamps ? SF_TIMESTAMPS : 0) | (cfgSack ? SF_SACK : 0) | (cfgWindowScale ? SF_SCALE : 0);

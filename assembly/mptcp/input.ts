@@ -33,6 +33,7 @@ import { cfgChallengeInterval, cfgTimeWait, now } from '../host';
 import { ackAcceptable, ackAdvanced, ackFin, ackReorderWait, takeAck } from '../tcp/ack';
 import { ecnTakeCwr, ecnTakeMark } from '../tcp/ecn';
 import { rangesAdd } from '../tcp/ranges';
+import { receiverRttSample } from '../tcp/rtt';
 import {
   SF_ACK_NOW,
   SF_FAILING,
@@ -373,6 +374,7 @@ function acknowledge(c: Connection, sf: Subflow, before: u32, holes: u32, droppe
   const size = seg.joined != 0 ? seg.joined : seg.length;
   if (size >= sf.rcvMss) sf.rcvMss = min(size, sf.mss);
   else if (sf.pushed < 2) sf.pushed++;
+  if (seg.length >= sf.rcvMss && seg.has(HAS_TS)) receiverRttSample(sf, seg.tsEcr);
   if (sf.rcvNxt == before) {
     // Out of order: each one is told at once, for the sender counts them.
     count(MIB_TCPOFOQueue);

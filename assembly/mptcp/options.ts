@@ -5,6 +5,7 @@ import {
   OPT_KEEPALIVE_COUNT,
   OPT_KEEPALIVE_IDLE,
   OPT_KEEPALIVE_INTERVAL,
+  OPT_MAX_PACING_RATE,
   OPT_MAX_SEGMENT,
   OPT_SYN_RETRIES,
   OPT_USER_TIMEOUT,
@@ -77,6 +78,10 @@ export function setConnectionOption(c: Connection, option: i32, value: i32): i32
     case OPT_MAX_SEGMENT:
       if (value != 0 && value < 88) return E_INVAL;
       c.maxSegment = value;
+      return 0;
+    case OPT_MAX_PACING_RATE:
+      if (value < 0) return E_INVAL;
+      c.maxPacing = <f64>value;
       return 0;
     case OPT_WATCH:
       c.watch = value != 0;

@@ -36,6 +36,7 @@ import {
   timeAppend,
   timeRemove,
 } from '../tcp/records';
+import { pace, paced, paceWake } from '../tcp/pacing';
 import { noteRetransmission } from '../tcp/recovery';
 import { currentRto, tsNow } from '../tcp/rtt';
 import {
@@ -73,7 +74,7 @@ import { MAX_SEGMENT, owesKeys, segmentSize, sendAck, sendKeys, sendRecord } fro
 import { Reinjection, reinjected, reinjectionFirst } from './reinject';
 import { sendDetach } from './send-ring';
 import { sendSignals } from './signal';
-import { launch, newRecord, roomOn, shareWindow } from './transmit';
+import { launch, newRecord, roomOn, shareWindow, unsentOf } from './transmit';
 
 /** Sends what can be sent. What the full transmit ring holds back is tried again at the next call. */
 export function output(c: Connection): void {
@@ -97,6 +98,7 @@ export function output(c: Connection): void {
       if (!sendAck(c, sf)) waiting = true;
     }
     if (sf.packetsOut != 0) flying = true;
+    if (paced(sf) && !sf.paceWaits && hasWork(c, sf)) paceWake(sf);
     // Growth of the window makes sense only where it holds sending back (RFC 7661).
     sf.cwndLimited = sf.inFlight >= sf.cwnd;
   }
@@ -128,9 +130,9 @@ function resetOverfull(c: Connection): void {
 function retransmitLost(c: Connection): void {
   for (let p = c.subflows; p != 0; p = changetype<Subflow>(p).nextOfConn) {
     const sf = changetype<Subflow>(p);
-    if (sf.lostOut <= sf.retransOut || pathBlocked(sf.path)) continue;
+    if (sf.lostOut <= sf.retransOut || pathBlocked(sf.path) || paced(sf)) continue;
     let sent = false;
-    while (sf.inFlight < sf.cwnd) {
+    while (sf.inFlight < sf.cwnd && !paced(sf)) {
       const id = recNextLost(sf);
       if (id == 0) break;
       if (recAt(sf, id).segments > sf.cwnd - sf.inFlight) recShatter(sf, id);
@@ -144,6 +146,11 @@ function retransmitLost(c: Connection): void {
   }
 }
 
+/** Something would leave if pacing let it. */
+function hasWork(c: Connection, sf: Subflow): bool {
+  return sf.lostOut > sf.retransOut || unsentOf(c) != 0 || c.reinjectHead != 0;
+}
+
 /** Sends a record again. False: the transmit ring is full. */
 export function retransmit(c: Connection, sf: Subflow, id: u32): bool {
   const r = recAt(sf, id);
@@ -155,6 +162,7 @@ export function retransmit(c: Connection, sf: Subflow, id: u32): bool {
     r.flags |= REC_RETRANS;
     sf.retransOut += r.segments;
   }
+  if (c.maxPacing != 0) pace(sf, r.length, r.size, c.maxPacing);
   r.flags |= REC_EVER_RETRANS;
   r.xmit = now;
   if (r.is(REC_TIMED)) timeRemove(sf, id, r); // a probe repeats what is not lost

@@ -211,7 +211,8 @@ export function consume(c: Connection, n: u32): void {
 function slowestRtt(c: Connection): f64 {
   let rtt: f64 = 0;
   for (let p = c.subflows; p != 0; p = changetype<Subflow>(p).nextOfConn) {
-    rtt = max(rtt, changetype<Subflow>(p).srtt);
+    const sf = changetype<Subflow>(p);
+    rtt = max(rtt, sf.rcvRtt != 0 ? sf.rcvRtt : sf.srtt);
   }
   return rtt;
 }

@@ -104,6 +104,10 @@ export function subflowDue(sf: Subflow): void {
     count(MIB_DelayedACKs);
     markDirty(c);
   }
+  if (sf.paceWaits && now >= sf.paceAt) {
+    sf.paceWaits = false;
+    markDirty(c);
+  }
   if (now >= sf.waitAt && !waitDue(c, sf)) return;
   if (now >= sf.keepaliveAt && !keepaliveDue(c, sf)) return;
   if (now >= sf.timerAt && !timerDue(c, sf)) return;

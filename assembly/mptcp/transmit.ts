@@ -5,6 +5,7 @@ import { dsnDiff } from '../dsn';
 import { now } from '../host';
 import { maxRecords } from '../limits';
 import { seqDiff } from '../seq';
+import { pace } from '../tcp/pacing';
 import { recAt, recPush, recReserve, segmentsOf, timeAppend } from '../tcp/records';
 import { CA_CWR, CA_RECOVERY, Subflow } from '../tcp/subflow';
 import { scheduleRetransmission } from '../tcp/timers';
@@ -42,6 +43,7 @@ export function launch(c: Connection, sf: Subflow, id: u32): void {
   sf.packetsOut += r.segments;
   sf.bytesSent += r.length;
   sf.lastDataSent = now;
+  if (c.maxPacing != 0) pace(sf, r.length, r.size, c.maxPacing);
   timeAppend(sf, id, r);
   if (sf.caState == CA_RECOVERY || sf.caState == CA_CWR) sf.prrOut += r.segments;
   scheduleRetransmission(sf, false, 0);

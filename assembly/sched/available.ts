@@ -2,6 +2,7 @@
 import { TCP_CLOSE_WAIT, TCP_ESTABLISHED } from '../abi';
 import { pathBlocked } from '../paths';
 import { seqLt } from '../seq';
+import { paced } from '../tcp/pacing';
 import {
   CA_LOSS,
   SF_FAST_OPEN,
@@ -27,13 +28,14 @@ export function isWorking(sf: Subflow): bool {
   return !sf.is(SF_STALE) && !(sf.caState == CA_LOSS && sf.backoff != 0);
 }
 
-/** Room in the congestion window, in the peer's window of this subflow, and in the device. */
+/** Room in the congestion window, in the peer's window of this subflow, and in the device; and its turn has come. */
 @inline
 export function hasRoom(sf: Subflow): bool {
   return (
     sf.inFlight < sf.cwnd &&
     sf.lostOut <= sf.retransOut &&
     seqLt(sf.sndNxt, sf.sndEdge) &&
+    !paced(sf) &&
     !pathBlocked(sf.path)
   );
 }

@@ -3,6 +3,7 @@
  * part and its cap of 120 s; windowed minimum for RACK.
  */
 import { now } from '../host';
+import { seqDiff } from '../seq';
 import { Subflow } from './subflow';
 
 /** Microseconds. */
@@ -32,6 +33,20 @@ export function minRttSample(sf: Subflow, sample: f64): void {
     sf.minRtt = max(sample, 1);
     sf.minRttAt = now;
   }
+}
+
+/**
+ * Data of at least a full segment came: how long ago its sender was told what it echoes. Coarse, but a receiver that
+ * sends nothing has no other measure (Linux' tcp_rcv_rtt_measure_ts). A sender that paused looks slow: one step only.
+ */
+export function receiverRttSample(sf: Subflow, echo: u32): void {
+  if (echo == sf.rcvRttEcho) return;
+  sf.rcvRttEcho = echo;
+  const elapsed = seqDiff(tsNow(sf), echo);
+  if (elapsed < 0 || elapsed > 60_000) return;
+  const known = sf.rcvRtt != 0 ? sf.rcvRtt : sf.srtt;
+  const sample = max(<f64>elapsed * 1000, 1000);
+  sf.rcvRtt = known == 0 ? sample : known + (min(sample, 2 * known + 1000) - known) / 8;
 }
 
 /** The timeout with its back-off, microseconds. */

@@ -211,6 +211,9 @@ export class Subflow extends CcState {
   /** When the retransmission timeout is due, whatever the timer stands for now. */
   rtoAt: f64;
   delackAt: f64;
+  /** Pacing: when the next octets may leave, and whether some wait for it. */
+  paceAt: f64;
+  paceWaits: bool;
   keepaliveAt: f64;
   /** End of the wait for the peer: for a mapping, for its answer to MP_FAIL, for it to see the fallback. */
   waitAt: f64;
@@ -233,6 +236,9 @@ export class Subflow extends CcState {
   /** Segments below the full size since the last acknowledgement, at most 2. */
   pushed: u8;
   rcvMss: u32;
+  /** Smoothed round trip that the peer's timestamps show, 0: none; and the echo that was measured last. */
+  rcvRtt: f64;
+  rcvRttEcho: u32;
   challengeAt: f64;
 
   // out-of-order octets at subflow level: `Intervals` of four fields, and the blocks to report (RFC 2018)

@@ -19,7 +19,8 @@ import {
 
 /** Registers the earliest of the subflow's deadlines. */
 export function registerDeadline(sf: Subflow): void {
-  const due = min(min(sf.timerAt, sf.delackAt), min(sf.keepaliveAt, sf.waitAt));
+  let due = min(min(sf.timerAt, sf.delackAt), min(sf.keepaliveAt, sf.waitAt));
+  if (sf.paceWaits) due = min(due, sf.paceAt);
   if (due < Infinity) deadlineArm(changetype<usize>(sf), sf.heapField, due);
 }
 
