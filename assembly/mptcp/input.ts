@@ -85,10 +85,12 @@ import { freeSubflow } from './lifecycle';
 import { mappingBegins } from './mapping';
 import { owesKeys, sendAck, sendBareAck, sendKeys } from './packet';
 import {
+  displaced,
   DROPPED,
   GONE,
   optionsLost,
   plainFin,
+  probed,
   settle,
   settleFins,
   subflowEdge,
@@ -182,7 +184,9 @@ function checksPassed(c: Connection, sf: Subflow): bool {
     return false;
   }
   if (!inWindow(c, sf)) {
-    if ((flags & RST) == 0) answerOld(c, sf);
+    if ((flags & RST) != 0) return false;
+    if (sf.mapCount != 0 && seg.length == 0 && seg.seq == sf.rcvNxt - 1 && !probed(c, sf)) return false;
+    answerOld(c, sf);
     return false;
   }
   if ((flags & RST) != 0) {
@@ -307,6 +311,7 @@ function finArrivedAtPeer(c: Connection, sf: Subflow): bool {
 }
 
 function payload(c: Connection, sf: Subflow): void {
+  if (sf.mapCount != 0 && seg.length != 0) displaced(c, sf);
   const multipath = c.is(C_MPTCP);
   // New octets that repeat old ones; -1: the segment's payload cannot be taken.
   let repeated: i32 = 0;

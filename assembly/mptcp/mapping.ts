@@ -231,6 +231,33 @@ export function verifyReached(c: Connection, sf: Subflow): bool {
   return true;
 }
 
+/**
+ * Index of the mapping with checksum that has lost octets on its way, given that the peer has nothing more under way:
+ * the subflow's next octet would belong to it, and there is no hole. `mapCount`: none.
+ */
+function shortened(sf: Subflow): u32 {
+  const i = sf.oooCount == 0 ? mappingFind(sf, sf.rcvNxt) : sf.mapCount;
+  return i < sf.mapCount && seqLt(mappingAt(sf, i).seq, sf.rcvNxt) ? i : sf.mapCount;
+}
+
+/** The peer has sent all of it: a mapping that is incomplete stays so. True: there is one, `failedDsn`. */
+export function isCutShort(sf: Subflow): bool {
+  const i = shortened(sf);
+  if (i == sf.mapCount || mappingAt(sf, i).bad) return false;
+  count(MIB_DataCsumErr);
+  mappingAt(sf, i).bad = true;
+  failedDsn = mappingAt(sf, i).dsn;
+  return true;
+}
+
+/** A mapping from `seq` on repeats `dsn`, and its payload comes in the place of what an incomplete mapping lacks. */
+export function isDisplaced(sf: Subflow, seq: u32, dsn: u64): bool {
+  const i = shortened(sf);
+  if (i == sf.mapCount) return false;
+  const m = mappingAt(sf, i);
+  return seqGe(seq, m.end) && dsnLe(dsn, m.dsn);
+}
+
 /** A repetition took the place of bad mappings: their octets are forgotten. */
 function giveUpBad(c: Connection, sf: Subflow): void {
   for (let i: u32 = 0; i < sf.mapCount;) {

@@ -95,7 +95,9 @@ export function output(c: Connection): void {
     const sf = changetype<Subflow>(p);
     if (sf.is(SF_SEND_SYN)) sendSyn(c, sf);
     if (sf.synchronized && (sf.flags & (SF_ACK_NOW | SF_SEND_PRIO | SF_SEND_FAIL)) != 0) {
-      if (!sendAck(c, sf)) waiting = true;
+      // MP_FAIL leaves no room for a DATA_FIN that is all that is missing.
+      const two = sf.is(SF_SEND_FAIL) && c.is(C_FIN_SENT) && !c.is(C_FIN_ACKED) && c.dataUna == c.finDsn;
+      if (!sendAck(c, sf) || (two && !sendAck(c, sf))) waiting = true;
     }
     if (sf.packetsOut != 0) flying = true;
     if (paced(sf) && !sf.paceWaits && hasWork(c, sf)) paceWake(sf);

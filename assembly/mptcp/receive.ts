@@ -31,6 +31,7 @@ import {
   FIN,
   HAS_CAPABLE,
   HAS_DSS,
+  HAS_FAIL,
   HAS_MPTCP,
   seg,
 } from '../wire/segment';
@@ -49,6 +50,7 @@ import {
   C_MPTCP,
   C_PEER_DONE,
   C_PEER_FIN,
+  C_WATCH,
   markDirty,
   tellWritable,
 } from './connection';
@@ -58,16 +60,20 @@ import {
   enterMapping,
   failedDsn,
   headUnmapped,
+  isCutShort,
+  isDisplaced,
   isFailing,
   mappingsArrived,
   takePayload,
   verifyReached,
 } from './mapping';
 import { isMapped, MAP_CONFLICT, MAP_FULL } from './mappings';
+import { signalFin } from './output';
 import { sendAck } from './packet';
 import { placeData, receiveEdge, receivePrepare, receiveRest } from './reassembly';
 import { sendRelease } from './send-ring';
 import { rangesAdd, rangesCover, rangesRoom } from '../tcp/ranges';
+import { settleWatched, tellPeer } from './unaware';
 
 /** What became of a segment's Multipath part. */
 export const TAKEN: i32 = 0;
@@ -105,6 +111,9 @@ export function takeDataAck(c: Connection, sf: Subflow): void {
 
 function advance(c: Connection, ack: u64): void {
   c.dataUna = ack;
+  // All but DATA_FIN, after a timeout or MP_FAIL: it went with data that arrived otherwise than it was sent.
+  const otherwise = c.dataBackoff != 0 || seg.has(HAS_FAIL);
+  if (otherwise && c.is(C_MPTCP) && c.is(C_FIN_SENT) && ack == c.finDsn) signalFin(c);
   c.dataBackoff = 0;
   c.dataTimerAt = Infinity;
   if (seg.length == 0 && ourFinReached(c)) finAcked(c);
@@ -204,6 +213,31 @@ function noteMapping(
   if (result == MAP_CONFLICT) return mappingFailed(c, sf, FALLBACK_MAPPING);
   if (result == MAP_FULL) return DROPPED;
   return TAKEN;
+}
+
+/**
+ * A data-level repetition comes in the place of octets that a middlebox has taken out of a checksummed mapping. From
+ * here on nothing fits. Plain TCP, where the repetition is recognised as one; MP_FAIL tells the peer.
+ */
+export function displaced(c: Connection, sf: Subflow): void {
+  if (!c.is(C_CHECKSUM) || !seg.has(HAS_DSS) || (seg.dssFlags & DSS_MAP) == 0 || seg.seq != sf.rcvNxt) return;
+  if (seg.dssLength == 0 || !canFallBack(c)) return;
+  const dsn = (seg.dssFlags & DSS_DSN8) != 0 ? seg.dssDsn : dsnExpand(c.rcvNxt, <u32>seg.dssDsn);
+  if (isDisplaced(sf, sf.irs + sf.ssnShift + seg.dssSsn, dsn)) fallBack(c, sf, FALLBACK_CHECKSUM);
+}
+
+/**
+ * A probe of the subflow: what the peer has sent is acknowledged. If the stream stands still in a checksummed mapping,
+ * a middlebox has taken octets out of it. False: the subflow is gone.
+ */
+export function probed(c: Connection, sf: Subflow): bool {
+  if (!c.is(C_CHECKSUM) || !canFallBack(c) || !isCutShort(sf)) return true;
+  if (checksumFailed(c, sf) == GONE) return false;
+  if (c.is(C_WATCH)) {
+    tellPeer(c, sf); // its own mappings stand still until it knows
+    settleWatched(c, sf);
+  }
+  return true;
 }
 
 /** A mapping is broken: plain TCP while that is safe, else the subflow has to go. */

@@ -66,6 +66,7 @@ import {
 } from './close';
 import {
   Connection,
+  C_CHECKSUM,
   C_FIN_ACKED,
   C_FIN_SENT,
   C_MPTCP,
@@ -327,9 +328,9 @@ export function connectionDue(c: Connection): void {
 }
 
 /**
- * Data was not DATA_ACKed in time, and a repetition of it might be new data for the peer: one that sent MP_FAIL, or
- * one whose DSS has ceased, because it became plain or because a middlebox strips options now. Asks again. False: it
- * is safe to repeat the data.
+ * Data was not DATA_ACKed in time, and a repetition of it might be new data for the peer: one that sent MP_FAIL, one
+ * whose DSS has ceased, because it became plain or because a middlebox strips options now, or one that has got less
+ * than was sent. Asks again. False: it is safe to repeat the data.
  */
 function askPeer(c: Connection): bool {
   if (!canFallBack(c)) return false;
@@ -338,8 +339,11 @@ function askPeer(c: Connection): bool {
     sf.set(SF_SEND_FAIL | SF_ACK_NOW);
     return true;
   }
-  if (!sf.is(SF_BARE)) return false;
-  sf.set(SF_ASKED);
+  if (sf.is(SF_BARE)) sf.set(SF_ASKED);
+  else if (!c.is(C_CHECKSUM) || sf.packetsOut != 0 || c.dataBackoff != 1) return false;
+  // A middlebox that takes octets out leaves a mapping that can be neither completed nor verified. A peer that has one
+  // answers with MP_FAIL; else the data is repeated when the answer must be here.
+  else c.dataTimerAt = now + 2 * sf.srtt;
   sendProbe(c, sf);
   return true;
 }

@@ -39,7 +39,10 @@ export function watchPeer(c: Connection, sf: Subflow, start: u64, end: u64): voi
   // A peer that has had no DATA_ACK yet sees by itself that options are lost.
   if (!c.is(C_DSS_SEEN) || (!c.is(C_CLIENT) && sf.lastAck == sf.irs + 1)) return;
   c.set(C_WATCH);
+  finInHand = seg.has(HAS_DSS) && (seg.dssFlags & DSS_FIN) != 0 && seg.dssLength == 1;
   c.mapEnd = dsnGt(end, start) ? end : c.rcvNxt;
+  // What lies behind the end of its stream is not the peer's.
+  if (c.is(C_PEER_FIN) && dsnGt(c.mapEnd, c.peerFin)) c.mapEnd = c.peerFin;
   c.mapAck = start;
   c.mapDelta = <u32>c.remoteIdsn;
   if (hasMapping()) tellLater(sf);
@@ -74,7 +77,6 @@ export function lookAtMapping(c: Connection, sf: Subflow): i32 {
   if (seg.length != 0 && !seqGt(seg.seq + seg.length, sf.rcvNxt)) return 0;
   if (!hasMapping()) {
     if (seg.length == 0) return 0;
-    if (!seqGt(seg.seq, sf.rcvNxt)) c.mapEnd += <u64>seqDiff(seg.seq + seg.length, sf.rcvNxt);
     c.clear(C_TOLD); // data without a mapping: the peer knows
     sf.waitAt = Infinity;
     return 0;
@@ -123,9 +125,10 @@ function countRepeated(c: Connection, sf: Subflow, dsn: u64, length: u32): i32 {
 export function settleWatched(c: Connection, sf: Subflow): void {
   if (sf.oooCount != 0) return;
   if (!c.is(C_PEER_DONE)) c.mapAck = c.mapEnd;
-  // Linux says DATA_FIN while data waits for the congestion window, and on every segment of the last mapping.
+  // DATA_FIN leaves after all data: nothing is missing when its packet is in order. With data it stands on every
+  // segment of its mapping.
   if (!finInHand || seg.seq + seg.length != sf.rcvNxt) return;
-  if (c.mapEnd != c.peerFin) return;
+  if (seg.length != 0 && seg.dssLength != 1 && c.mapEnd != c.peerFin) return;
   finInHand = false;
   c.mapAck = c.peerFin + 1;
   peerDone(c);

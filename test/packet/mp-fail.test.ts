@@ -249,3 +249,63 @@ describe('packets: MP_FAIL received', () => {
     expect(bench.counter('MPRstRx')).to.equal(1);
   });
 });
+
+describe('packets: a checksummed mapping of which a middlebox took octets out', () => {
+  /** "hello" intact, then "wor" with the mapping of "world". */
+  async function shortened(): Promise<Peer> {
+    const peer = await verified();
+    const checksum = dssChecksum(peer.session.idsn + 6n, 6, 5, Buffer.from('world'));
+    peer.data('wor', { length: 5, checksum }).expect({ ack: 9, dss: { dack: 6 }, fail: null });
+    peer.expectNothing(1e6);
+    return peer;
+  }
+
+  it('is answered by MP_FAIL when a probe says that nothing more is under way', async () => {
+    const peer = await shortened();
+    peer.send({ seq: 8, dss: { dack: 1 } }).expect({ ack: 9, dss: { dack: 6 }, fail: 6 });
+    expect(peer.bench.app.text).to.equal('hello');
+    expect(peer.bench.counter('DataCsumErr')).to.equal(1);
+    peer.send({ seq: 9, dss: { dack: 1 }, fail: 1 }).expect({ ack: 9, dss: { dack: 11 } });
+    expect(peer.bench.app.text).to.equal('hellowor');
+    expect(peer.bench.app.fallback).to.equal('wrong DSS checksum');
+    peer.send({ seq: 9, dss: { dack: 1, dsn: 11, ssn: 0, length: 1, fin: true, checksum: 0 } });
+    peer.expect({ dss: { dack: 12 } });
+    expect(peer.bench.app.ended).to.equal(true);
+  });
+
+  it('is no such mapping while there is a hole, or when all of it came later', async () => {
+    const peer = await verified();
+    const checksum = dssChecksum(peer.session.idsn + 6n, 6, 5, Buffer.from('world'));
+    peer.data('wor', { length: 5, checksum }).expect({ ack: 9 });
+    peer.data('d', { dsn: 6, ssn: 6, length: 5, checksum }, { seq: 10 }).expect({ ack: 9 });
+    peer.send({ seq: 8, dss: { dack: 1 } }).expect({ ack: 9, fail: null });
+    peer
+      .data('l', { dsn: 6, ssn: 6, length: 5, checksum }, { seq: 9 })
+      .expect({ ack: 11, dss: { dack: 11 } });
+    expect(peer.bench.app.text).to.equal('helloworld');
+    expect(peer.bench.app.fallback).to.equal(null);
+  });
+
+  it('is plain stream when its repetition comes in its place; the repetition is none', async () => {
+    const peer = await shortened();
+    peer.data('world', { dsn: 6, ssn: 11 }, { seq: 9 }).expect({ ack: 14, dss: null });
+    expect(peer.bench.app.text).to.equal('hellowor');
+    expect(peer.bench.app.fallback).to.equal('wrong DSS checksum');
+    expect(peer.expectAfter(100_000, { dss: { dack: 11 } }).fail).to.not.equal(null);
+    peer.data('again', { dsn: 11, ssn: 16 }, { seq: 14 }).expect({ ack: 19, dss: { dack: 16 } });
+    expect(peer.bench.app.text).to.equal('helloworagain');
+  });
+
+  it('is asked for by the sender before it repeats anything, and repeated after an answer without MP_FAIL', async () => {
+    const bench = await Bench.create();
+    bench.connect();
+    const peer = new Peer(bench).acceptFully(0x81);
+    bench.app.write('world');
+    peer.expect({ data: 'world' });
+    peer.send({ ack: 6, dss: { dack: 1 } });
+    const probe = peer.expectAfter(220_000, { length: 0, seq: 5, dss: { dack: 1 } }, 60_000);
+    expect(probe.dss).to.not.have.property('dsn');
+    peer.send({ ack: 6, dss: { dack: 1 } });
+    peer.expectAfter(1_000, { data: 'world', seq: 6, dss: { dsn: 1, ssn: 6, length: 5 } }, 60_000);
+  });
+});

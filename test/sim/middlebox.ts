@@ -107,13 +107,14 @@ export const alter = (
 ): Script => {
   const seen = new Map<number, Buffer>();
   let order = 0;
-  /** Places where octets were put in: the sender's sequence number from which on the receiver's are higher, by how much. */
-  const shifts: { from: number; by: number }[] = [];
+  /** Segments that became longer or shorter: where they begin and end for the sender, and by how much. */
+  const shifts: { begin: number; from: number; by: number }[] = [];
   const forward = (seq: number): number =>
-    shifts.reduce((sum, { from, by }) => (((seq - from) | 0) >= 0 ? sum + by : sum), seq) >>> 0;
+    shifts.reduce((sum, { begin, by }) => (((seq - begin) | 0) > 0 ? sum + by : sum), seq) >>> 0;
   const back = (ack: number): number =>
     shifts.reduceRight((value, { from, by }) => {
       const past = (value - from) | 0;
+      if (by < 0) return past < by ? value : value - by;
       return past <= 0 ? value : value - Math.min(by, past);
     }, ack) >>> 0;
   return (segment, direction) => {
@@ -130,7 +131,11 @@ export const alter = (
         if (order === n || (always && order > n)) {
           const changed = change(data);
           if (changed.length !== data.length) {
-            shifts.push({ from: segment.seq + data.length, by: changed.length - data.length });
+            shifts.push({
+              begin: segment.seq,
+              from: segment.seq + data.length,
+              by: changed.length - data.length,
+            });
           }
           data = changed;
         }
