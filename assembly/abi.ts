@@ -359,6 +359,12 @@ export const SI_DATA_SENT_AGO = 192;
 export const SI_RECEIVED_AGO = 200;
 export const SI_SND_WND = 208;
 export const SI_RCV_WND = 212;
+export const SI_SEGMENTS_IN = 216;
+export const SI_SEGMENTS_OUT = 220;
+export const SI_DATA_SEGMENTS_IN = 224;
+export const SI_DATA_SEGMENTS_OUT = 228;
+/** How long data may wait for its acknowledgement, microseconds. */
+export const SI_ATO = 232;
 
 // ---- connection information in the scratch area (connectionInfo) ------------------------------------------
 export const CI_STATE = 0;

@@ -22,9 +22,12 @@ import {
   CIF_MPTCP,
   CIF_SYN_DATA,
   SI_ADV_MSS,
+  SI_ATO,
   SI_BACKOFF,
   SI_BYTES_RECEIVED,
   SI_CA_STATE,
+  SI_DATA_SEGMENTS_IN,
+  SI_DATA_SEGMENTS_OUT,
   SI_DATA_SENT_AGO,
   SI_LOST,
   SI_MTU,
@@ -38,6 +41,8 @@ import {
   SI_RETRIES,
   SI_RTTVAR,
   SI_SACKED,
+  SI_SEGMENTS_IN,
+  SI_SEGMENTS_OUT,
   SI_SND_SCALE,
   SI_SND_WND,
   SI_UNACKED,
@@ -155,6 +160,11 @@ export function subflowInfo(sf: Subflow, at: usize): void {
   store<f64>(at + SI_RTTVAR, sf.rttvar);
   store<f64>(at + SI_DATA_SENT_AGO, sf.lastDataSent == 0 ? -1 : now - sf.lastDataSent);
   store<f64>(at + SI_RECEIVED_AGO, now - sf.lastReceived);
+  store<u32>(at + SI_SEGMENTS_IN, sf.segmentsIn);
+  store<u32>(at + SI_SEGMENTS_OUT, sf.segmentsOut);
+  store<u32>(at + SI_DATA_SEGMENTS_IN, sf.dataSegmentsIn);
+  store<u32>(at + SI_DATA_SEGMENTS_OUT, sf.dataSegmentsOut);
+  store<f64>(at + SI_ATO, sf.ato);
   store<u32>(at + SI_SND_WND, sf.sndWnd);
   store<u32>(at + SI_RCV_WND, <u32>max<i32>(0, seqDiff(sf.rcvEdge, sf.rcvNxt)));
   put64(at + SI_LOCAL, sf.localHigh);

@@ -125,7 +125,7 @@ const hmacOut = memory.data(32, 8);
 /** Draws before the stack gives up on a unique token (Linux' number). */
 const TOKEN_TRIES: u32 = 4;
 /** Largest window of a SYN: it is not scaled (RFC 7323 section 2.2). */
-export const SYN_WINDOW: u32 = 65535;
+const SYN_WINDOW: u32 = 65535;
 
 /** Draws a key whose token no other connection has. False: plain TCP it is. */
 export function drawKey(c: Connection): bool {
@@ -192,6 +192,13 @@ function announcedMss(c: Connection, sf: Subflow): u32 {
   return c.maxSegment == 0 ? most : min(most, c.maxSegment);
 }
 
+/** Window of a SYN: whole segments, and of a SYN/ACK those that timestamps leave room for (as on Linux). */
+export function synWindow(c: Connection, sf: Subflow): u32 {
+  const window = min<u32>(c.rcvCap, SYN_WINDOW);
+  const size = announcedMss(c, sf) - (sf.is(SF_PASSIVE) && sf.is(SF_TIMESTAMPS) ? 12 : 0);
+  return window < size ? window : window - (window % size);
+}
+
 /** Options in the order of Linux: MSS, SACK permitted, timestamps, window scale. */
 function addSynOptions(c: Connection, sf: Subflow): void {
   let at = optionPointer();
@@ -231,7 +238,7 @@ export function sendSyn(c: Connection, sf: Subflow): bool {
     if (sf.is(SF_JOIN)) addJoin(c, sf, answer);
     else addCapable(c, answer);
   }
-  const window = min<u32>(c.rcvCap, SYN_WINDOW);
+  const window = synWindow(c, sf);
   const data: u32 = answer ? 0 : synDataLength(c, sf);
   const flags = (answer ? SYN | ACK : SYN) | ecnSynFlags(sf, answer);
   if (data != 0) {
@@ -302,7 +309,12 @@ function established(c: Connection, sf: Subflow): void {
   leaveHalfOpen(sf);
   sf.clear(SF_SEND_SYN); // one that the full transmit ring held back
   if (c.keepalive) armKeepalive(c, sf);
-  if (sf.is(SF_PASSIVE)) count(MIB_PassiveOpens);
+  if (sf.is(SF_PASSIVE)) {
+    count(MIB_PassiveOpens);
+    // Linux' books of an accepted connection begin with the peer's SYN, without our answer to it.
+    sf.segmentsIn = 2;
+    sf.segmentsOut = 0;
+  }
   // A handshake answered without state does not know when.
   if (!sf.is(SF_SYN_RETRANSMITTED) && sf.lastSent != 0) rttSample(sf, now - sf.lastSent);
   sf.mss = segmentSize(c, sf);

@@ -114,6 +114,8 @@ export const REFUSE: i32 = 1;
 export const AGAIN: i32 = 2;
 
 export function segmentArrives(sf: Subflow): i32 {
+  sf.segmentsIn++;
+  if (seg.length != 0) sf.dataSegmentsIn++;
   if (sf.state == TCP_TIME_WAIT) return timeWaitArrives(sf);
   const c = changetype<Connection>(sf.conn);
   if (sf.state == TCP_SYN_SENT) return synSentArrives(c, sf);

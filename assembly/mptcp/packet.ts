@@ -136,6 +136,8 @@ function seal(sf: Subflow, headerLength: u32, length: u32, payloadSum: u64): voi
   txPush(slot, <u32>(tcpAt - ipAt) + headerLength);
   count(MIB_OutSegs);
   sf.lastSent = now;
+  sf.segmentsOut++;
+  if (length != 0) sf.dataSegmentsOut++;
 }
 
 // ---- window -----------------------------------------------------------------------------------------------
@@ -322,6 +324,8 @@ function attach(c: Connection, sf: Subflow, r: Rec, offset: u32, length: u32, si
   const more = segmentsOf(length, size) - 1;
   sf.ipId += more;
   countBy(MIB_OutSegs, more);
+  sf.segmentsOut += more;
+  sf.dataSegmentsOut += more;
 }
 
 /** Flags of a packet that ends at `end` of its record. */

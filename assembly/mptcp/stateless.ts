@@ -48,7 +48,7 @@ import { CAPABLE_CHECKSUM, HAS_CAPABLE, HAS_JOIN, HAS_SACK_OK, HAS_SCALE, HAS_TS
 import { backupOn, likeOf, localIdOn, newSubflowFor, takesJoins } from './answer';
 import { RST_MPTCP, RST_PROHIBITED, RST_RESOURCES } from './close';
 import { Connection, C_CHECKSUM, C_MPTCP, initConnection, roomForJoin, setFirst } from './connection';
-import { adoptLocalKey, prepareSubflow, sendSyn, SYN_WINDOW, takeSynOptions } from './handshake';
+import { adoptLocalKey, prepareSubflow, sendSyn, synWindow, takeSynOptions } from './handshake';
 import { segmentArrives } from './input';
 import { joinHmac } from './keys';
 import { freeConnection, newConnection, setUp } from './lifecycle';
@@ -207,7 +207,7 @@ function provedSubflow(c: Connection, path: u32): usize {
   sf.sndNxt = seg.ack;
   sf.irs = seg.seq - 1;
   sf.rcvNxt = sf.lastAck = seg.seq;
-  sf.rcvEdge = seg.seq + min<u32>(c.rcvCap, SYN_WINDOW);
+  sf.rcvEdge = seg.seq + synWindow(c, sf);
   sf.tsRecent = seg.tsVal;
   sf.tsRecentAt = now;
   return p;

@@ -286,6 +286,10 @@ export class Subflow extends CcState {
   bytesSent: u64;
   bytesReceived: u64;
   retransmissions: u32;
+  segmentsIn: u32;
+  segmentsOut: u32;
+  dataSegmentsIn: u32;
+  dataSegmentsOut: u32;
 
   /** Up to four SACK blocks, newest first: start and end, u32 each. */
   sackBlocks0: u64;

@@ -1,7 +1,7 @@
 /** Every socket call of the script language: its arguments taken apart, its result or the wait for it. */
 import type { Expr, SocketCall } from '../ast.js';
 import { ScriptError, type Addressing, type LayerContext, type RunningCall } from '../socket-layer.js';
-import { constant } from './constants.js';
+import { constant, SOL } from './constants.js';
 import { Epoll } from './epoll.js';
 import {
   field,
@@ -20,7 +20,8 @@ import { timeoutOf } from './option-values.js';
 import { getOption, setOption } from './options.js';
 import { Pipe, PipeEnd, PlainFile } from './pipe.js';
 import { poll } from './polling.js';
-import { recvmsg, sendFlags, sendmsg } from './messages.js';
+import { recvmsg, sendmsg } from './messages.js';
+import { sendOpening, synTakesData } from './fast-open.js';
 import { AF_INET, AF_INET6, IPPROTO_MPTCP, IPPROTO_TCP, Socket, STATE } from './socket.js';
 import {
   compareBuffer,
@@ -40,6 +41,8 @@ import {
 const SOCK_NONBLOCK = constant('SOCK_NONBLOCK');
 const SOCK_CLOEXEC = constant('SOCK_CLOEXEC');
 const SOCK_STREAM = constant('SOCK_STREAM');
+const MSG_FASTOPEN = constant('MSG_FASTOPEN');
+const TCP_FASTOPEN_CONNECT = constant('TCP_FASTOPEN_CONNECT');
 
 export class Calls {
   /** Script's number of the socket used last. */
@@ -144,6 +147,21 @@ export class Calls {
     return this.open(s, call.result);
   }
 
+  /** Where `connect(fd, ..., ...)` goes. */
+  remote(s: Socket): SocketAddress {
+    const { remote: address, connectPort: port } = this.addressing;
+    return { family: s.family, address, port };
+  }
+
+  /** How an attempt to connect ended; null: it goes on. */
+  connected(s: Socket, timedOut: boolean): Attempt {
+    if (s.state === STATE.SYN_SENT || s.state === STATE.SYN_RECV)
+      return timedOut ? fail('EINPROGRESS') : null;
+    s.connecting = false;
+    if (s.state === STATE.CLOSE) return fail(s.takeError() ?? 'ECONNABORTED');
+    return ok();
+  }
+
   /** An address argument; `...` means the one given. */
   target(e: Expr | undefined, other: SocketAddress): SocketAddress {
     if (isEllipsis(e) || e === undefined) return other;
@@ -246,13 +264,13 @@ const FILE_CALLS: Readonly<Record<string, FileCall>> = {
     const length = number(call.args[2]);
     if (file instanceof PipeEnd) return this.wait(file, writePipe(file, length), Infinity);
     if (!(file instanceof Socket)) return this.now(file instanceof PlainFile ? ok(length) : fail('EINVAL'));
-    return this.wait(file, send(file, octets(call.args[1], length), 0), this.sendTimeout(file));
+    return sendNow.call(this, file, octets(call.args[1], length), 0, undefined);
   },
   writev(file, call) {
     const parts = vector(call.args[1]);
     if (!(file instanceof Socket)) return this.now(fail('EINVAL'));
     const data = Buffer.concat(parts.map(({ buffer, length }) => octets(buffer, length)));
-    return this.wait(file, send(file, data, 0), this.sendTimeout(file));
+    return sendNow.call(this, file, data, 0, undefined);
   },
   sendfile(file, call) {
     const source = this.file(number(call.args[1]));
@@ -428,8 +446,8 @@ function accept(this: Calls, s: Socket, call: SocketCall, flags: number): Runnin
 }
 
 function connect(this: Calls, s: Socket, call: SocketCall): RunningCall {
-  const { remote, connectPort } = this.addressing;
-  const to = this.target(call.args[1], { family: s.family, address: remote, port: connectPort });
+  const { remote } = this.addressing;
+  const to = this.target(call.args[1], this.remote(s));
   if (to.family === 0) {
     s.disconnect();
     return this.now(ok());
@@ -439,23 +457,25 @@ function connect(this: Calls, s: Socket, call: SocketCall): RunningCall {
     if (s.connection !== null && s.state === STATE.SYN_SENT) return this.wait(s, () => fail('EALREADY'), 0);
   } else {
     if (s.state !== STATE.CLOSE) return this.now(fail('EISCONN'));
+    // The SYN waits for the data that it can carry.
+    if (s.options.get(SOL.TCP, TCP_FASTOPEN_CONNECT) === 1n && synTakesData(s, to)) {
+      s.deferred = to;
+      return this.now(ok());
+    }
     const errno = s.connect((to.address ?? remote).replace(/^::ffff:(?=\d+\.)/i, ''), to.port);
     if (errno !== null) return this.now(fail(errno));
   }
-  return this.wait(s, (timedOut) => connected(s, timedOut), this.sendTimeout(s));
-}
-
-function connected(s: Socket, timedOut: boolean): Attempt {
-  if (s.state === STATE.SYN_SENT || s.state === STATE.SYN_RECV) return timedOut ? fail('EINPROGRESS') : null;
-  s.connecting = false;
-  if (s.state === STATE.CLOSE) return fail(s.takeError() ?? 'ECONNABORTED');
-  return ok();
+  return this.wait(s, (timedOut) => this.connected(s, timedOut), this.sendTimeout(s));
 }
 
 function sendNow(this: Calls, s: Socket, data: Buffer, flags: number, name: Expr | undefined): RunningCall {
-  const refused = sendFlags(s, flags, name);
-  if (refused !== null) return this.now(refused);
-  return this.wait(s, send(s, data, flags), this.sendTimeout(s), flags);
+  let attempt: Repeatable | null = null;
+  if (s.deferred !== null) attempt = sendOpening(this, s, data, s.deferred);
+  else if ((flags & MSG_FASTOPEN) !== 0) {
+    if (name === undefined) return this.now(fail('EINVAL'));
+    attempt = sendOpening(this, s, data, this.target(name, this.remote(s)));
+  }
+  return this.wait(s, attempt ?? send(s, data, flags), this.sendTimeout(s), flags);
 }
 
 function shutdown(s: Socket, how: number): Attempt {

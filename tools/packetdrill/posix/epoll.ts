@@ -15,6 +15,8 @@ interface Entry {
   events: number;
   data: bigint;
   ready: boolean;
+  /** What the file had got when it was looked at last. */
+  seen: number;
   readonly watch: (events: number) => void;
 }
 
@@ -44,6 +46,7 @@ export class Epoll extends OpenFile {
       events: (events | EPOLLERR | EPOLLHUP) >>> 0,
       data,
       ready: false,
+      seen: file.arrived,
       watch: (about) => {
         if (file.references === 0) this.#remove(key, entry);
         else this.#wake(entry, about);
@@ -92,8 +95,11 @@ export class Epoll extends OpenFile {
   take(most: number): EpollEvent[] {
     const result: EpollEvent[] = [];
     for (const entry of this.#entries.values()) {
-      if (!entry.ready || result.length === most) continue;
+      const { arrived } = entry.file;
+      const fresh = arrived !== entry.seen && (entry.events & ~PRIVATE & POLLIN) !== 0;
+      if ((!entry.ready && !fresh) || result.length === most) continue;
       entry.ready = false;
+      entry.seen = arrived;
       const events = entry.file.poll() & entry.events;
       if (events === 0) continue;
       result.push({ events, data: entry.data });

@@ -16,6 +16,11 @@ export abstract class OpenFile {
   /** Told whenever something about the file may have changed; `events`: POLL* that it is about, 0: anything. */
   readonly watchers = new Set<(events: number) => void>();
 
+  /** Octets that ever came, where edges have to be told from what is left. */
+  get arrived(): number {
+    return 0;
+  }
+
   /** POLL* that hold now. */
   abstract poll(): number;
   /** The last descriptor is gone. */

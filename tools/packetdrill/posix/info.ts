@@ -44,6 +44,11 @@ const PLAIN: readonly (readonly [string, number, 'u32' | 'f64'])[] = [
   ['tcpi_lost', abi.SI_LOST, 'u32'],
   ['tcpi_retrans', abi.SI_RETRANS_OUT, 'u32'],
   ['tcpi_rttvar', abi.SI_RTTVAR, 'f64'],
+  ['tcpi_segs_in', abi.SI_SEGMENTS_IN, 'u32'],
+  ['tcpi_segs_out', abi.SI_SEGMENTS_OUT, 'u32'],
+  ['tcpi_data_segs_in', abi.SI_DATA_SEGMENTS_IN, 'u32'],
+  ['tcpi_data_segs_out', abi.SI_DATA_SEGMENTS_OUT, 'u32'],
+  ['tcpi_ato', abi.SI_ATO, 'f64'],
   ['tcpi_snd_wnd', abi.SI_SND_WND, 'u32'],
   ['tcpi_rcv_wnd', abi.SI_RCV_WND, 'u32'],
 ];

@@ -2,9 +2,8 @@
 import type { Expr } from '../ast.js';
 import { constant, SOL } from './constants.js';
 import { field, integer, isEllipsis, items, Mismatches } from './evaluate.js';
-import { fail, ok, type Attempt } from './files.js';
+import { ok } from './files.js';
 import type { Socket } from './socket.js';
-import { STATE } from './socket.js';
 import { compareBuffer, octets, receive, totalOf, vector, type Repeatable } from './transfer.js';
 
 const TCP_INQ = constant('TCP_INQ');
@@ -54,13 +53,4 @@ function hint(s: Socket): number {
 export function sendmsg(header: Expr | undefined): { data: Buffer; name: Expr | undefined } {
   const data = vector(field(header, 'msg_iov')).map(({ buffer, length }) => octets(buffer, length));
   return { data: Buffer.concat(data), name: field(header, 'msg_name') };
-}
-
-/** What the flags and the address of a send forbid; null: nothing. */
-export function sendFlags(s: Socket, flags: number, name: Expr | undefined): Attempt {
-  if ((flags & constant('MSG_FASTOPEN')) !== 0) {
-    if (s.state !== STATE.CLOSE) return fail(s.connecting ? 'EALREADY' : 'EISCONN');
-    return name === undefined || isEllipsis(name) ? fail('EINVAL') : fail('EOPNOTSUPP');
-  }
-  return null;
 }

@@ -64,6 +64,8 @@ export class Socket extends OpenFile implements ConnectionHandler {
   writeShut = false;
   /** connect() has begun and nobody has been told how it ended. */
   connecting = false;
+  /** connect() has promised a connection whose SYN goes with the first write. */
+  deferred: SocketAddress | null = null;
   /** A writer or a poll found no room and wants to hear of it. */
   noSpace = false;
   #listener: Listener | null = null;
@@ -158,11 +160,12 @@ export class Socket extends OpenFile implements ConnectionHandler {
     connection.handler = this;
   }
 
-  /** Begins to open a connection. Null, or the errno. */
-  connect(remote: string, port: number): string | null {
+  /** Begins to open a connection; `early`: data for its SYN (Fast Open). Null, or the errno. */
+  connect(remote: string, port: number, early?: Uint8Array): string | null {
     const local = this.bound?.address ?? this.addressing.local;
     const path = this.stack.paths().find((p) => p.address === local);
     if (path === undefined) return 'EADDRNOTAVAIL';
+    const settings = this.options.settings(this.multipath);
     let errno: string | null = null;
     this.stack.connect(
       path.id,
@@ -171,9 +174,12 @@ export class Socket extends OpenFile implements ConnectionHandler {
       port,
       (error, connection) => {
         if (connection === null) errno = error === null ? 'EADDRNOTAVAIL' : errnoOf(error);
-        else this.#adopt(connection);
+        else {
+          this.#adopt(connection);
+          if (early !== undefined) connection.write(early);
+        }
       },
-      this.options.settings(this.multipath),
+      early === undefined ? settings : [...settings, [abi.OPT_FAST_OPEN, 1]],
     );
     if (errno !== null) return errno;
     this.#over = this.#established = this.readShut = this.writeShut = false;
@@ -307,6 +313,12 @@ export class Socket extends OpenFile implements ConnectionHandler {
     return error;
   }
 
+  override get arrived(): number {
+    const c = this.connection;
+    if (c === null || this.#over || this.stack.core.x.connectionInfo(c.handle) < 0) return 0;
+    return this.stack.core.scratchF64(abi.CI_BYTES_READ) + this.stack.core.scratchU32(abi.CI_UNREAD);
+  }
+
   queues(): { unread: number; unacked: number; unsent: number } {
     return this.connection?.queues() ?? { unread: 0, unacked: 0, unsent: 0 };
   }
@@ -335,6 +347,7 @@ export class Socket extends OpenFile implements ConnectionHandler {
 
   poll(): number {
     if (this.#listener !== null) return this.queue.length > 0 ? IN : 0;
+    if (this.deferred !== null) return OUT;
     const { state } = this;
     let mask = 0;
     if ((this.readShut && this.writeShut) || state === STATE.CLOSE) mask |= HUP;
