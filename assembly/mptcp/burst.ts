@@ -16,7 +16,7 @@ import { seqGt, seqLe } from '../seq';
 import { pacingRate } from '../tcp/pacing';
 import { Rec, REC_CAPABLE, REC_DATA_FIN, REC_FIN, REC_INFINITE, REC_PSH, recAt, recMarkLost } from '../tcp/records';
 import { tcpMinTsoSegs, tcpSlowStartAfterIdle } from '../sysctl';
-import { CA_LOSS, SF_FIN_QUEUED, SF_FIN_SENT, Subflow } from '../tcp/subflow';
+import { CA_LOSS, SF_FAST_OPEN, SF_FIN_QUEUED, SF_FIN_SENT, Subflow } from '../tcp/subflow';
 import {
   Connection,
   C_CHECKSUM,
@@ -43,8 +43,18 @@ export function sendNew(c: Connection): void {
     if (unsentOf(c) == 0) return;
     shareWindow(c, c.dataNxt);
     const p = subflowForNew(c);
-    if (p == 0 || !sendBurst(c, changetype<Subflow>(p), MAX_SEGMENT, false)) return;
+    if (p == 0 || waitsForKey(c, changetype<Subflow>(p))) return;
+    if (!sendBurst(c, changetype<Subflow>(p), MAX_SEGMENT, false)) return;
   }
+}
+
+/**
+ * Accepted with its SYN, a plain connection answers at once. The first DATA_ACK comes with the peer's key, in the third
+ * packet, and Linux becomes plain TCP when data comes without one.
+ */
+@inline
+function waitsForKey(c: Connection, sf: Subflow): bool {
+  return sf.is(SF_FAST_OPEN) && c.is(C_MPTCP);
 }
 
 /** A mapping that is half sent is ended where it began: subflow numbers that were promised carry what was promised. */

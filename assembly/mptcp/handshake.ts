@@ -493,6 +493,7 @@ export function handshakeAckArrives(c: Connection, sf: Subflow): bool {
     leaveQueue(sf, false);
     if (c.is(C_MPTCP)) fullyEstablished(c);
     scheduleRetransmission(sf, true, 0);
+    markDirty(c); // what the application answered has waited
     return true;
   }
   c.state = CONN_ESTABLISHED;

@@ -77,6 +77,7 @@ export function lookAtMapping(c: Connection, sf: Subflow): i32 {
   if (seg.length != 0 && !seqGt(seg.seq + seg.length, sf.rcvNxt)) return 0;
   if (!hasMapping()) {
     if (seg.length == 0) return 0;
+    if (!seqGt(seg.seq, sf.rcvNxt)) c.mapEnd += <u64>seqDiff(seg.seq + seg.length, sf.rcvNxt);
     c.clear(C_TOLD); // data without a mapping: the peer knows
     sf.waitAt = Infinity;
     return 0;
@@ -125,10 +126,9 @@ function countRepeated(c: Connection, sf: Subflow, dsn: u64, length: u32): i32 {
 export function settleWatched(c: Connection, sf: Subflow): void {
   if (sf.oooCount != 0) return;
   if (!c.is(C_PEER_DONE)) c.mapAck = c.mapEnd;
-  // DATA_FIN leaves after all data: nothing is missing when its packet is in order. With data it stands on every
-  // segment of its mapping.
+  // Linux says DATA_FIN while data waits for the congestion window, and on every segment of the last mapping.
   if (!finInHand || seg.seq + seg.length != sf.rcvNxt) return;
-  if (seg.length != 0 && seg.dssLength != 1 && c.mapEnd != c.peerFin) return;
+  if (c.mapEnd != c.peerFin) return;
   finInHand = false;
   c.mapAck = c.peerFin + 1;
   peerDone(c);

@@ -71,6 +71,7 @@ export async function createHost(options: HostOptions = {}): Promise<Host> {
   }
   config.push(...resourceConfig(options.resources ?? {}));
   const { closeTimeout, synCookies, denyJoins } = options;
+  if (options.ecn === true) config.push([abi.CFG_ECN, 1]);
   if (synCookies !== undefined) config.push([abi.CFG_SYN_COOKIES, SYN_COOKIES[synCookies]]);
   if (denyJoins === true) config.push([abi.CFG_DENY_JOIN, 1]);
   if (closeTimeout !== undefined) config.push([abi.CFG_CLOSE_TIMEOUT, closeTimeout * 1000]);

@@ -75,6 +75,8 @@ export interface HostOptions {
   readonly synCookies?: SynCookies;
   /** Ask peers not to join at a connection's first address and port (RFC 8684 section 3.1, flag C). Default false. */
   readonly denyJoins?: boolean;
+  /** Ask for ECN (RFC 3168) when opening; a peer that asks is answered in any case. Default false. */
+  readonly ecn?: boolean;
   /** Write every packet to this pcapng file. */
   readonly pcap?: string;
   /** Largest IP packet in octets on any path; default the interface's. */

@@ -43,6 +43,7 @@ export type SubflowName =
 export interface ControlHost {
   paths(): Path[];
   addressIdOf(connection: Connection, path: number): number;
+  nameAddress(path: number, id: number): void;
   openPort(address: string, port: number, id: number, backup: boolean): () => void;
   join(
     connection: Connection,
@@ -95,6 +96,9 @@ export class PathControl {
     if (!(Number.isInteger(port) && port >= 0 && port <= 65535)) {
       throw new PlaitError('EINVAL', `${port} is no port; give one from 1 to 65535`);
     }
+    // What answers to joins at the address say has to be what was announced, or the peer could not remove it.
+    const path = this.#host.paths().find((one) => one.address === bare);
+    if (path !== undefined && id !== 0) this.#host.nameAddress(path.id, id);
     const close = port === 0 || id === 0 ? null : this.#host.openPort(bare, port, id, false);
     this.#closePort(id);
     if (close !== null) this.#ports.set(id, close);

@@ -451,6 +451,11 @@ export class Stack implements DeviceHost, ConnectionHost {
     return this.#joinPorts.open(address, port, id, backup);
   }
 
+  /** Answers to joins on a path give this address ID from now on. */
+  nameAddress(path: number, id: number): void {
+    this.core.x.setPathEndpoint(path, id, 0);
+  }
+
   /** Address ID of a path on a connection. */
   addressIdOf(connection: Connection, path: number): number {
     if (path === connection.initialPath) return 0;

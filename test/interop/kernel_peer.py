@@ -23,6 +23,8 @@ IPPROTO_MPTCP = 262
 SOL_MPTCP = 284
 MPTCP_INFO = 1
 FLAG_FALLBACK = 1
+TCP_FASTOPEN = 23
+TCP_FASTOPEN_CONNECT = 30
 BLOCK = 65536
 
 
@@ -48,6 +50,8 @@ class Connection:
         self.gate = options.gate
         self.ended = False
         self.aborted = False
+        # With Fast Open, the first data opens the connection.
+        self.opened = threading.Event()
         self.sent_hash = hashlib.sha256()
         self.received_hash = hashlib.sha256()
 
@@ -55,6 +59,8 @@ class Connection:
         start = time.monotonic()
         sender = threading.Thread(target=self.guard, args=(self.send,))
         sender.start()
+        if self.options.fast_open:
+            self.opened.wait()
         self.guard(self.receive)
         self.ended = True
         sender.join()
@@ -83,6 +89,8 @@ class Connection:
             work()
         except OSError as error:
             self.error = self.error or errno.errorcode.get(error.errno, str(error))
+        finally:
+            self.opened.set()
 
     def send(self):
         for data in pattern(self.options.seed, self.options.send):
@@ -103,6 +111,7 @@ class Connection:
         """Returns what is left."""
         self.sent_hash.update(data[:count])
         self.sock.sendall(data[:count])
+        self.opened.set()
         self.sent += count
         return data[count:]
 
@@ -197,6 +206,7 @@ def main():
     parser.add_argument("--hold", type=float, default=0, metavar="SECONDS", help="stay open so long after all is done")
     parser.add_argument("--connections", type=int, default=1, help="how many, one after the other")
     parser.add_argument("--disconnect", action="store_true", help="use one socket for all of a client's connections")
+    parser.add_argument("--fast-open", action="store_true", help="TCP Fast Open: the first data opens the connection")
     parser.add_argument("--timeout", type=float, default=60, metavar="SECONDS", help="of every blocking call")
     parser.add_argument("--tcp", action="store_true", help="plain TCP")
     options = parser.parse_args()
@@ -210,6 +220,8 @@ def main():
             elif turn:
                 sock = open_socket(options)
             try:
+                if options.fast_open:
+                    sock.setsockopt(socket.IPPROTO_TCP, TCP_FASTOPEN_CONNECT, 1)
                 if options.bind:
                     sock.bind((options.bind, 0))
                 sock.connect((options.address, options.port))
@@ -222,6 +234,8 @@ def main():
     else:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         sock.bind((options.address, options.port))
+        if options.fast_open:
+            sock.setsockopt(socket.IPPROTO_TCP, TCP_FASTOPEN, 16)
         sock.listen(64)
         report({"listening": sock.getsockname()[1]})
         # The listener stays open: Linux resets joins to a port that nobody listens on.

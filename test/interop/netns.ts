@@ -202,12 +202,13 @@ export class Namespace {
     for (const command of commands) await execute('ip', ['-n', this.name, 'mptcp', ...command.split(' ')]);
   }
 
-  /** The kernel's MPTCP counters, without the prefix MPTcpExt. */
-  async mptcpCounters(): Promise<Record<string, number>> {
+  /** The kernel's counters of MPTCP, and those of TCP and IP that begin with one of `more`, without the prefix. */
+  async mptcpCounters(...more: readonly string[]): Promise<Record<string, number>> {
     const counters: Record<string, number> = {};
     for (const line of (await this.run('nstat', '-asz')).split('\n')) {
-      const [, name, value] = /^MPTcpExt(\S+)\s+(\d+)/.exec(line) ?? [];
-      if (name !== undefined) counters[name] = Number(value);
+      const [, group, name = '', value] = /^(MPTcpExt|TcpExt|IpExt)(\S+)\s+(\d+)/.exec(line) ?? [];
+      if (group === 'MPTcpExt' || more.some((start) => name.startsWith(start)))
+        counters[name] = Number(value);
     }
     return counters;
   }

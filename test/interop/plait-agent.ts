@@ -10,6 +10,7 @@ import { parseArgs } from 'node:util';
 import { createHost } from '../../src/net/host.js';
 import type { DeviceName, HostOptions, PathManagerName, Socket } from '../../src/net/types.js';
 import type { AgentReport } from './plait-peer.js';
+import { addressBytes, addressText } from '../../src/core/address.js';
 import { applyIpMptcp, parseEndpoint, parseLimits } from '../../src/path/ip-mptcp.js';
 import { pattern } from './netns.js';
 
@@ -36,6 +37,8 @@ const { values, positionals } = parseArgs({
     connections: { type: 'string', default: '1' },
     tcp: { type: 'boolean', default: false },
     tell: { type: 'boolean', default: false },
+    'fast-open': { type: 'boolean', default: false },
+    ecn: { type: 'boolean', default: false },
   },
 });
 const [mode, address = '', port = '0'] = positionals;
@@ -52,6 +55,7 @@ const options: HostOptions = {
   multipath: !values.tcp,
   synCookies: values.cookies ? 'always' : 'flooded',
   denyJoins: values['deny-joins'],
+  ecn: values.ecn,
   endpoints: (values.endpoint ?? []).map((text) => parseEndpoint(text)),
   limits: parseLimits(values.limits ?? ''),
   ...(values['add-addr-timeout'] === undefined
@@ -73,17 +77,18 @@ if (values.gate !== undefined) {
 }
 let failed = false;
 if (mode === 'client') {
-  const local = values.bind === undefined ? {} : { localAddress: values.bind };
+  const local = {
+    fastOpen: values['fast-open'],
+    ...(values.bind === undefined ? {} : { localAddress: values.bind }),
+  };
   for (let turn = 0; turn < Number(values.connections); turn++) {
     if (await serve(host.connect({ host: address, port: Number(port), ...local }))) failed = true;
   }
 } else {
   const waiting: Socket[] = [];
   const server = host.createServer((socket) => waiting.push(socket));
-  server.listen(
-    Number(port),
-    ...(address === '' || address === '0.0.0.0' || address === '::' ? [] : [address]),
-  );
+  const any = address === '' || address === '0.0.0.0' || address === '::';
+  server.listen(Number(port), any ? undefined : address, values['fast-open'] ? { fastOpen: 16 } : {});
   await once(server, 'listening');
   print({ listening: server.port });
   for (let turn = 0; turn < Number(values.connections); turn++) {
@@ -105,6 +110,38 @@ function mptcp(args: string): void {
     error = (thrown as Error).message;
   }
   print({ event: 'mptcp', error });
+}
+
+/** Carries out a line for a path manager by hand, as `kernel_pm.py` has them. */
+async function byHand(socket: Socket, line: string): Promise<void> {
+  const [verb, ...words] = line.split(' ');
+  const after = (word: string): string => words[words.indexOf(word) + 1] ?? '';
+  const number = (word: string): Record<string, number> =>
+    words.includes(word) ? { [word]: Number(after(word)) } : {};
+  const local = words[0] ?? '';
+  const backup = words.includes('backup');
+  const subflow = (): number => {
+    const ends = [local, after('to')].map((text) => addressText(addressBytes(text)));
+    const found = socket.mptcp
+      .subflows()
+      .find((one) => one.local.address === ends[0] && one.remote.address === ends[1]);
+    if (found === undefined) throw new Error('no such subflow');
+    return found.id;
+  };
+  let error: string | null = null;
+  try {
+    if (verb === 'announce') socket.mptcp.announce(local, { ...number('id'), ...number('port') });
+    else if (verb === 'remove') socket.mptcp.remove(Number(after('id')));
+    else if (verb === 'destroy') socket.mptcp.closeSubflow(subflow());
+    else if (verb === 'prio') socket.mptcp.setBackup(subflow(), backup);
+    else {
+      const remote = { remote: after('to'), remotePort: Number(after('port')) };
+      await socket.mptcp.openSubflow({ local, localId: Number(after('id')), ...remote, backup });
+    }
+  } catch (thrown) {
+    error = (thrown as Error).message;
+  }
+  print({ event: 'pm', error });
 }
 
 /** Sends and receives; resolves to whether it failed. */
@@ -150,6 +187,7 @@ async function serve(socket: Socket): Promise<boolean> {
         if (word === 'look') print({ event: 'look', subflows: look(), mptcp: socket.info().mptcp });
         else if (word === 'counters') print({ event: 'counters', counters: host.counters() });
         else if (word.startsWith('mptcp ')) mptcp(word.slice(6));
+        else if (word.startsWith('pm ')) void byHand(socket, word.slice(3));
         else if (word === 'go') resolve(true);
         else if (word === 'reset') {
           socket.resetAndDestroy();

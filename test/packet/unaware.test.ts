@@ -72,6 +72,17 @@ describe('packets: the stack becomes plain, the peer goes on with mappings', () 
     expect(peer.bench.app.ended).to.equal(true);
   });
 
+  it('does not end at a DATA_FIN that Linux says while data still waits for room', async () => {
+    const peer = await coalesced();
+    const fin = { dack: 1, dsn: 21, ssn: 0, length: 1, fin: true };
+    peer.send({ dss: fin });
+    expect(peer.bench.app.ended).to.equal(false);
+    peer.data('next.', { dsn: 16, ssn: 16 });
+    expect(peer.bench.app.text).to.equal('helloworldmore!next.');
+    peer.send({ dss: fin });
+    expect(peer.bench.app.ended).to.equal(true);
+  });
+
   it('does not end before all data has come', async () => {
     const peer = await coalesced();
     peer.session.dsn = 21;

@@ -30,6 +30,10 @@ export interface Case {
   readonly listen?: string;
   /** Connections, one after the other. Default 1. */
   readonly connections?: number;
+  /** Mbit/s of the links, one after the other, in either direction. The stop for steps comes early then. */
+  readonly rates?: readonly number[];
+  /** Goes through without a stop, which would wait for what is not delivered yet. */
+  readonly nonstop?: boolean;
   /** Both peers in one namespace. */
   readonly loopback?: boolean;
   /** What happens before the programs start. */
@@ -44,6 +48,8 @@ export interface Case {
 export interface Side {
   /** Octets that it sends, half of them before the steps. Default 256 KiB. */
   readonly send?: number;
+  /** Rests after every 64 KiB, seconds. */
+  readonly pace?: number;
   /** As in `ip mptcp limits set`. Default 2 and 0, as in the kernel. */
   readonly subflows?: number;
   readonly addAddrAccepted?: number;
@@ -60,6 +66,14 @@ export interface Side {
   readonly denyJoinId0?: boolean;
   /** Seconds until ADD_ADDR is repeated, at most. */
   readonly addAddrTimeout?: number;
+  /** The program uses TCP Fast Open. */
+  readonly fastOpen?: boolean;
+  /** The client uses one socket for all its connections, which the kernel only can. */
+  readonly disconnect?: boolean;
+  /** Asks for ECN when it opens a connection. */
+  readonly ecn?: boolean;
+  /** No path manager of its own: subflows and addresses by hand, as with the kernel's `userspace` path manager. */
+  readonly byHand?: boolean;
   /** Plait's device. Default packet, which sees packets before the rules of nftables do. */
   readonly device?: 'packet' | 'raw';
   /** The client's own address of the first subflow. */
@@ -78,8 +92,16 @@ export interface Expected {
   /** Counters; those of `WATCHED` that are not named must be 0. */
   readonly client?: Counts;
   readonly server?: Counts;
+  /** Counters that only the kernel has, on whatever side it is. */
+  readonly kernel?: Counts;
   /** How many subflows carried data at Plait. */
   readonly used?: Count;
+  /** Of the sum of the rates, what the faster direction reached. */
+  readonly share?: Count;
+  /** Plait's subflows agreed on ECN. */
+  readonly ecn?: boolean;
+  /** What this side receives was changed on the way: only its length is compared. */
+  readonly corrupt?: Role;
   /** Whether it is Multipath TCP at the end. Default true. */
   readonly mptcp?: boolean;
   /** The reason that Plait gives for being plain TCP. */

@@ -1,9 +1,19 @@
 /** Compares what happened with what a case expects. */
 import { patternSha256 } from '../netns.js';
-import { other, WATCHED, type Case, type Count, type Counts, type Role } from './case.js';
+import {
+  other,
+  WATCHED,
+  type Case,
+  type Count,
+  type Counts,
+  type Implementation,
+  type Role,
+} from './case.js';
 import type { Outcome, Result, SideOutcome } from './run.js';
 
 export const DEFAULT_SEND = 256 << 10;
+
+export const sentBy = (one: Case, role: Role): number => one[role]?.send ?? DEFAULT_SEND;
 
 export const isCount = (value: number, count: Count): boolean =>
   typeof count === 'number' ? value === count : value >= count[0] && value <= count[1];
@@ -15,14 +25,28 @@ export const countText = (count: Count): string => {
 
 /** What differs, in words; empty when the case has passed. */
 export function judge(one: Case, outcome: Outcome): string[] {
-  return (['client', 'server'] as const).flatMap((role) => [
-    ...outcome[role].results.flatMap((result) => judgeResult(one, role, result)),
-    ...judgeCounters(expectedCounts(one, role), outcome[role]).map((text) => `${role}: ${text}`),
-  ]);
+  return [
+    ...(['client', 'server'] as const).flatMap((role) => [
+      ...outcome[role].results.flatMap((result) => judgeResult(one, role, result)),
+      ...judgeCounters(expectedCounts(one, role, outcome[role].implementation), outcome[role]).map(
+        (text) => `${role}: ${text}`,
+      ),
+    ]),
+    ...judgeShare(one, outcome),
+  ];
+}
+
+/** Not how long it took, but how well the links were used. */
+function judgeShare({ rates = [], expect: { share } }: Case, { megabits }: Outcome): string[] {
+  if (share === undefined) return [];
+  const reached = megabits / rates.reduce((sum, rate) => sum + rate, 0);
+  return isCount(reached, share)
+    ? []
+    : [`${reached.toFixed(2)} of the links' rates, not ${countText(share)}`];
 }
 
 function judgeResult(one: Case, role: Role, result: Result): string[] {
-  const { mptcp = true, error = {}, fallback = {}, used } = one.expect;
+  const { mptcp = true, error = {}, fallback = {}, used, ecn, corrupt } = one.expect;
   const differs: string[] = [];
   const say = (text: string): number => differs.push(`${role}: ${text}`);
   const wanted = error[role] ?? null;
@@ -30,9 +54,10 @@ function judgeResult(one: Case, role: Role, result: Result): string[] {
     say(`ended with ${result.error ?? 'no error'}${wanted === null ? '' : `, not ${String(wanted)}`}`);
   }
   if (Object.keys(error).length === 0) {
-    const size = one[other(role)]?.send ?? DEFAULT_SEND;
+    const size = sentBy(one, other(role));
     if (result.received !== size) say(`received ${String(result.received)} of ${String(size)} octets`);
-    else if (result.receivedSha256 !== patternSha256(other(role), size)) say('received other data');
+    else if ((result.receivedSha256 === patternSha256(other(role), size)) === (corrupt === role))
+      say(corrupt === role ? 'received what was sent' : 'received other data');
     if (result.mptcp !== mptcp)
       say(mptcp ? `plain TCP (${result.fallback ?? 'no reason'})` : 'Multipath TCP');
   }
@@ -44,10 +69,13 @@ function judgeResult(one: Case, role: Role, result: Result): string[] {
     const busy = result.info.subflows.filter((flow) => flow.bytesSent + flow.bytesReceived > 0).length;
     if (!isCount(busy, used)) say(`data on ${String(busy)} subflows, not ${countText(used)}`);
   }
+  if (ecn !== undefined && result.info?.subflows.some((flow) => flow.ecn !== ecn) === true) {
+    say(ecn ? 'a subflow without ECN' : 'a subflow with ECN');
+  }
   return differs;
 }
 
-function expectedCounts(one: Case, role: Role): Counts {
+function expectedCounts(one: Case, role: Role, implementation: Implementation): Counts {
   const { joins = 0, reverseJoins = 0 } = one.expect;
   const [active, passive] = role === 'client' ? [joins, reverseJoins] : [reverseJoins, joins];
   return {
@@ -57,6 +85,7 @@ function expectedCounts(one: Case, role: Role): Counts {
     MPJoinSynRx: passive,
     MPJoinAckRx: passive,
     ...one.expect[role],
+    ...(implementation === 'kernel' ? one.expect.kernel : {}),
   };
 }
 

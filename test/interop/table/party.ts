@@ -1,5 +1,7 @@
 /** One side of a case, in the kernel or in Plait, behind the same face. */
+import { fileURLToPath } from 'node:url';
 import type { ConnectionInfo, Counters } from '../../../src/stack/info.js';
+import { root } from '../../support/root.js';
 import { KernelPeer, type Namespace, type Running } from '../netns.js';
 import { PlaitPeer } from '../plait-peer.js';
 import type { Implementation, Role, Side } from './case.js';
@@ -15,12 +17,12 @@ export interface Look {
 export interface Start {
   readonly role: Role;
   readonly side: Side;
-  /** Octets that the other side sends. */
-  readonly receive: number;
   /** Where to connect to or listen. */
   readonly address: string;
   readonly port: number;
   readonly connections: number;
+  /** After how many octets to stop, of what is sent and of what is received; null: never. */
+  readonly gate: Readonly<Record<'send' | 'receive', number>> | null;
   readonly pcap: string | null;
 }
 
@@ -42,18 +44,22 @@ export abstract class Party {
   protected abstract run(options: readonly string[]): Running;
   /** Carries out what follows `ip mptcp`. */
   abstract mptcp(args: string): Promise<void>;
+  /** Carries out a line for a path manager by hand; see kernel_pm.py. */
+  abstract byHand(line: string): Promise<void>;
   abstract counters(): Promise<Counters>;
 
   /** Starts the program; a server listens when this resolves. */
   async launch(): Promise<void> {
-    const { role, side, receive, connections } = this.start;
-    const { send = DEFAULT_SEND, bind, tcp = false } = side;
+    const { role, side, connections, gate } = this.start;
+    const { send = DEFAULT_SEND, bind, tcp = false, fastOpen = false, pace = 0 } = side;
     this.#process = this.run([
       ...['--send', String(send), '--seed', role],
-      ...(connections === 1 ? ['--gate', String(send >> 1), '--gate-received', String(receive >> 1)] : []),
+      ...(gate === null ? [] : ['--gate', String(gate.send), '--gate-received', String(gate.receive)]),
       ...(connections === 1 ? [] : ['--connections', String(connections)]),
       ...(bind === undefined ? [] : ['--bind', bind]),
+      ...(pace > 0 ? ['--pace', String(pace)] : []),
       ...(tcp ? ['--tcp'] : []),
+      ...(fastOpen ? ['--fast-open'] : []),
     ]);
     if (role === 'server') await this.#next(({ listening }) => listening !== undefined);
   }
@@ -118,12 +124,16 @@ interface Line {
 
 class KernelParty extends Party {
   readonly implementation = 'kernel';
+  #manager: Running | null = null;
 
   async prepare(): Promise<void> {
     const { side } = this.start;
     const { subflows = 2, addAddrAccepted = 0, endpoints = [], checksum = false, disabled = false } = side;
-    const { addAddrTimeout, cookies = false, denyJoinId0 = false } = side;
+    const { addAddrTimeout, cookies = false, denyJoinId0 = false, byHand = false } = side;
     const settings = [
+      ...(byHand ? ['net.mptcp.pm_type=1'] : []),
+      ...(side.fastOpen === true ? ['net.ipv4.tcp_fastopen=3'] : []),
+      ...(side.ecn === true ? ['net.ipv4.tcp_ecn=1'] : []),
       ...(checksum ? ['net.mptcp.checksum_enabled=1'] : []),
       ...(disabled ? ['net.mptcp.enabled=0'] : []),
       ...(cookies ? ['net.ipv4.tcp_syncookies=2'] : []),
@@ -133,11 +143,41 @@ class KernelParty extends Party {
     if (settings.length > 0) await this.where.sysctl(...settings);
     await this.mptcp(`limits set subflows ${String(subflows)} add_addr_accepted ${String(addAddrAccepted)}`);
     for (const endpoint of endpoints) await this.mptcp(`endpoint add ${endpoint}`);
+    if (byHand) await this.#startManager();
+  }
+
+  async #startManager(): Promise<void> {
+    // The compiler does not copy this file.
+    const script = fileURLToPath(new URL('test/interop/kernel_pm.py', root));
+    this.#manager = this.where.spawn('python3', [script]);
+    await this.#manager.line();
+  }
+
+  async byHand(line: string): Promise<void> {
+    const manager = this.#manager;
+    manager?.write(`${line}\n`);
+    for (;;) {
+      const { done, error } = JSON.parse((await manager?.line()) ?? '') as {
+        done?: string;
+        error?: string | null;
+      };
+      if (done !== line) continue;
+      if (typeof error === 'string') throw new Error(`${line}: ${error}`);
+      return;
+    }
+  }
+
+  override async kill(): Promise<void> {
+    await this.#manager?.kill();
+    await super.kill();
   }
 
   protected run(options: readonly string[]): Running {
     const { role, address, port, side } = this.start;
-    const more = side.disabled === true ? ['--tcp'] : [];
+    const more = [
+      ...(side.disabled === true ? ['--tcp'] : []),
+      ...(side.disconnect === true ? ['--disconnect'] : []),
+    ];
     return new KernelPeer(this.where, role, address, port, ...options, ...more).process;
   }
 
@@ -146,7 +186,7 @@ class KernelParty extends Party {
   }
 
   counters(): Promise<Counters> {
-    return this.where.mptcpCounters();
+    return this.where.mptcpCounters('TCPFastOpen', 'TCPDeliveredCE', 'InECT0Pkts', 'InCEPkts');
   }
 }
 
@@ -171,7 +211,7 @@ class PlaitParty extends Party {
       port,
       ...options,
       ...[
-        ...['--manager', 'endpoints', '--device', side.device ?? 'packet'],
+        ...['--manager', side.byHand === true ? 'none' : 'endpoints', '--device', side.device ?? 'packet'],
         ...['--limits', `subflows ${String(subflows)} add_addr_accepted ${String(addAddrAccepted)}`],
         ...endpoints.flatMap((endpoint) => ['--endpoint', endpoint]),
         ...(addAddrTimeout === undefined ? [] : ['--add-addr-timeout', String(addAddrTimeout)]),
@@ -179,6 +219,7 @@ class PlaitParty extends Party {
         ...(denyJoinId0 ? ['--deny-joins'] : []),
         ...(loopback ? ['--path', address] : []),
         ...(checksum ? ['--checksum'] : []),
+        ...(side.ecn === true ? ['--ecn'] : []),
         ...(disabled ? ['--tcp'] : []),
         ...(pcap === null ? [] : ['--pcap', pcap]),
       ],
@@ -189,6 +230,12 @@ class PlaitParty extends Party {
     this.tell(`mptcp ${args}`);
     const { error } = await this.answer('mptcp');
     if (typeof error === 'string') throw new Error(`${args}: ${error}`);
+  }
+
+  async byHand(line: string): Promise<void> {
+    this.tell(`pm ${line}`);
+    const { error } = await this.answer('pm');
+    if (typeof error === 'string') throw new Error(`${line}: ${error}`);
   }
 
   async counters(): Promise<Counters> {

@@ -4,9 +4,9 @@ import type { Counters } from '../../../src/stack/info.js';
 import type { Bench, Namespace, PeerReport } from '../netns.js';
 import type { AgentReport } from '../plait-peer.js';
 import { other, pairName, type Case, type Implementation, type Pair, type Role, type Step } from './case.js';
-import { DEFAULT_SEND, judge } from './judge.js';
+import { judge, sentBy } from './judge.js';
 import { createParty, type Party } from './party.js';
-import { until } from './steps.js';
+import { shell, until } from './steps.js';
 
 /** What a program prints for a connection; the kernel's has no `info`, `counters` and `fallback`. */
 export type Result = PeerReport & Partial<Pick<AgentReport, 'info' | 'counters' | 'fallback'>>;
@@ -16,7 +16,10 @@ export interface SideOutcome {
   readonly results: readonly Result[];
   readonly counters: Counters;
 }
-export type Outcome = Readonly<Record<Role, SideOutcome>>;
+export interface Outcome extends Readonly<Record<Role, SideOutcome>> {
+  /** Mbit/s behind the stop, of the direction that carries more. */
+  readonly megabits: number;
+}
 
 /** A case under way, for its steps. */
 export interface Run {
@@ -32,6 +35,8 @@ export interface Verdict {
   readonly outcome: Outcome | null;
 }
 
+/** What is sent before the stop where rates are measured behind it. */
+const EARLY = 64 << 10;
 const ROLES = ['client', 'server'] as const;
 const PORT = 5001;
 /** Seconds; a busy machine may need most of it, a stall all of it. */
@@ -47,11 +52,11 @@ export async function runCase(one: Case, pair: Pair, bench: Bench, folder: strin
       createParty(pair[role], place[role], {
         role,
         side: one[role] ?? {},
-        receive: one[other(role)]?.send ?? DEFAULT_SEND,
         address:
           role === 'client' ? to : (one.listen ?? (to.includes(':') && !to.includes('.') ? '::' : '0.0.0.0')),
         port: PORT,
         connections: one.connections ?? 1,
+        gate: hasGate(one) ? { send: gateOf(one, role), receive: gateOf(one, other(role)) } : null,
         pcap: folder === null ? null : join(folder, `${fileName(one, pair)}.${role}.pcapng`),
       }),
     ]),
@@ -87,15 +92,16 @@ export async function runCase(one: Case, pair: Pair, bench: Bench, folder: strin
 async function play(one: Case, run: Run): Promise<Outcome> {
   const { party } = run;
   await Promise.all(ROLES.map((role) => party[role].prepare()));
-  await perform(run, one.before ?? []);
+  await perform(run, [...shaped(one.rates ?? []), ...(one.before ?? [])]);
   await party.server.launch();
   await party.client.launch();
   const { connections = 1 } = one;
-  if (connections === 1) {
+  if (hasGate(one)) {
     const open = await Promise.all(ROLES.map((role) => party[role].atGate()));
     if (open.every(Boolean)) await perform(run, [...joined(one), ...(one.steps ?? [])]);
     for (const role of ROLES) party[role].tell('go');
   }
+  const start = performance.now();
   const results = await Promise.all(
     ROLES.map(async (role) => {
       const list: Result[] = [];
@@ -103,6 +109,8 @@ async function play(one: Case, run: Run): Promise<Outcome> {
       return list;
     }),
   );
+  const octets = Math.max(...ROLES.map((role) => sentBy(one, role) - gateOf(one, role)));
+  const megabits = (octets * 8) / 1000 / (performance.now() - start);
   await Promise.all(ROLES.map((role) => party[role].ended()));
   const sides = ROLES.map(async (role, i): Promise<[Role, SideOutcome]> => {
     const list = results[i] as Result[];
@@ -110,7 +118,7 @@ async function play(one: Case, run: Run): Promise<Outcome> {
     const counters = list.at(-1)?.counters ?? (await party[role].counters());
     return [role, { implementation, results: list, counters }];
   });
-  return Object.fromEntries(await Promise.all(sides)) as Outcome;
+  return { ...(Object.fromEntries(await Promise.all(sides)) as Record<Role, SideOutcome>), megabits };
 }
 
 async function perform(run: Run, steps: readonly Step[]): Promise<void> {
@@ -127,6 +135,23 @@ function joined({ expect }: Case): Step[] {
   const least = (role: Role, name: string, count: number) =>
     count === 0 ? [] : [until(role, { [name]: [count, Infinity] })];
   return [...least('server', 'MPJoinAckRx', joins), ...least('client', 'MPJoinAckRx', reverseJoins)];
+}
+
+const hasGate = ({ connections = 1, nonstop = false }: Case): boolean => connections === 1 && !nonstop;
+
+/** The octets of a side before the steps. */
+function gateOf(one: Case, role: Role): number {
+  const half = sentBy(one, role) >> 1;
+  return one.rates === undefined ? half : Math.min(half, EARLY);
+}
+
+/** Both ends of the links let packets out at these rates. */
+function shaped(rates: readonly number[]): Step[] {
+  return (['client', 'server'] as const).flatMap((role) =>
+    rates.map((rate, i) =>
+      shell(role, `tc qdisc add dev p${String(i)} root tbf rate ${String(rate)}mbit burst 20kb latency 50ms`),
+    ),
+  );
 }
 
 const fileName = ({ family, name }: Case, pair: Pair): string =>

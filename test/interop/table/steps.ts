@@ -10,6 +10,12 @@ export const mptcp = (role: Role, args: string): Step => ({
   act: ({ party }) => party[role].mptcp(args),
 });
 
+/** A line for the path manager by hand of a side that has one; see kernel_pm.py. */
+export const byHand = (role: Role, line: string): Step => ({
+  title: `${role}: ${line}`,
+  act: ({ party }) => party[role].byHand(line),
+});
+
 /** Waits until the counters of a side have these values, ten seconds at most. */
 export const until = (role: Role, counts: Counts): Step => ({
   title: `${role} has ${Object.entries(counts)

@@ -1,5 +1,6 @@
 /** MPTCP and TCP on either side, over IPv4, IPv6 and mapped addresses, through links and the loopback interface. */
 import type { Case, Expected, Role } from '../case.js';
+import { shell } from '../steps.js';
 
 const PROTOCOLS = [
   ['MPTCP -> MPTCP', {}, {}],
@@ -42,6 +43,7 @@ const plainTcp = (plain: Role): Expected => ({
   }),
 });
 
+const SIZE = 1 << 20;
 const SIZES = [
   ['nothing', 0, 0],
   ['one octet', 1, 1],
@@ -77,6 +79,69 @@ const more: readonly Case[] = [
     connections: 3,
     expect: {},
   },
+  {
+    family: 'connect',
+    name: 'disconnect',
+    // connect(2) with AF_UNSPEC, and again with the same socket; aborts what has not quite ended.
+    pairs: [{ client: 'kernel', server: 'plait' }],
+    connections: 3,
+    client: { disconnect: true },
+    expect: {
+      client: { MPFastcloseTx: [0, 2], MPRstTx: [0, 2] },
+      server: { MPFastcloseRx: [0, 2], MPRstRx: [0, 2] },
+    },
+  },
 ];
 
-export const connect: readonly Case[] = [...matrix(), ...sizes, ...more];
+/** The first connection asks for a cookie, the others send data with the SYN. */
+const fastOpen = (['IPv4', 'IPv6'] as const).flatMap((address): Case[] => [
+  {
+    family: 'connect',
+    name: `MPTFO ${address}`,
+    to: address === 'IPv4' ? '10.0.1.1' : 'dead:beef:1::1',
+    connections: 3,
+    client: { fastOpen: true },
+    server: { fastOpen: true },
+    expect: { client: { TCPFastOpenActive: 2 }, server: { TCPFastOpenPassive: 2, TCPFastOpenCookieReqd: 1 } },
+  },
+  {
+    family: 'connect',
+    name: `MPTFO ${address}, server without`,
+    to: address === 'IPv4' ? '10.0.1.1' : 'dead:beef:1::1',
+    connections: 2,
+    client: { fastOpen: true },
+    expect: { client: { TCPFastOpenActive: 0 }, server: { TCPFastOpenPassive: 0 } },
+  },
+]);
+
+const SOME = [1, Infinity] as const;
+const CE =
+  "nft add table netdev t; nft 'add chain netdev t e { type filter hook egress device p0 priority 0; }'";
+const marks = (['client', 'server'] as const).map((role) =>
+  shell(role, `${CE}; nft add rule netdev t e ip ecn ect0 numgen inc mod 20 == 7 ip ecn set ce`),
+);
+
+/** Some packets are marked on the way: the receiver says so, and the sender slows down (RFC 3168). */
+const ecn: readonly Case[] = [
+  {
+    family: 'connect',
+    name: 'ECN asked for by the client',
+    client: { ecn: true, send: SIZE },
+    server: { send: SIZE },
+    before: marks,
+    expect: {
+      ecn: true,
+      client: { InCEPkts: SOME },
+      server: { InCEPkts: SOME },
+      kernel: { InECT0Pkts: SOME, TCPDeliveredCE: SOME },
+    },
+  },
+  {
+    family: 'connect',
+    name: 'ECN not asked for',
+    server: { ecn: true },
+    expect: { ecn: false, kernel: { InECT0Pkts: 0 } },
+  },
+];
+
+export const connect: readonly Case[] = [...matrix(), ...sizes, ...more, ...fastOpen, ...ecn];

@@ -8,14 +8,17 @@ import { checksum } from './checksum.js';
 import { connect } from './connect.js';
 import { denyJoin } from './deny-join-id0.js';
 import { endpoint } from './endpoint.js';
+import { fail } from './fail.js';
 import { fastclose } from './fastclose.js';
 import { fullmesh } from './fullmesh.js';
 import { ipv6, mixed, v4mapped } from './ipv6.js';
 import { linkFailure } from './link-failure.js';
 import { remove } from './remove.js';
 import { signalAddress } from './signal-address.js';
+import { simultFlows } from './simult-flows.js';
 import { subflows, subflowsError } from './subflows.js';
 import { syncookies } from './syncookies.js';
+import { userspace } from './userspace.js';
 
 export const CASES: readonly Case[] = [
   ...subflows,
@@ -35,6 +38,9 @@ export const CASES: readonly Case[] = [
   ...denyJoin,
   ...fullmesh,
   ...fastclose,
+  ...fail,
+  ...userspace,
   ...endpoint,
+  ...simultFlows,
   ...connect,
 ];
