@@ -52,22 +52,25 @@ export class Bench {
   readonly a: Namespace;
   readonly b: Namespace;
   readonly paths: number;
+  readonly #mtu: number;
+  readonly #boxes: Namespace[] = [];
   readonly #onExit = (): void => {
     this.#removeNow();
   };
 
-  private constructor(paths: number, crossed: boolean) {
+  private constructor(paths: number, mtu: number, crossed: boolean) {
     this.paths = paths;
+    this.#mtu = mtu;
     this.a = new Namespace(uniqueName('a'), 1, crossed);
     this.b = new Namespace(uniqueName('b'), 2, crossed);
   }
 
   static async open(options: BenchOptions = {}): Promise<Bench> {
     const { paths = 2, mtu = 1500, crossed = false } = options;
-    const bench = new Bench(paths, crossed);
+    const bench = new Bench(paths, mtu, crossed);
     process.once('exit', bench.#onExit);
     try {
-      await bench.#build(mtu);
+      await bench.#build();
       return bench;
     } catch (error) {
       await bench.close();
@@ -75,15 +78,70 @@ export class Bench {
     }
   }
 
+  /**
+   * Cuts a path in two and puts a namespace between: interface `up` leads to `b`, the client, `down` to `a`. As a bridge, the
+   * caller's program has to pass the frames, and offloads are off so that it sees what a wire would; as a router
+   * the kernel passes IPv4 packets, and stays unseen otherwise (proxy ARP).
+   */
+  async insertBox(path: number, kind: 'bridge' | 'router'): Promise<Namespace> {
+    const { a, b } = this;
+    const box = new Namespace(uniqueName('x'), 1, false);
+    this.#boxes.push(box);
+    const name = `p${String(path)}`;
+    const end = (device: string, side: Namespace): string =>
+      `${device} mtu ${String(this.#mtu)} netns ${side.name}`;
+    await ip([`netns add ${box.name}`]);
+    await ip([`link delete ${name}`], a.name);
+    await box.sysctl('net.ipv6.conf.default.disable_ipv6=1');
+    await ip([
+      `link add ${end(name, a)} type veth peer name ${end('down', box)}`,
+      `link add ${end(name, b)} type veth peer name ${end('up', box)}`,
+    ]);
+    for (const side of [a, b]) await ip([`link set ${name} up`, ...side.numbers(path)], side.name);
+    await ip(['link set dev up up', 'link set dev down up'], box.name);
+    if (kind === 'router') {
+      await box.sysctl(
+        'net.ipv4.ip_forward=1',
+        'net.ipv4.conf.up.proxy_arp=1',
+        'net.ipv4.conf.down.proxy_arp=1',
+      );
+      await ip(
+        (
+          [
+            ['up', b, '198.51.100.1'],
+            ['down', a, '198.51.100.2'],
+          ] as const
+        ).flatMap(([device, side, own]) => [
+          `address add ${own}/32 dev ${device}`,
+          `route add ${side.address(path)} dev ${device}`,
+        ]),
+        box.name,
+      );
+    } else {
+      const off = ['tx', 'off', 'sg', 'off', 'tso', 'off', 'gso', 'off', 'gro', 'off'];
+      for (const [side, device] of [
+        [a, name],
+        [b, name],
+        [box, 'up'],
+        [box, 'down'],
+      ] as const) {
+        await side.run('ethtool', '-K', device, ...off);
+      }
+    }
+    await this.#linksUp();
+    return box;
+  }
+
   /** Kills what still runs inside, and removes the namespaces with their links. */
   async close(): Promise<void> {
-    await Promise.all([this.a.killAll(), this.b.killAll()]);
+    await Promise.all([this.a, this.b, ...this.#boxes].map((side) => side.killAll()));
     this.#removeNow();
     process.off('exit', this.#onExit);
   }
 
-  async #build(mtu: number): Promise<void> {
+  async #build(): Promise<void> {
     const { a, b } = this;
+    const mtu = this.#mtu;
     await ip([`netns add ${a.name}`, `netns add ${b.name}`]);
     await Promise.all([a, b].map((side) => side.sysctl(...SETTINGS)));
     await ip(
@@ -115,7 +173,7 @@ export class Bench {
   }
 
   #removeNow(): void {
-    for (const { name } of [this.a, this.b]) {
+    for (const { name } of [this.a, this.b, ...this.#boxes]) {
       try {
         execFileSync('ip', ['netns', 'del', name], { stdio: 'pipe' });
       } catch {

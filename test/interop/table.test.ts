@@ -24,6 +24,13 @@ const CHOSEN = [
   'fullmesh: set fullmesh flag test',
   'fastclose: fastclose server test',
   'endpoint: delete re-add signal',
+  'middlebox: netfilter strips SYN/ACK',
+  'middlebox: netfilter strips all but SYN',
+  'middlebox: strip later',
+  'middlebox: split, options on the first half up',
+  'middlebox: rewrite ISN',
+  'middlebox: acknowledge and lose up',
+  'middlebox: NAT',
 ];
 
 describe('the table of cases against the kernel', function () {

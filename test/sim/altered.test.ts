@@ -6,7 +6,8 @@
 import { expect } from 'chai';
 import { CFG_CHECKSUM } from '../../assembly/abi.js';
 import { Pair, done, start, type Transfer } from './pair.js';
-import { Middlebox, alter, type Direction, type Script } from './middlebox.js';
+import { alter, type Direction, type Script } from '../middlebox/scripts.js';
+import { Middlebox } from './middlebox.js';
 
 const RTT = 20_000;
 /** One data-level timeout (200 ms beyond the round trip and its variation), the round trip that it asks for, and a delayed ACK. */

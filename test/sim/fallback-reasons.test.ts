@@ -9,7 +9,8 @@ import * as abi from '../../assembly/abi.js';
 import { statsLine } from '../../src/cli/stats.js';
 import type { Host, Socket } from '../../src/net/types.js';
 import { fallbackName } from '../../src/stack/names.js';
-import { Middlebox, alter, isSyn, strip, stripped, type Direction, type Script } from './middlebox.js';
+import { alter, isSyn, strip, stripped, type Direction, type Script } from '../middlebox/scripts.js';
+import { Middlebox } from './middlebox.js';
 import { Endpoint, Pair, address, done, expectWhole, start, type Transfer } from './pair.js';
 
 type Side = 'client' | 'server';

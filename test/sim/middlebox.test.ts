@@ -4,7 +4,6 @@ import { CFG_CHECKSUM } from '../../assembly/abi.js';
 import type { Connection } from '../../src/stack/connection.js';
 import { Pair, done, expectWhole, start, type Endpoint } from './pair.js';
 import {
-  Middlebox,
   alter,
   coalesce,
   isSyn,
@@ -13,7 +12,8 @@ import {
   split,
   strip,
   type Script,
-} from './middlebox.js';
+} from '../middlebox/scripts.js';
+import { Middlebox } from './middlebox.js';
 
 const RTT = 20_000;
 /** A retransmission timeout on these links: 200 ms above the round trip. */

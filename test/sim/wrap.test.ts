@@ -4,7 +4,8 @@ import { CFG_CHECKSUM } from '../../assembly/abi.js';
 import { SeededRandom } from '../../src/core/random.js';
 import type { DuplexOptions } from '../../src/io/memory.js';
 import { auditCore, type Numbers } from '../fuzz/builds.js';
-import { Middlebox, alter, stripped, type Script } from './middlebox.js';
+import { alter, stripped, type Script } from '../middlebox/scripts.js';
+import { Middlebox } from './middlebox.js';
 import { Pair, done, expectWhole, start, type Transfer } from './pair.js';
 
 const OCTETS = 200_000;

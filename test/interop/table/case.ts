@@ -102,10 +102,12 @@ export interface Expected {
   readonly ecn?: boolean;
   /** What this side receives was changed on the way: only its length is compared. */
   readonly corrupt?: Role;
-  /** Whether it is Multipath TCP at the end. Default true. */
-  readonly mptcp?: boolean;
+  /** Whether it is Multipath TCP at the end; `either`: as it happens. Default true. */
+  readonly mptcp?: boolean | 'either';
   /** The reason that Plait gives for being plain TCP. */
   readonly fallback?: Readonly<Partial<Record<Role, string>>>;
+  /** A box changes what a side receives, and makes it so much longer; it may also arrive as it was sent. */
+  readonly altered?: Readonly<Partial<Record<Role, number>>>;
   /** How the programs' transfer ends when not in order; data is not compared then. */
   readonly error?: Readonly<Partial<Record<Role, RegExp | null>>>;
 }

@@ -46,7 +46,7 @@ function judgeShare({ rates = [], expect: { share } }: Case, { megabits }: Outco
 }
 
 function judgeResult(one: Case, role: Role, result: Result): string[] {
-  const { mptcp = true, error = {}, fallback = {}, used, ecn, corrupt } = one.expect;
+  const { mptcp = true, error = {}, fallback = {}, altered = {}, used, ecn, corrupt } = one.expect;
   const differs: string[] = [];
   const say = (text: string): number => differs.push(`${role}: ${text}`);
   const wanted = error[role] ?? null;
@@ -55,10 +55,16 @@ function judgeResult(one: Case, role: Role, result: Result): string[] {
   }
   if (Object.keys(error).length === 0) {
     const size = sentBy(one, other(role));
-    if (result.received !== size) say(`received ${String(result.received)} of ${String(size)} octets`);
-    else if ((result.receivedSha256 === patternSha256(other(role), size)) === (corrupt === role))
-      say(corrupt === role ? 'received what was sent' : 'received other data');
-    if (result.mptcp !== mptcp)
+    const whole = result.received === size && result.receivedSha256 === patternSha256(other(role), size);
+    const by = altered[role];
+    if (corrupt === role) {
+      if (whole || result.received !== size) say(whole ? 'received what was sent' : 'received another length');
+    } else if (!whole && (by === undefined || result.received !== size + by)) {
+      say(
+        `received ${String(result.received)} of ${String(size)} octets${result.received === size ? ', and others' : ''}`,
+      );
+    }
+    if (mptcp !== 'either' && result.mptcp !== mptcp)
       say(mptcp ? `plain TCP (${result.fallback ?? 'no reason'})` : 'Multipath TCP');
   }
   const reason = fallback[role];

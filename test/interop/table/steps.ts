@@ -1,5 +1,7 @@
 /** What a case can do while its connection is open. */
 import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { root } from '../../support/root.js';
 import type { Counts, Role, Step } from './case.js';
 import { countText, isCount } from './judge.js';
 import type { Run } from './run.js';
@@ -63,6 +65,25 @@ export const shell = (role: Role, command: string): Step => ({
   title: `${role}: ${command}`,
   act: async ({ place }) => {
     await place[role].run('sh', '-c', command);
+  },
+});
+
+/** Puts one of our own boxes (test/middlebox/boxes.ts) into path N. */
+export const box = (n: number, name: string): Step => ({
+  title: `box "${name}" in link ${String(n)}`,
+  act: async ({ bench }) => {
+    const place = await bench.insertBox(n - 1, 'bridge');
+    const program = fileURLToPath(new URL('dist/test/middlebox/box.js', root));
+    await place.spawn(process.execPath, [program, 'up', 'down', name]).line();
+  },
+});
+
+/** Makes path N lead through a router that has obeyed these shell commands; its interfaces are `up` and `down`. */
+export const router = (n: number, ...commands: string[]): Step => ({
+  title: `router in link ${String(n)}`,
+  act: async ({ bench }) => {
+    const place = await bench.insertBox(n - 1, 'router');
+    for (const command of commands) await place.run('sh', '-c', command);
   },
 });
 

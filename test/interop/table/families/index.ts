@@ -13,6 +13,7 @@ import { fastclose } from './fastclose.js';
 import { fullmesh } from './fullmesh.js';
 import { ipv6, mixed, v4mapped } from './ipv6.js';
 import { linkFailure } from './link-failure.js';
+import { middlebox } from './middlebox.js';
 import { remove } from './remove.js';
 import { signalAddress } from './signal-address.js';
 import { simultFlows } from './simult-flows.js';
@@ -43,4 +44,5 @@ export const CASES: readonly Case[] = [
   ...endpoint,
   ...simultFlows,
   ...connect,
+  ...middlebox,
 ];

@@ -1,0 +1,161 @@
+/**
+ * Middleboxes between the peers: those that the kernel can play (netfilter in a router), and boxes of our own. What each does
+ * to Plait, and what Linux makes of it, stands in docs/middleboxes.md.
+ */
+import { box, rest, router, subflows as hasSubflows } from '../steps.js';
+import type { Case, Counts, Expected, Pair } from '../case.js';
+
+const PAIRS: readonly Pair[] = [
+  { client: 'plait', server: 'kernel' },
+  { client: 'kernel', server: 'plait' },
+  { client: 'plait', server: 'plait' },
+];
+
+/** Which side notices first depends on what is under way. */
+const SOME: Counts = { MPCapableDataFallback: [0, 1], DssFallback: [0, 1], DSSCorruptionFallback: [0, 1] };
+const LATE: Expected = { mptcp: false, client: SOME, server: SOME };
+/**
+ * A changed octet that a checksum has shown: plain TCP from there on, or where octets were sent twice by then (on a busy machine
+ * the data level's timer does that) the subflow is reset, and a new one carries what was sent.
+ */
+const FAILED: Counts = Object.fromEntries(
+  [
+    ...Object.keys(SOME),
+    ...['DataCsumErr', 'MPFailTx', 'MPFailRx', 'InfiniteMapTx', 'InfiniteMapRx', 'MPRstTx', 'MPRstRx'],
+    ...['MPJoinSynTx', 'MPJoinSynRx', 'MPJoinSynAckRx', 'MPJoinAckRx', 'DSSNoMatchTCP', 'DSSCorruptionReset'],
+  ].map((name) => [name, [0, 4]]),
+);
+const failed =
+  (by: number) =>
+  (receiver: 'client' | 'server'): Expected => ({
+    ...{ mptcp: 'either', altered: { [receiver]: by }, client: FAILED, server: FAILED },
+  });
+/** Linux loses the rest of the stream here, or stalls, now and then, with itself as well. */
+const ALONE: Partial<Case> = { pairs: [{ client: 'plait', server: 'plait' }] };
+const NO_OPTION = 'peer or network without MP_CAPABLE';
+const NO_THIRD = 'third packet of the handshake without MP_CAPABLE';
+
+const SYN: Expected = {
+  mptcp: false,
+  client: { MPCapableFallbackSYNACK: 1 },
+  fallback: { client: NO_OPTION },
+};
+const SYN_ACK: Expected = {
+  mptcp: false,
+  client: { MPCapableFallbackSYNACK: 1 },
+  server: { MPCapableFallbackACK: 1 },
+  fallback: { client: NO_OPTION, server: NO_THIRD },
+};
+const DATA: Expected = {
+  mptcp: false,
+  client: { MPCapableDataFallback: 1 },
+  server: { MPCapableFallbackACK: 1 },
+  fallback: { server: NO_THIRD },
+};
+
+const own = (name: string, expect: Expected, more: Partial<Case> = {}): Case => ({
+  ...{ family: 'middlebox', name, nonstop: true, pairs: PAIRS, before: [box(1, name)], expect },
+  ...more,
+});
+
+/** The same with DSS checksums. */
+const sum = (one: Case): Case => ({
+  ...one,
+  name: `${one.name}, checksums`,
+  client: { ...one.client, checksum: true },
+  server: { ...one.server, checksum: true },
+});
+
+const ways = (
+  name: string,
+  expect: (receiver: 'client' | 'server') => Expected,
+  more: Partial<Case> = {},
+): Case[] =>
+  (['up', 'down'] as const).map((way) =>
+    own(`${name} ${way}`, expect(way === 'up' ? 'server' : 'client'), more),
+  );
+
+const routed = (name: string, command: string, expect: Expected, more: Partial<Case> = {}): Case => ({
+  ...{ family: 'middlebox', name, pairs: PAIRS, before: [router(1, command)], expect },
+  ...more,
+});
+
+const STRIP = 'TCPOPTSTRIP --strip-options 30';
+const MANGLE = 'iptables -t mangle -A FORWARD -p tcp';
+/** The router sees its subflow for the last time two seconds before the rest of the data comes. */
+const FORGETS = [
+  'sysctl -qw net.netfilter.nf_conntrack_tcp_loose=0 net.netfilter.nf_conntrack_tcp_timeout_established=1',
+  'ip neigh add proxy 10.0.1.9 dev down',
+  'iptables -t nat -A POSTROUTING -o down -p tcp -j SNAT --to-source 10.0.1.9:40000-40999',
+];
+
+export const middlebox: readonly Case[] = [
+  own('nothing', {}),
+  // ---- options ----
+  routed('netfilter strips SYN', `${MANGLE} -i up --syn -j ${STRIP}`, SYN),
+  routed('netfilter strips SYN/ACK', `${MANGLE} -i down --tcp-flags SYN,ACK SYN,ACK -j ${STRIP}`, SYN_ACK),
+  routed('netfilter strips all but SYN', `${MANGLE} --tcp-flags SYN NONE -j ${STRIP}`, DATA),
+  routed('netfilter drops SYN with the option', 'iptables -A FORWARD -p tcp --syn --tcp-option 30 -j DROP', {
+    mptcp: false,
+    client: { MPCapableFallbackSYNACK: [0, 1] },
+    fallback: { client: 'SYN with MP_CAPABLE was not answered', server: NO_OPTION },
+  }),
+  own('strip SYN', SYN),
+  own('strip SYN/ACK', SYN_ACK),
+  own('strip all but SYN', DATA),
+  own('strip all but SYN up', DATA),
+  own('strip all but SYN down', { ...LATE, client: { MPCapableDataFallback: 1 } }),
+  own('strip later', LATE),
+  ...ways('strip later', () => LATE),
+  own('echo options', { ...SYN, fallback: { client: NO_OPTION } }, { server: { tcp: true } }),
+  own('repeat SYN', {}),
+  ...ways('options ahead', () => ({ ...LATE, mptcp: 'either' })),
+  // ---- segments ----
+  ...ways('split', () => ({})).flatMap((one) => [one, sum(one)]),
+  ...['up', 'down']
+    .map((way) => own(`split, options on the first half ${way}`, {}))
+    .flatMap((one) => [one, sum(one)]),
+  own('rewrite ISN', {}),
+  ...ways('resegment', () => ({})),
+  ...ways('in order only', () => ({})),
+  ...ways('shrink window', () => ({})),
+  // ---- payload ----
+  ...ways('change', (receiver) => ({ altered: { [receiver]: 0 } })),
+  ...ways('change first', failed(0), ALONE).map(sum),
+  ...ways('change', failed(0), ALONE).map(sum),
+  ...ways('lengthen', failed(2), ALONE).map(sum),
+  ...ways('shorten', failed(-2), ALONE).map(sum),
+  // ---- ACKs, addresses ----
+  ...ways('acknowledge', () => ({})),
+  ...ways('acknowledge and lose', () => ({})),
+  routed(
+    'NAT',
+    'true',
+    { joins: 1 },
+    {
+      before: [router(1, ...FORGETS.slice(1))],
+      client: { subflows: 1, endpoints: ['10.0.2.2 subflow'] },
+      server: { subflows: 1 },
+    },
+  ),
+  ...(['falls silent', 'answers with resets'] as const).map((name) =>
+    routed(
+      `NAT forgets and ${name}`,
+      'true',
+      { joins: 1, client: { MPRstRx: [0, 1] }, server: { MPRstRx: [0, 1] } },
+      {
+        before: [
+          router(
+            1,
+            ...FORGETS,
+            `iptables -A FORWARD -p tcp -m conntrack --ctstate INVALID -j ${name === 'falls silent' ? 'DROP' : 'REJECT --reject-with tcp-reset'}`,
+            'iptables -A FORWARD -p tcp ! --syn -m conntrack --ctstate NEW -j DROP',
+          ),
+        ],
+        client: { subflows: 1, endpoints: ['10.0.2.2 subflow'] },
+        server: { subflows: 1 },
+        steps: [hasSubflows('client', 2), rest(2500)],
+      },
+    ),
+  ),
+];

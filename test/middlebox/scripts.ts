@@ -1,0 +1,257 @@
+/**
+ * What middleboxes do to TCP segments (protocol cases of RFC 8684 section 7 and of Honda et al., "Is it still possible to
+ * extend TCP?", IMC 2011). A script serves one subflow; the same ones run over links in virtual time (test/sim) and in a
+ * box between two namespaces (box.ts).
+ */
+import type { ParsedSegment, Segment } from '../packet/segment.js';
+
+/** `up`: sent by the host behind the box; `down`: to it. */
+export type Direction = 'up' | 'down';
+/** What becomes of a segment: nothing, one, or several; each may go either way. */
+export type Script = (segment: ParsedSegment, direction: Direction) => readonly Passed[];
+export interface Passed {
+  readonly segment: Segment;
+  readonly direction: Direction;
+}
+
+/** Without any Multipath option. */
+export const stripped = (segment: ParsedSegment): Segment => ({
+  ...segment,
+  ...{ capable: null, join: null, dss: null, add: null, remove: null },
+  ...{ prio: null, fail: null, fastclose: null, reset: null },
+});
+
+/** Takes all Multipath options from segments that `where` names. */
+export const strip =
+  (where: (segment: ParsedSegment, direction: Direction) => boolean): Script =>
+  (segment, direction) => [{ segment: where(segment, direction) ? stripped(segment) : segment, direction }];
+
+export const isSyn = ({ flags }: Segment): boolean => flags.includes('S');
+
+/** Changes the payload of the `n`-th data segment of a direction, counted from 0, and of all after it if `always`. */
+export const alter = (
+  which: Direction,
+  n: number,
+  change: (data: Buffer) => Buffer,
+  always = false,
+): Script => {
+  const seen = new Map<number, Buffer>();
+  let order = 0;
+  /** Segments that became longer or shorter: where they begin and end for the sender, and by how much. */
+  const shifts: { begin: number; from: number; by: number }[] = [];
+  const forward = (seq: number): number =>
+    shifts.reduce((sum, { begin, by }) => (((seq - begin) | 0) > 0 ? sum + by : sum), seq) >>> 0;
+  const back = (ack: number): number =>
+    shifts.reduceRight((value, { from, by }) => {
+      const past = (value - from) | 0;
+      if (by < 0) return past < by ? value : value - by;
+      return past <= 0 ? value : value - Math.min(by, past);
+    }, ack) >>> 0;
+  return (segment, direction) => {
+    // Room for what is put in.
+    if (isSyn(segment)) return [{ segment: { ...segment, mss: 1400 }, direction }];
+    if (direction !== which) return [{ segment: { ...segment, ack: back(segment.ack) }, direction }];
+    let { data } = segment;
+    const seq = forward(segment.seq);
+    if (data.length > 0) {
+      const known = seen.get(segment.seq);
+      if (known !== undefined && known.length >= data.length)
+        data = known; // a retransmission is changed likewise
+      else {
+        if (order === n || (always && order > n)) {
+          const changed = change(data);
+          if (changed.length !== data.length) {
+            shifts.push({
+              begin: segment.seq,
+              from: segment.seq + data.length,
+              by: changed.length - data.length,
+            });
+          }
+          data = changed;
+        }
+        seen.set(segment.seq, data);
+        order++;
+      }
+    }
+    return [{ segment: { ...segment, seq, data }, direction }];
+  };
+};
+
+/** Halves data segments of a direction; the second half has the options, too, or none. */
+export const split =
+  (which: Direction, copies: boolean): Script =>
+  (segment, direction) => {
+    if (direction !== which || segment.data.length < 2) return [{ segment, direction }];
+    const half = segment.data.length >> 1;
+    const head = { ...segment, data: segment.data.subarray(0, half), flags: segment.flags.replace('F', '') };
+    const rest = { ...segment, data: segment.data.subarray(half), seq: (segment.seq + half) >>> 0 };
+    return [
+      { segment: head, direction },
+      { segment: copies ? rest : stripped(rest), direction },
+    ];
+  };
+
+/**
+ * Joins two data segments in a row into one with the options of the first, every `n`-th time. Both ends are told to send
+ * segments small enough for that.
+ */
+export const coalesce = (which: Direction, n: number): Script => {
+  let waiting: ParsedSegment | null = null;
+  let order = 0;
+  return (segment, direction) => {
+    if (isSyn(segment)) return [{ segment: { ...segment, mss: 700 }, direction }];
+    if (direction !== which || segment.data.length === 0) return [{ segment, direction }];
+    if (waiting === null) {
+      if (order++ % n !== n - 1) return [{ segment, direction }];
+      waiting = segment;
+      return [];
+    }
+    const first = waiting;
+    waiting = null;
+    if (segment.seq !== (first.seq + first.data.length) >>> 0) {
+      return [
+        { segment: first, direction },
+        { segment, direction },
+      ];
+    }
+    return [
+      {
+        segment: { ...first, data: Buffer.concat([first.data, segment.data]), flags: segment.flags },
+        direction,
+      },
+    ];
+  };
+};
+
+/**
+ * Acknowledges data by itself as soon as it passes, with plain ACKs. It loses the data segments of these numbers, counted
+ * from 0, after it has acknowledged them, and anything that repeats them on the subflow.
+ */
+export const proxyAcks = (which: Direction, lost: readonly number[] = []): Script => {
+  const other: Direction = which === 'up' ? 'down' : 'up';
+  let order = 0;
+  let edge: number | null = null;
+  const gone = new Set<number>();
+  return (segment, direction) => {
+    if (direction !== which || segment.data.length === 0) return [{ segment, direction }];
+    const end = (segment.seq + segment.data.length) >>> 0;
+    if (edge === null || ((end - edge) | 0) > 0) {
+      edge = end;
+      if (lost.includes(order++)) gone.add(segment.seq);
+    }
+    const { source, destination, sourcePort, destinationPort } = segment;
+    const ack: Segment = {
+      ...stripped(segment),
+      ...{
+        source: destination,
+        destination: source,
+        sourcePort: destinationPort,
+        destinationPort: sourcePort,
+      },
+      ...{
+        flags: 'A',
+        seq: segment.ack,
+        ack: edge,
+        data: Buffer.alloc(0),
+        ts: null,
+        sack: null,
+        window: 1000,
+      },
+    };
+    const passed: Passed[] = gone.has(segment.seq) ? [] : [{ segment, direction }];
+    return [...passed, { segment: ack, direction: other }];
+  };
+};
+
+/** Adds a constant to the sequence numbers of both sides, as boxes do that randomise initial ones. */
+export const rewriteIsn = (up: number, down: number): Script => {
+  return (segment, direction) => {
+    const [mine, theirs] = direction === 'up' ? [up, down] : [down, up];
+    const ack = segment.flags.includes('A') ? (segment.ack - theirs) >>> 0 : 0;
+    const sack = segment.sack?.map(([a, b]) => [(a - theirs) >>> 0, (b - theirs) >>> 0] as const) ?? null;
+    return [{ segment: { ...segment, seq: (segment.seq + mine) >>> 0, ack, sack }, direction }];
+  };
+};
+
+/**
+ * Cuts the stream anew: a data segment leaves with some of the octets before it once more, and with its own options. The
+ * receiver has to find its way by sequence numbers.
+ */
+export const resegment = (which: Direction, again: number): Script => {
+  let before: ParsedSegment | null = null;
+  return (segment, direction) => {
+    if (isSyn(segment)) return [{ segment: { ...segment, mss: 1400 - again }, direction }];
+    if (direction !== which || segment.data.length === 0) return [{ segment, direction }];
+    const last = before;
+    before = segment;
+    if (last === null || segment.seq !== (last.seq + last.data.length) >>> 0) return [{ segment, direction }];
+    const repeated = last.data.subarray(-Math.min(again, last.data.length));
+    const seq = (segment.seq - repeated.length) >>> 0;
+    return [{ segment: { ...segment, seq, data: Buffer.concat([repeated, segment.data]) }, direction }];
+  };
+};
+
+/**
+ * Passes data in order only: it loses the data segments of these numbers, counted from 0, and what lies behind such a hole
+ * until the hole is filled. ACKs for octets that it has not seen do not pass either.
+ */
+export const inOrderOnly = (which: Direction, lost: readonly number[]): Script => {
+  let order = 0;
+  let next: number | null = null;
+  return (segment, direction) => {
+    if (isSyn(segment)) {
+      if (direction === which) next = (segment.seq + 1) >>> 0;
+      return [{ segment, direction }];
+    }
+    if (direction !== which) {
+      const unseen = next !== null && segment.flags.includes('A') && ((segment.ack - next) | 0) > 1;
+      return unseen ? [] : [{ segment, direction }];
+    }
+    if (segment.data.length === 0 || next === null) return [{ segment, direction }];
+    const end = (segment.seq + segment.data.length) >>> 0;
+    if (((segment.seq - next) | 0) > 0) return [];
+    if (((end - next) | 0) > 0) {
+      if (lost.includes(order++)) return [];
+      next = end;
+    }
+    return [{ segment, direction }];
+  };
+};
+
+/** Takes back half of the window that was offered, now and then, as a normaliser with less memory does. */
+export const shrinkWindow = (which: Direction, every: number): Script => {
+  let order = 0;
+  return (segment, direction) => {
+    if (direction !== which || isSyn(segment) || order++ % every !== every - 1)
+      return [{ segment, direction }];
+    return [{ segment: { ...segment, window: segment.window >> 1 }, direction }];
+  };
+};
+
+/** Repeats the option of the SYN in the SYN/ACK of a server that knows nothing of it. */
+export const echoOptions = (): Script => {
+  let capable: ParsedSegment['capable'] = null;
+  return (segment, direction) => {
+    if (isSyn(segment) && direction === 'up') capable = segment.capable;
+    if (!isSyn(segment) || direction === 'up' || segment.capable !== null) return [{ segment, direction }];
+    return [{ segment: { ...segment, capable }, direction }];
+  };
+};
+
+/** Sends every SYN twice. */
+export const repeatSyn = (): Script => (segment, direction) => {
+  const once = { segment, direction };
+  return isSyn(segment) ? [once, once] : [once];
+};
+
+/** Moves the options of data segments to a packet of their own, which goes ahead without data. */
+export const optionsAhead =
+  (which: Direction): Script =>
+  (segment, direction) => {
+    if (direction !== which || isSyn(segment) || segment.data.length === 0) return [{ segment, direction }];
+    const ahead = { ...segment, data: Buffer.alloc(0), flags: 'A' };
+    return [
+      { segment: ahead, direction },
+      { segment: stripped(segment), direction },
+    ];
+  };
