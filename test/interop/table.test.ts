@@ -29,7 +29,7 @@ const CHOSEN = [
   'middlebox: strip later',
   'middlebox: split, options on the first half up',
   'middlebox: rewrite ISN',
-  'middlebox: acknowledge and lose up',
+  'middlebox: acknowledge and lose down',
   'middlebox: NAT',
 ];
 

@@ -7,7 +7,14 @@
  * UP is the client's side. NAME is one of `BOXES` (boxes.ts). Prints `ready`; ends with its stdin, after a minute, or when
  * it has passed a million frames. A segment that it cannot read passes as it is.
  */
-import { loadNative, int, SOCK_RAW, type Native } from '../../src/io/native.js';
+import {
+  growReceiveBuffer,
+  growSendBuffer,
+  loadNative,
+  int,
+  SOCK_RAW,
+  type Native,
+} from '../../src/io/native.js';
 import { AF_PACKET, linkAddress, LINK_HEADER_MAX } from '../../src/io/link-header.js';
 import { interfaceIndex } from '../../src/io/interfaces.js';
 import { buildPacket, parsePacket, type ParsedSegment } from '../packet/segment.js';
@@ -52,6 +59,8 @@ function open(libc: Native, name: string): Port {
     libc.setOption(socket, SOL_PACKET, PACKET_IGNORE_OUTGOING, int(1)) ||
     libc.bindName(socket, linkAddress(index, ETH_P_ALL));
   if (errno !== 0) throw new Error(`no packet socket on ${name}`);
+  growReceiveBuffer(libc, socket);
+  growSendBuffer(libc, socket);
   return { socket, header: Buffer.alloc(LINK_HEADER_MAX) };
 }
 

@@ -69,7 +69,6 @@ export const BOXES: Readonly<Record<string, () => Script>> = {
   'shorten down': () => alter('down', MIDDLE, shorter),
   'acknowledge up': () => proxyAcks('up'),
   'acknowledge down': () => proxyAcks('down'),
-  'acknowledge and lose up': () => proxyAcks('up', [14]),
   'acknowledge and lose down': () => proxyAcks('down', [14]),
   'in order only up': () => inOrderOnly('up', [10, 50]),
   'in order only down': () => inOrderOnly('down', [10, 50]),

@@ -132,7 +132,14 @@ export const proxyAcks = (which: Direction, lost: readonly number[] = []): Scrip
   let order = 0;
   let edge: number | null = null;
   const gone = new Set<number>();
+  /** The receiver's own window: what the box allows beyond it would be lost. */
+  let scale = 0;
+  let right = 0;
   return (segment, direction) => {
+    if (direction === other) {
+      if (isSyn(segment)) scale = segment.scale ?? 0;
+      right = segment.ack + (segment.window << (isSyn(segment) ? 0 : scale));
+    }
     if (direction !== which || segment.data.length === 0) return [{ segment, direction }];
     const end = (segment.seq + segment.data.length) >>> 0;
     if (edge === null || ((end - edge) | 0) > 0) {
@@ -155,7 +162,7 @@ export const proxyAcks = (which: Direction, lost: readonly number[] = []): Scrip
         data: Buffer.alloc(0),
         ts: null,
         sack: null,
-        window: 1000,
+        window: Math.min(65535, Math.max(0, (right - edge) | 0) >> scale),
       },
     };
     const passed: Passed[] = gone.has(segment.seq) ? [] : [{ segment, direction }];

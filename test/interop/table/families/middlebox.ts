@@ -82,11 +82,14 @@ const routed = (name: string, command: string, expect: Expected, more: Partial<C
 
 const STRIP = 'TCPOPTSTRIP --strip-options 30';
 const MANGLE = 'iptables -t mangle -A FORWARD -p tcp';
+const NAT = [
+  'ip route add 10.0.1.9 dev up',
+  'iptables -t nat -A POSTROUTING -o down -p tcp -j SNAT --to-source 10.0.1.9:40000-40999',
+];
 /** The router sees its subflow for the last time two seconds before the rest of the data comes. */
 const FORGETS = [
+  ...NAT,
   'sysctl -qw net.netfilter.nf_conntrack_tcp_loose=0 net.netfilter.nf_conntrack_tcp_timeout_established=1',
-  'ip neigh add proxy 10.0.1.9 dev down',
-  'iptables -t nat -A POSTROUTING -o down -p tcp -j SNAT --to-source 10.0.1.9:40000-40999',
 ];
 
 export const middlebox: readonly Case[] = [
@@ -126,15 +129,26 @@ export const middlebox: readonly Case[] = [
   ...ways('lengthen', failed(2), ALONE).map(sum),
   ...ways('shorten', failed(-2), ALONE).map(sum),
   // ---- ACKs, addresses ----
-  ...ways('acknowledge', () => ({})),
-  ...ways('acknowledge and lose', () => ({})),
+  // Before the first answer of the other side a plain ACK means that it is plain.
+  own('acknowledge up', { ...LATE, mptcp: 'either' }),
+  own('acknowledge down', {}),
+  // On the same subflow the hole stays for ever; only another can fill it.
+  own(
+    'acknowledge and lose down',
+    { joins: 1 },
+    {
+      whole: false,
+      client: { subflows: 1, endpoints: ['10.0.2.2 dev p1 subflow'] },
+      server: { subflows: 1 },
+    },
+  ),
   routed(
     'NAT',
     'true',
     { joins: 1 },
     {
-      before: [router(1, ...FORGETS.slice(1))],
-      client: { subflows: 1, endpoints: ['10.0.2.2 subflow'] },
+      before: [router(1, ...NAT)],
+      client: { subflows: 1, endpoints: ['10.0.2.2 dev p1 subflow'] },
       server: { subflows: 1 },
     },
   ),
@@ -152,7 +166,7 @@ export const middlebox: readonly Case[] = [
             'iptables -A FORWARD -p tcp ! --syn -m conntrack --ctstate NEW -j DROP',
           ),
         ],
-        client: { subflows: 1, endpoints: ['10.0.2.2 subflow'] },
+        client: { subflows: 1, endpoints: ['10.0.2.2 dev p1 subflow'] },
         server: { subflows: 1 },
         steps: [hasSubflows('client', 2), rest(2500)],
       },
