@@ -58,7 +58,8 @@ function judgeResult(one: Case, role: Role, result: Result): string[] {
     const whole = result.received === size && result.receivedSha256 === patternSha256(other(role), size);
     const by = altered[role];
     if (corrupt === role) {
-      if (whole || result.received !== size) say(whole ? 'received what was sent' : 'received another length');
+      if (whole || result.received !== size)
+        say(whole ? 'received what was sent' : 'received another length');
     } else if (!whole && (by === undefined || result.received !== size + by)) {
       say(
         `received ${String(result.received)} of ${String(size)} octets${result.received === size ? ', and others' : ''}`,

@@ -137,7 +137,7 @@ export const middlebox: readonly Case[] = [
     'acknowledge and lose down',
     { joins: 1 },
     {
-      whole: false,
+      nonstop: false,
       client: { subflows: 1, endpoints: ['10.0.2.2 dev p1 subflow'] },
       server: { subflows: 1 },
     },
