@@ -66,6 +66,17 @@ describe('packets: joins refused', () => {
     expect(bench.counter('MPJoinRejected')).to.equal(1);
   });
 
+  it('joins beyond those that may wait for their third ACK: reason 2, and none once the first has proved itself', async () => {
+    const [bench, first] = await opened([[abi.CFG_PENDING_JOINS_MAX, 1]]);
+    const { peer, hmac } = begun(bench, first);
+    const other = new Peer(bench, { session: first.session, path: 1, port: 30002 });
+    const syn = { flags: 'S', seq: 0, join: { token: stackToken(first.session), nonce: 2, id: 2 } };
+    other.send(syn).expect({ flags: 'RA', reset: { reason: 2, transient: false } });
+    peer.send({ join: { hmac } });
+    peer.expect({ flags: 'A' });
+    other.send(syn).expect({ flags: 'SA' });
+  });
+
   it('a nonce of 0 is as good as any', async () => {
     const [bench, first] = await opened();
     const { peer, hmac } = begun(bench, first, { nonce: 0 });
