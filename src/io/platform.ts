@@ -24,7 +24,7 @@ export async function openPlatform(options: HostOptions, timers: Timers) {
   return {
     kind,
     device,
-    addresses: () => withLoopback(localAddresses(), options.paths ?? []),
+    addresses: (wanted = options.paths ?? []) => withLoopback(localAddresses(), wanted),
     holds: isLocalAddress,
     sourceFor,
     resolve,

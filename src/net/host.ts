@@ -94,7 +94,8 @@ export async function createHost(options: HostOptions = {}): Promise<Host> {
 interface Platform {
   readonly kind: HostDevice;
   readonly device: Device;
-  addresses(): readonly LocalAddress[];
+  /** `wanted`: local addresses that no list shows, like 127.0.0.2. Default: those of the options. */
+  addresses(wanted?: readonly string[]): readonly LocalAddress[];
   /** Whether an address that is not listed is this machine's all the same. */
   holds(address: string): boolean;
   sourceFor(remote: string, local?: string): Promise<string>;
@@ -225,7 +226,7 @@ class RealHost implements Host {
     const find = (): Path | undefined => this.#stack.paths().find((path) => path.address === address);
     const path = find();
     if (path !== undefined || this.#options.paths !== undefined) return path ?? null;
-    const one = this.#platform.addresses().find((candidate) => candidate.address === address);
+    const one = this.#platform.addresses([address]).find((candidate) => candidate.address === address);
     if (one === undefined) return null;
     await this.#add(one);
     return find() ?? null;
@@ -307,7 +308,12 @@ class RealHost implements Host {
   }
 
   createServer(onConnection?: (socket: Socket) => void): Server {
-    return new PlaitServer(this.#stack, (socket) => this.#track(socket), onConnection);
+    const provide = async (address: string): Promise<string> => {
+      const bare = await this.#platform.resolve(address);
+      await this.#pathFor(bare);
+      return bare;
+    };
+    return new PlaitServer(this.#stack, (socket) => this.#track(socket), provide, onConnection);
   }
 
   #track(socket: PlaitSocket): void {

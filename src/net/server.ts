@@ -11,13 +11,23 @@ import type { ListenOptions, Server, Socket } from './types.js';
 export class PlaitServer extends EventEmitter implements Server {
   readonly #stack: Stack;
   readonly #track: (socket: PlaitSocket) => void;
+  readonly #provide: (address: string) => Promise<string>;
   #listener: Listener | null = null;
+  /** Calls of `listen` and `close`: what was begun before the latest one does not go on. */
+  #turn = 0;
   listening = false;
 
-  constructor(stack: Stack, track: (socket: PlaitSocket) => void, onConnection?: (socket: Socket) => void) {
+  /** `provide` resolves a name, and makes a path of a local address that is none by itself. */
+  constructor(
+    stack: Stack,
+    track: (socket: PlaitSocket) => void,
+    provide: (address: string) => Promise<string>,
+    onConnection?: (socket: Socket) => void,
+  ) {
     super();
     this.#stack = stack;
     this.#track = track;
+    this.#provide = provide;
     if (onConnection !== undefined) this.on('connection', onConnection);
   }
 
@@ -34,7 +44,23 @@ export class PlaitServer extends EventEmitter implements Server {
       this.emit('connection', socket);
     };
     const settings: Settings = options.fastOpen === undefined ? [] : [[abi.OPT_FAST_OPEN, options.fastOpen]];
-    const listener = this.#stack.listen(port, address ?? null, accept, settings);
+    const start = (bare: string | null): void => {
+      this.#start(this.#stack.listen(port, bare, accept, settings));
+    };
+    if (address === undefined || ANY.has(address)) start(null);
+    else {
+      const turn = ++this.#turn;
+      this.#provide(address).then(
+        (bare) => {
+          if (turn === this.#turn) start(bare);
+        },
+        (error: unknown) => this.emit('error', error),
+      );
+    }
+    return this;
+  }
+
+  #start(listener: Listener): void {
     this.#listener = listener;
     listener.start((error) => {
       if (error !== null) {
@@ -46,10 +72,10 @@ export class PlaitServer extends EventEmitter implements Server {
       this.listening = true;
       queueMicrotask(() => this.emit('listening'));
     });
-    return this;
   }
 
   close(): Promise<void> {
+    this.#turn++;
     this.#listener?.close();
     this.#listener = null;
     this.listening = false;
@@ -57,3 +83,6 @@ export class PlaitServer extends EventEmitter implements Server {
     return Promise.resolve();
   }
 }
+
+/** Every address, as for node:net. */
+const ANY: ReadonlySet<string> = new Set(['0.0.0.0', '::']);

@@ -153,7 +153,10 @@ export interface ListenOptions {
 }
 
 export interface Server extends EventEmitter {
-  /** Events `listening`, `connection` (Socket), `error`, `close`. Address default: every path. */
+  /**
+   * Events `listening`, `connection` (Socket), `error`, `close`. Address, or name: default every path, as with 0.0.0.0 and
+   * ::. Another address of this machine, like 127.0.0.1, becomes a path, unless `paths` says which there are: EADDRNOTAVAIL.
+   */
   listen(port: number, address?: string, options?: ListenOptions): this;
   readonly port: number;
   readonly listening: boolean;

@@ -87,8 +87,7 @@ if (mode === 'client') {
 } else {
   const waiting: Socket[] = [];
   const server = host.createServer((socket) => waiting.push(socket));
-  const any = address === '' || address === '0.0.0.0' || address === '::';
-  server.listen(Number(port), any ? undefined : address, values['fast-open'] ? { fastOpen: 16 } : {});
+  server.listen(Number(port), address === '' ? undefined : address, values['fast-open'] ? { fastOpen: 16 } : {});
   await once(server, 'listening');
   print({ listening: server.port });
   for (let turn = 0; turn < Number(values.connections); turn++) {
