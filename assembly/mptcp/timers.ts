@@ -37,6 +37,8 @@ import {
   SF_ASKED,
   SF_BARE,
   SF_FAILING,
+  SF_FIN_QUEUED,
+  SF_FIN_SENT,
   SF_JOIN,
   SF_PLAIN_SYN,
   SF_PRE_ESTABLISHED,
@@ -73,6 +75,7 @@ import {
   C_SEND_INFINITE,
   C_SYN_DATA,
   C_WATCH,
+  isOpen,
   mappingOpen,
   markDirty,
 } from './connection';
@@ -91,6 +94,7 @@ const JOIN_RETRIES: u32 = 3;
 /** Timeouts after which a subflow counts as stale while others work. */
 const STALE_RETRIES: u32 = 2;
 const DATA_FIN_RETRIES: u32 = 12;
+const ORPHAN_RETRIES: u32 = 8;
 
 /** One of the subflow's deadlines may have come. */
 export function subflowDue(sf: Subflow): void {
@@ -194,7 +198,10 @@ function handshakeDue(c: Connection, sf: Subflow): bool {
 function timeoutDue(c: Connection, sf: Subflow): bool {
   if (sf.packetsOut == 0) return true;
   const timedOut = c.userTimeout != 0 && sf.retries != 0 && now - sf.retransAt >= c.userTimeout;
-  if (timedOut || (c.userTimeout == 0 && sf.retries >= tcpRetries2)) {
+  // One that was removed while others work is an orphan: nobody waits for it (Linux' tcp_orphan_retries).
+  const removed = (sf.flags & (SF_FIN_QUEUED | SF_FIN_SENT)) != 0 && c.subflowCount > 1 && isOpen(c);
+  const most = removed ? min(ORPHAN_RETRIES, tcpRetries2) : tcpRetries2;
+  if (timedOut || (c.userTimeout == 0 && sf.retries >= most)) {
     count(MIB_TCPAbortOnTimeout);
     // TCP says nothing more; a subflow gives its reason.
     if (c.is(C_MPTCP)) sendReset(c, sf, RST_PERFORMANCE, true, false);

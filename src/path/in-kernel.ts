@@ -235,7 +235,9 @@ export class InKernel implements Policy {
   endpointChanged(before: PathEndpoint, after: PathEndpoint): void {
     for (const [connection, state] of this.#states) {
       if (before.backup !== after.backup) {
-        for (const { id } of fromAddress(connection, after)) this.#stack.setBackup(id, after.backup);
+        // As Linux: the first one speaks for the endpoint.
+        const [first] = fromAddress(connection, after);
+        if (first !== undefined) this.#stack.setBackup(first.id, after.backup);
       }
       if (before.fullmesh === after.fullmesh || !after.subflow) continue;
       const id = this.#idOf(state, after);

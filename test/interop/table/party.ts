@@ -202,8 +202,6 @@ class PlaitParty extends Party {
     const { role, address, port, side, pcap } = this.start;
     const { subflows = 2, addAddrAccepted = 0, endpoints = [], addAddrTimeout } = side;
     const { checksum = false, disabled = false, cookies = false, denyJoinId0 = false } = side;
-    // A loopback address is a path only when it is asked for.
-    const loopback = address === '::1' || address.startsWith('127.');
     return new PlaitPeer(
       this.where,
       role,
@@ -217,7 +215,6 @@ class PlaitParty extends Party {
         ...(addAddrTimeout === undefined ? [] : ['--add-addr-timeout', String(addAddrTimeout)]),
         ...(cookies ? ['--cookies'] : []),
         ...(denyJoinId0 ? ['--deny-joins'] : []),
-        ...(loopback ? ['--path', address] : []),
         ...(checksum ? ['--checksum'] : []),
         ...(side.ecn === true ? ['--ecn'] : []),
         ...(disabled ? ['--tcp'] : []),

@@ -1,6 +1,6 @@
 /** Backup subflows: asked for in the join, for the first subflow with MP_PRIO, changed while data flows. */
 import type { Case } from '../case.js';
-import { mptcp, until } from '../steps.js';
+import { mptcp, rest, until } from '../steps.js';
 import { announced } from './signal-address.js';
 
 const family = 'backup';
@@ -97,5 +97,21 @@ export const backup: readonly Case[] = [
       until('client', { MPPrioRx: 1 }),
     ],
     expect: { client: { MPPrioTx: 1, MPPrioRx: 1 }, server: { MPPrioTx: 1, MPPrioRx: 1 } },
+  },
+  {
+    family,
+    name: 'endpoint with several subflows, switch to backup',
+    client: { subflows: 2, addAddrAccepted: 1, endpoints: ['10.0.3.2 id 3 subflow fullmesh'] },
+    server: { subflows: 2, endpoints: ['10.0.2.1 signal'] },
+    steps: [
+      mptcp('client', 'endpoint change id 3 backup fullmesh'),
+      until('server', { MPPrioRx: [1, 2] }),
+      rest(100),
+    ],
+    expect: {
+      joins: 2,
+      client: { ...announced(1).client, MPPrioTx: 1 },
+      server: { ...announced(1).server, MPPrioRx: 1 },
+    },
   },
 ];
