@@ -13,6 +13,7 @@ const CHOSEN = [
   'subflows: multiple subflows',
   'subflows: single subflow, dev',
   'signal_address: subflow and signal',
+  'link_failure: backup flow used, bidi, link failure',
   'link_failure: backup flow used, bidi, link failure, silent',
   'remove: remove subflow and signal',
   'mixed: simult IPv4 and IPv6 subflows, fullmesh 2x2',
@@ -31,6 +32,10 @@ const CHOSEN = [
   'middlebox: rewrite ISN',
   'middlebox: acknowledge and lose down',
   'middlebox: NAT',
+  'fail: MP_FAIL MP_RST',
+  'userspace: userspace pm add & remove address',
+  'connect: MPTFO IPv4',
+  'connect: ECN asked for by the client',
 ];
 
 describe('the table of cases against the kernel', function () {
