@@ -71,7 +71,7 @@ import { finLeaves, sendNew } from './burst';
 import { NO_REASON, RST_OUTSTANDING, sendReset, subflowFailed } from './close';
 import { sendSyn } from './handshake';
 import { MAX_SEGMENT, owesKeys, segmentSize, sendAck, sendKeys, sendRecord } from './packet';
-import { Reinjection, reinjected, reinjectionFirst } from './reinject';
+import { Reinjection, reinjected, reinjectionFirst, reinjectionOther } from './reinject';
 import { sendDetach } from './send-ring';
 import { sendSignals } from './signal';
 import { launch, newRecord, roomOn, shareWindow, unsentOf } from './transmit';
@@ -178,9 +178,17 @@ function sendReinjections(c: Connection): void {
   while (txRoom() > 2) {
     const p = reinjectionFirst(c);
     if (p == 0) return;
-    const range = changetype<Reinjection>(p);
+    let range = changetype<Reinjection>(p);
     shareWindow(c, range.start);
-    const picked = pickSubflow(c.subflows, range.from);
+    let picked = pickSubflow(c.subflows, range.from);
+    if (picked == 0) {
+      // What the only working subflow has sent itself must not hold back what it could send for others.
+      const other = reinjectionOther(c);
+      if (other == 0) return;
+      range = changetype<Reinjection>(other);
+      shareWindow(c, range.start);
+      picked = pickSubflow(c.subflows, range.from);
+    }
     // A mapping that is half sent comes first: its octets follow each other on the subflow.
     if (picked == 0 || (picked == c.mapOwner && mappingOpen(c))) return;
     const sf = changetype<Subflow>(picked);

@@ -34,6 +34,18 @@ export function reinjectionFirst(c: Connection): usize {
   return 0;
 }
 
+/** The first range that another subflow than the first one's has to avoid, or 0. */
+export function reinjectionOther(c: Connection): usize {
+  const first = changetype<Reinjection>(c.reinjectHead);
+  for (let p = first.next; p != 0; p = changetype<Reinjection>(p).next) {
+    const r = changetype<Reinjection>(p);
+    if (r.from == first.from) continue;
+    r.start = dsnMax(r.start, c.dataUna);
+    if (dsnLt(r.start, r.end)) return p;
+  }
+  return 0;
+}
+
 /** Queues [start, end), clipped to what is not acknowledged. False: no room; the timers will ask again. */
 function reinjectRange(c: Connection, start: u64, end: u64, from: u32): bool {
   const first = dsnMax(start, c.dataUna);

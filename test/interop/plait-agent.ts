@@ -87,7 +87,11 @@ if (mode === 'client') {
 } else {
   const waiting: Socket[] = [];
   const server = host.createServer((socket) => waiting.push(socket));
-  server.listen(Number(port), address === '' ? undefined : address, values['fast-open'] ? { fastOpen: 16 } : {});
+  server.listen(
+    Number(port),
+    address === '' ? undefined : address,
+    values['fast-open'] ? { fastOpen: 16 } : {},
+  );
   await once(server, 'listening');
   print({ listening: server.port });
   for (let turn = 0; turn < Number(values.connections); turn++) {

@@ -6,8 +6,8 @@ import { dssChecksum } from './crypto.js';
 import { Peer, type Seen } from './peer.js';
 
 describe('packets: a device that is full', () => {
-  async function twoPaths(): Promise<[Bench, Peer, Peer]> {
-    const bench = await Bench.create({ paths: 2 });
+  async function twoPaths(paths = 2): Promise<[Bench, Peer, Peer]> {
+    const bench = await Bench.create({ paths });
     bench.listen();
     const first = new Peer(bench).open();
     first.data('hello').expect({ dss: { dack: 6 } });
@@ -33,6 +33,30 @@ describe('packets: a device that is full', () => {
     expect(got, 'what was given to the full path comes over the other one').to.equal(40_001);
     second.acknowledge({ dss: { dack: 40_001 } });
     expect(bench.app.live.info().bytesAcked).to.equal(40_000);
+  });
+
+  it('on two paths of three: the third carries what they owe, whatever it has probed for itself', async () => {
+    const [bench, first] = await twoPaths(3);
+    const third = new Peer(bench, { session: first.session, path: 2, port: 30002 }).joinNow();
+    third.acknowledge();
+    bench.device.full.add(1).add(2);
+    const SIZE = 1_000_000;
+    let written = 0;
+    let dack = 1;
+    const spans: [number, number][] = [];
+    for (let i = 0; i < 200 && dack <= SIZE; i++) {
+      for (let taken = 1; taken > 0 && written < SIZE;) written += taken = bench.app.write('x'.repeat(1000));
+      bench.wait(100_000);
+      const seen = third.drain().filter(({ length }) => length > 0);
+      for (const { length, dss, seq } of seen) {
+        const start = (dss?.dsn ?? 0) + seq - (dss?.ssn ?? 0);
+        spans.push([start, start + length]);
+      }
+      spans.sort(([a], [b]) => a - b);
+      for (const [start, end] of spans) if (start <= dack) dack = Math.max(dack, end);
+      if (seen.length > 0) third.acknowledge({ dss: { dack } });
+    }
+    expect(dack).to.equal(written + 1);
   });
 
   it('gets what it refused, in order, before anything newer', async () => {
