@@ -137,7 +137,8 @@ export function optionsLost(c: Connection, sf: Subflow, acked: bool): bool {
     fallBack(c, sf, FALLBACK_DSS_GONE);
     return true;
   }
-  const says = c.is(C_CLIENT) && (seg.length != 0 || (seg.flags & FIN) != 0);
+  // Data of the opener may be what its keys were for; its FIN would have a DATA_ACK at least.
+  const says = (seg.flags & FIN) != 0 || (c.is(C_CLIENT) && seg.length != 0);
   if ((!acked && !says) || !canFallBack(c)) return false;
   count(MIB_MPCapableDataFallback);
   fallBack(c, sf, FALLBACK_NO_DSS);

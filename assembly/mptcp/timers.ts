@@ -6,6 +6,7 @@ import {
   CLOSE_NORMAL,
   CLOSE_PROTOCOL,
   CLOSE_TIMEOUT,
+  FALLBACK_MP_FAIL,
   MIB_DelayedACKs,
   MIB_DSSCorruptionReset,
   MIB_MPCapableSYNTXDrop,
@@ -79,7 +80,7 @@ import {
   mappingOpen,
   markDirty,
 } from './connection';
-import { canFallBack } from './fallback';
+import { canFallBack, fallBack } from './fallback';
 import { fastOpenTimeout } from './fast-open';
 import { openFailed, sendSyn } from './handshake';
 import { freeSubflow } from './lifecycle';
@@ -343,11 +344,17 @@ function askPeer(c: Connection): bool {
   if (!canFallBack(c)) return false;
   const sf = c.firstSubflow;
   if (c.is(C_SEND_INFINITE)) {
-    sf.set(SF_SEND_FAIL | SF_ACK_NOW);
+    // No new data will tell the peer; FIN does, and the subflow's ACKs are what counts.
+    if (c.is(C_FIN_SENT) && sf.packetsOut == 0) fallBack(c, sf, FALLBACK_MP_FAIL);
+    else sf.set(SF_SEND_FAIL | SF_ACK_NOW);
+    return true;
+  }
+  if (!sf.is(SF_BARE) && c.is(C_CHECKSUM) && sf.packetsOut != 0) {
+    c.dataBackoff = 0; // what the mapping lacks may be under way
     return true;
   }
   if (sf.is(SF_BARE)) sf.set(SF_ASKED);
-  else if (!c.is(C_CHECKSUM) || sf.packetsOut != 0 || c.dataBackoff != 1) return false;
+  else if (!c.is(C_CHECKSUM) || c.dataBackoff != 1) return false;
   // A middlebox that takes octets out leaves a mapping that can be neither completed nor verified. A peer that has one
   // answers with MP_FAIL; else the data is repeated when the answer must be here.
   else c.dataTimerAt = now + 2 * sf.srtt;

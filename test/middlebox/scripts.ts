@@ -41,12 +41,17 @@ export const alter = (
   const shifts: { begin: number; from: number; by: number }[] = [];
   const forward = (seq: number): number =>
     shifts.reduce((sum, { begin, by }) => (((seq - begin) | 0) > 0 ? sum + by : sum), seq) >>> 0;
-  const back = (ack: number): number =>
-    shifts.reduceRight((value, { from, by }) => {
-      const past = (value - from) | 0;
-      if (by < 0) return past < by ? value : value - by;
-      return past <= 0 ? value : value - Math.min(by, past);
-    }, ack) >>> 0;
+  const back = (ack: number): number => {
+    let value = ack;
+    let before = shifts.reduce((sum, { by }) => sum + by, 0);
+    for (const { from, by } of [...shifts].reverse()) {
+      before -= by;
+      const past = (value - from - before) | 0;
+      if (by < 0) value -= past < by ? 0 : by;
+      else if (past > 0) value -= Math.min(by, past);
+    }
+    return value >>> 0;
+  };
   return (segment, direction) => {
     // Room for what is put in.
     if (isSyn(segment)) return [{ segment: { ...segment, mss: 1400 }, direction }];
