@@ -13,7 +13,6 @@ const SYNS = 100_000;
 const RUNS = 5;
 /** Octets between two bursts. */
 const SLICE = 256 * 1024;
-const SECOND = 1e9;
 
 export async function flood(report: Report): Promise<void> {
   const stream = await Stream.open({ tcpChecksum: true });
@@ -55,9 +54,7 @@ export async function flood(report: Report): Promise<void> {
 function slicesPerSecond(stream: Stream): number {
   const trial = 256;
   stream.transfer(trial * SLICE);
-  const start = process.hrtime.bigint();
-  stream.transfer(trial * SLICE);
-  return Math.round((trial * SECOND) / Number(process.hrtime.bigint() - start));
+  return Math.round(trial / processorSeconds(() => stream.transfer(trial * SLICE)));
 }
 
 /** Gbit per second of processor time. */
