@@ -30,7 +30,6 @@ const CHOSEN = [
   'middlebox: strip later',
   'middlebox: split, options on the first half up',
   'middlebox: rewrite ISN',
-  'middlebox: acknowledge down',
   'middlebox: NAT',
   'fail: MP_FAIL MP_RST',
   'userspace: userspace pm add & remove address',

@@ -130,8 +130,7 @@ export const middlebox: readonly Case[] = [
   ...ways('shorten', failed(-2), ALONE).map(sum),
   // ---- ACKs, addresses ----
   // Before the first answer of the other side a plain ACK means that it is plain.
-  own('acknowledge up', { ...LATE, mptcp: 'either' }),
-  own('acknowledge down', {}),
+  ...ways('acknowledge', () => ({ ...LATE, mptcp: 'either' })),
   // On the same subflow the hole stays for ever; only another can fill it.
   own(
     'acknowledge and lose down',
