@@ -16,7 +16,7 @@ export interface Context {
   readonly now: () => number;
   readonly createHost: (options: HostOptions) => Promise<Host>;
   /** Starts another `plait` with these arguments, with a message channel and our stderr. */
-  readonly fork: (args: readonly string[]) => ChildProcess;
+  readonly fork: (args: readonly string[]) => Promise<ChildProcess>;
   /** The message channel to the process that forked this one, if one did. */
   readonly parent: ParentChannel | null;
 }

@@ -13,7 +13,7 @@ export class DemoPeer {
 
   /** Resolves when the process listens. */
   static async start(context: Context, directory: string): Promise<DemoPeer> {
-    const child = context.fork(['demo-receiver', directory]);
+    const child = await context.fork(['demo-receiver', directory]);
     const lost = new Promise<never>((_, reject) => {
       child.on('message', (message: FromReceiver) => {
         if (message.type === 'failed') reject(failed(message.line.replace(/^plait: /, '')));

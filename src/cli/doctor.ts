@@ -19,7 +19,7 @@ export const doctor: Command = {
     args.expect(0, 0);
     const found = await probe();
     const system = `${process.platform} ${process.arch}`;
-    context.stdout.write([`plait ${await version()} on ${system}`, ...diagnosis(found), ''].join('\n'));
+    context.stdout.write([`plait ${version()} on ${system}`, ...diagnosis(found), ''].join('\n'));
     return Object.values(found.devices).some(({ ok }) => ok) ? Exit.Ok : Exit.Privilege;
   },
 };

@@ -5,10 +5,10 @@ import type { Context, ParentChannel } from './context.js';
 import { errorLine, Exit } from './exit.js';
 import { run } from './run.js';
 
-/** Runs this process's command line, then exits. */
+/** Runs this process's command line, then exits. `program` is the URL of its main module. */
 export async function runProcess(
   createHost: (options: HostOptions) => Promise<Host>,
-  fork: (args: readonly string[]) => ChildProcess,
+  program: string,
 ): Promise<never> {
   const interruption = new AbortController();
   const interrupt = (): void => {
@@ -42,12 +42,17 @@ export async function runProcess(
     },
     now: () => performance.now(),
     createHost,
-    fork,
+    fork: (args) => forkProgram(program, args),
     parent: parentChannel(),
   };
   const code = await run(context, process.argv.slice(2));
   await new Promise((flushed) => process.stdout.write('', flushed));
   process.exit(code);
+}
+
+async function forkProgram(program: string, args: readonly string[]): Promise<ChildProcess> {
+  const { fork } = await import('node:child_process');
+  return fork(new URL(program), args, { stdio: ['ignore', 'ignore', 'inherit', 'ipc'] });
 }
 
 function parentChannel(): ParentChannel | null {

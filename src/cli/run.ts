@@ -1,11 +1,10 @@
 /** From a command line to an exit code. */
 import { problemOf } from '../transfer/report.js';
-import { Arguments, type Command } from './command.js';
-import { COMMANDS } from './commands.js';
+import type { Command } from './command.js';
+import { allCommands, commandNamed } from './commands.js';
 import type { Context } from './context.js';
 import { say } from './context.js';
 import { errorLine, Exit, exitCode, UsageError } from './exit.js';
-import { helpForAll, helpForOne } from './help.js';
 import { version } from './version.js';
 
 /** Never rejects: what goes wrong is one line on stderr and an exit code. */
@@ -24,26 +23,32 @@ async function dispatch(context: Context, argv: readonly string[]): Promise<numb
     case undefined:
       throw new UsageError('no command given', 'see "plait help"');
     case '--version':
-      context.stdout.write(`plait ${await version()}\n`);
+      context.stdout.write(`plait ${version()}\n`);
       return Exit.Ok;
     case 'help':
     case '--help':
     case '-h':
-      context.stdout.write(rest[0] === undefined ? helpForAll(COMMANDS) : helpForOne(find(rest[0])));
+      await help(context, rest[0]);
       return Exit.Ok;
     default: {
-      const command = find(name);
+      const command = await find(name);
       if (asksForHelp(rest)) {
-        context.stdout.write(helpForOne(command));
+        await help(context, name);
         return Exit.Ok;
       }
+      const { Arguments } = await import('./command.js');
       return command.run(context, new Arguments(command, rest));
     }
   }
 }
 
-function find(name: string): Command {
-  const command = COMMANDS.find((candidate) => candidate.name === name);
+async function help(context: Context, name: string | undefined): Promise<void> {
+  const { helpForAll, helpForOne } = await import('./help.js');
+  context.stdout.write(name === undefined ? helpForAll(await allCommands()) : helpForOne(await find(name)));
+}
+
+async function find(name: string): Promise<Command> {
+  const command = await commandNamed(name);
   if (command !== undefined) return command;
   const what = name.startsWith('-') ? 'option' : 'command';
   throw new UsageError(`unknown ${what} '${name}'`, 'see "plait help"');

@@ -1,8 +1,8 @@
 /** The version of this package. */
-import { readFile } from 'node:fs/promises';
+import { readFileSync } from 'node:fs';
 
-export async function version(): Promise<string> {
+export function version(): string {
   // From dist/src/cli to the package's root.
-  const text = await readFile(new URL('../../../package.json', import.meta.url), 'utf8');
+  const text = readFileSync(new URL('../../../package.json', import.meta.url), 'utf8');
   return (JSON.parse(text) as { version: string }).version;
 }

@@ -21,6 +21,8 @@ export interface Native {
    */
   datagramSocket(address: Uint8Array, port: number, device: number): number;
   close(fd: number): void;
+  /** The same in a thread of its own: closing a packet socket takes tens of milliseconds (packet_release, synchronize_net). */
+  closeAside(fd: number): void;
   /** socket(2), non-blocking and closed on exec. The descriptor or a negative errno. */
   socket(domain: number, type: number, protocol: number): number;
   /** bind(2) and connect(2) to the octets of a socket address. 0 or the errno. */
@@ -94,7 +96,7 @@ async function load(): Promise<Native> {
   const bind = libc.func('int bind(int, void *, uint32_t)') as Call;
   const connect = libc.func('int connect(int, void *, uint32_t)') as Call;
   const getsockname = libc.func('int getsockname(int, void *, void *)') as Call;
-  const close = libc.func('int close(int)') as Call;
+  const close = libc.func('int close(int)') as Call & { async(fd: number, done: () => void): void };
   const send = libc.func('long send(int, void *, size_t, int)') as Call;
   const sendto = libc.func('long sendto(int, void *, size_t, int, void *, uint32_t)') as Call;
   const recv = libc.func('long recv(int, void *, size_t, int)') as Call;
@@ -156,6 +158,9 @@ async function load(): Promise<Native> {
     },
     close(fd) {
       close(fd);
+    },
+    closeAside(fd) {
+      close.async(fd, () => undefined);
     },
     socket: (domain, type, protocol) => amount(socket(domain, type | SOCK_NONBLOCK | SOCK_CLOEXEC, protocol)),
     bindName: (fd, name) => result(bind(fd, name, name.length)),

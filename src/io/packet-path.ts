@@ -68,7 +68,7 @@ export class PacketPath implements GuardedPath {
     try {
       this.#router = this.#openRouter(device);
     } catch (error) {
-      native.close(this.#socket);
+      native.closeAside(this.#socket);
       throw error;
     }
     this.#receiver = new PacketReceiver(
@@ -167,7 +167,7 @@ export class PacketPath implements GuardedPath {
     this.#receiver.close();
     this.#sender.close();
     this.#watch.close();
-    this.#native.close(this.#socket);
+    this.#native.closeAside(this.#socket);
     this.#native.close(this.#router);
   }
 
@@ -194,7 +194,7 @@ export class PacketPath implements GuardedPath {
       native.setOption(fd, SOL_PACKET, PACKET_VNET_HDR, ONE) ||
       native.bindName(fd, linkAddress(0, this.address.length === 4 ? ETH_P_IP : ETH_P_IPV6));
     if (errno !== 0) {
-      native.close(fd);
+      native.closeAside(fd);
       throw new PlaitError(
         'ERR_PLAIT_DEVICE',
         `no packet socket on ${this.path.name} (${getSystemErrorName(-errno)})`,
@@ -234,7 +234,7 @@ export class PacketPath implements GuardedPath {
 export function tryPacketSocket(native: Native): PlaitError | null {
   const fd = native.socket(AF_PACKET, SOCK_RAW, 0);
   if (fd < 0) return socketError(-fd);
-  native.close(fd);
+  native.closeAside(fd);
   return null;
 }
 

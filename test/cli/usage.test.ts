@@ -1,7 +1,7 @@
 /** Command lines: help, and what is refused. */
 import { expect } from 'chai';
 import { Arguments } from '../../src/cli/command.js';
-import { COMMANDS } from '../../src/cli/commands.js';
+import { allCommands } from '../../src/cli/commands.js';
 import { UsageError } from '../../src/cli/exit.js';
 import { helpForAll, helpForOne } from '../../src/cli/help.js';
 import { commonOptions } from '../../src/cli/options.js';
@@ -9,8 +9,9 @@ import { formatEndpoint, parseTarget } from '../../src/cli/target.js';
 import { formatBytes, formatDuration } from '../../src/cli/units.js';
 import { plait } from './harness.js';
 
+const commands = await allCommands();
 const command = (name: string) => {
-  const found = COMMANDS.find((one) => one.name === name);
+  const found = commands.find((one) => one.name === name);
   if (found === undefined) throw new Error(name);
   return found;
 };
@@ -21,20 +22,20 @@ describe('plait command lines', function () {
   it('have a version and help, for all and for each command', async () => {
     expect(await plait('--version')).to.have.property('code', 0);
     expect((await plait('--version')).stdout.toString()).to.match(/^plait \d+\.\d+\.\d+\n$/);
-    expect((await plait('--help')).stdout.toString()).to.equal(helpForAll(COMMANDS));
+    expect((await plait('--help')).stdout.toString()).to.equal(helpForAll(commands));
     expect((await plait('help', 'send')).stdout.toString()).to.equal(helpForOne(command('send')));
     expect((await plait('send', '--help')).stdout.toString()).to.equal(helpForOne(command('send')));
   });
 
   it('have help that fits 80 columns and names every option', () => {
-    for (const one of COMMANDS) {
+    for (const one of commands) {
       const text = helpForOne(one);
       for (const line of text.split('\n').filter((each) => !each.startsWith('  plait'))) {
         expect(line.length, line).to.be.at.most(80);
       }
       for (const { name } of one.options) expect(text).to.include(`--${name}`);
     }
-    expect(helpForAll(COMMANDS)).not.to.include('demo-receiver');
+    expect(helpForAll(commands)).not.to.include('demo-receiver');
   });
 
   const wrong: Readonly<Record<string, string[]>> = {
