@@ -142,6 +142,17 @@ export function failAnswered(c: Connection, sf: Subflow): void {
   sf.set(SF_ACK_NOW);
 }
 
+/**
+ * The peer has sent MP_FAIL, and no new data will carry the infinite mapping: FIN says it, with DATA_FIN for a peer
+ * that waits for that, and the subflow's ACKs are what counts. False: not that case.
+ */
+export function endAfterFail(c: Connection, sf: Subflow): bool {
+  if (!c.is(C_SEND_INFINITE) || !c.is(C_FIN_SENT) || sf.packetsOut != 0 || !canFallBack(c)) return false;
+  fallBack(c, sf, FALLBACK_MP_FAIL);
+  if (c.is(C_WATCH)) c.set(C_TOLD);
+  return true;
+}
+
 /** Data sequence number of subflow sequence number `seq` on a plain connection. */
 export function plainDsn(c: Connection, seq: u32): u64 {
   return c.rcvAnchorDsn + <u64>(<i64>seqDiff(seq, c.rcvAnchorSeq));

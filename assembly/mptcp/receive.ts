@@ -69,11 +69,11 @@ import {
 } from './mapping';
 import { isMapped, MAP_CONFLICT, MAP_FULL } from './mappings';
 import { signalFin } from './output';
-import { sendAck } from './packet';
+import { sendAck, sendProbe } from './packet';
 import { placeData, receiveEdge, receivePrepare, receiveRest } from './reassembly';
 import { sendRelease } from './send-ring';
 import { rangesAdd, rangesCover, rangesRoom } from '../tcp/ranges';
-import { settleWatched, tellPeer } from './unaware';
+import { settleWatched, tellLater, tellPeer } from './unaware';
 
 /** What became of a segment's Multipath part. */
 export const TAKEN: i32 = 0;
@@ -122,27 +122,42 @@ function advance(c: Connection, ack: u64): void {
   markDirty(c);
 }
 
+/** Less than the interval at which DATA_FIN is repeated, microseconds. */
+const BARE_AGAIN: f64 = 150e3;
+
 /**
- * As long as no DATA_ACK has come, the path may be stripping options. Data acknowledged, or data or FIN arriving, by
- * a segment without any Multipath option settles it: plain TCP (RFC 8684 section 3.7). Later it may be a proxy that
- * acknowledges by itself; then the data level's timer asks (`askPeer`), or FIN settles it. True when it fell back.
+ * A segment without any Multipath option: is it plain TCP (RFC 8684 section 3.7)? As long as no DATA_ACK has come, the
+ * path may be stripping options: data acknowledged, or data or FIN arriving, settles it. Later an acknowledgement may
+ * be of a proxy that acknowledges by itself: the data level's timer asks the peer (`askPeer`), or FIN settles it. What
+ * says nothing at all, and again, stands where a DATA_FIN or its DATA_ACK should be. True when it fell back.
  */
 export function optionsLost(c: Connection, sf: Subflow, acked: bool): bool {
   if ((seg.options & HAS_MPTCP) != 0 || !c.is(C_MPTCP)) return false;
-  if (c.is(C_DACK_SEEN)) {
-    if (acked) sf.set(SF_BARE);
-    const open = !c.is(C_PEER_FIN) || c.dataUna != c.writeSeq;
-    const ends = sf.is(SF_BARE) && (seg.flags & FIN) != 0 && open;
-    if ((!sf.is(SF_ASKED) && !ends) || !canFallBack(c)) return false;
-    fallBack(c, sf, FALLBACK_DSS_GONE);
-    return true;
+  const later = c.is(C_DACK_SEEN);
+  const silent = !acked && seg.length == 0 && sf.packetsOut == 0;
+  if (acked || silent) {
+    if (!sf.is(SF_BARE)) sf.bareAt = now;
+    sf.set(SF_BARE);
   }
+  // At the end nothing is left to be lost.
+  if ((c.is(C_FIN_ACKED) && c.is(C_PEER_DONE)) || !canFallBack(c)) return false;
   // Data of the opener may be what its keys were for; its FIN would have a DATA_ACK at least.
-  const says = (seg.flags & FIN) != 0 || (c.is(C_CLIENT) && seg.length != 0);
-  if ((!acked && !says) || !canFallBack(c)) return false;
-  count(MIB_MPCapableDataFallback);
-  fallBack(c, sf, FALLBACK_NO_DSS);
+  const says = acked || (c.is(C_CLIENT) && seg.length != 0);
+  if ((seg.flags & FIN) == 0 && !sf.is(SF_ASKED) && (later || !says)) {
+    if (silent && now - sf.bareAt >= BARE_AGAIN) ask(c, sf);
+    return false;
+  }
+  if (!later) count(MIB_MPCapableDataFallback);
+  fallBack(c, sf, later ? FALLBACK_DSS_GONE : FALLBACK_NO_DSS);
+  // What was stripped in one direction may get through in the other.
+  if (later && c.is(C_WATCH)) tellLater(sf);
   return true;
+}
+
+/** A probe: the peer's answer shows whether its options get through. */
+export function ask(c: Connection, sf: Subflow): void {
+  sf.set(SF_ASKED);
+  sendProbe(c, sf);
 }
 
 // ---- mappings ---------------------------------------------------------------------------------------------

@@ -47,7 +47,7 @@ import { HAS_ADD_ADDR, HAS_FAIL, HAS_FASTCLOSE, HAS_PRIO, HAS_RM_ADDR, seg } fro
 import { writeAddAddr, writeRmAddr } from '../wire/mptcp';
 import { dropSubflow, failConnection, NO_REASON, RST_UNSPECIFIED, afterLastSubflow, sendReset } from './close';
 import { Connection, C_MPTCP, C_SEND_INFINITE, markDirty } from './connection';
-import { canFallBack, failAnswered } from './fallback';
+import { canFallBack, endAfterFail, failAnswered } from './fallback';
 import { fullyEstablished } from './handshake';
 import { addAddrHmac } from './keys';
 import { freeNode, newNode } from './lifecycle';
@@ -239,6 +239,7 @@ export function takeSignals(c: Connection, sf: Subflow): bool {
       failAnswered(c, sf);
     } else if (canFallBack(c)) {
       c.set(C_SEND_INFINITE);
+      if (c.dataUna == c.finDsn) endAfterFail(c, sf);
       sf.failDsn = sf.mapDsn;
       sf.set(SF_SEND_FAIL | SF_ACK_NOW);
       markDirty(c);

@@ -6,7 +6,6 @@ import {
   CLOSE_NORMAL,
   CLOSE_PROTOCOL,
   CLOSE_TIMEOUT,
-  FALLBACK_MP_FAIL,
   MIB_DelayedACKs,
   MIB_DSSCorruptionReset,
   MIB_MPCapableSYNTXDrop,
@@ -35,7 +34,6 @@ import { reorderTimeout, retransmissionTimeout } from '../tcp/recovery';
 import { currentRto, RTO_INITIAL, RTO_MAX } from '../tcp/rtt';
 import {
   SF_ACK_NOW,
-  SF_ASKED,
   SF_BARE,
   SF_FAILING,
   SF_FIN_QUEUED,
@@ -80,13 +78,14 @@ import {
   mappingOpen,
   markDirty,
 } from './connection';
-import { canFallBack, fallBack } from './fallback';
+import { canFallBack, endAfterFail } from './fallback';
 import { fastOpenTimeout } from './fast-open';
 import { openFailed, sendSyn } from './handshake';
 import { freeSubflow } from './lifecycle';
 import { sendBurst } from './burst';
 import { retransmit, signalFin } from './output';
 import { sendProbe } from './packet';
+import { ask } from './receive';
 import { reinjectStalled, reinjectSubflow } from './reinject';
 import { tellPeer } from './unaware';
 
@@ -316,8 +315,9 @@ export function connectionDue(c: Connection): void {
     c.dataTimerAt = Infinity;
     c.dataBackoff++;
     const onlyFin = c.is(C_FIN_SENT) && !c.is(C_FIN_ACKED) && c.dataUna == c.finDsn;
-    if (onlyFin) {
+    if (onlyFin && !(c.subflows != 0 && endAfterFail(c, c.firstSubflow))) {
       signalFin(c);
+      if (canFallBack(c) && c.firstSubflow.is(SF_BARE)) ask(c, c.firstSubflow);
       if (c.dataBackoff > DATA_FIN_RETRIES) {
         // The peer is gone without a word; our own stream is delivered.
         finAcked(c);
@@ -325,7 +325,7 @@ export function connectionDue(c: Connection): void {
         failConnection(c, CLOSE_TIMEOUT, NO_REASON, false);
         return;
       }
-    } else if (!askPeer(c)) {
+    } else if (!onlyFin && !askPeer(c)) {
       reinjectStalled(c);
     }
     markDirty(c);
@@ -344,20 +344,21 @@ function askPeer(c: Connection): bool {
   if (!canFallBack(c)) return false;
   const sf = c.firstSubflow;
   if (c.is(C_SEND_INFINITE)) {
-    // No new data will tell the peer; FIN does, and the subflow's ACKs are what counts.
-    if (c.is(C_FIN_SENT) && sf.packetsOut == 0) fallBack(c, sf, FALLBACK_MP_FAIL);
-    else sf.set(SF_SEND_FAIL | SF_ACK_NOW);
+    if (!endAfterFail(c, sf)) sf.set(SF_SEND_FAIL | SF_ACK_NOW);
     return true;
   }
   if (!sf.is(SF_BARE) && c.is(C_CHECKSUM) && sf.packetsOut != 0) {
     c.dataBackoff = 0; // what the mapping lacks may be under way
     return true;
   }
-  if (sf.is(SF_BARE)) sf.set(SF_ASKED);
-  else if (!c.is(C_CHECKSUM) || c.dataBackoff != 1) return false;
+  if (sf.is(SF_BARE)) {
+    ask(c, sf);
+    return true;
+  }
+  if (!c.is(C_CHECKSUM) || c.dataBackoff != 1) return false;
   // A middlebox that takes octets out leaves a mapping that can be neither completed nor verified. A peer that has one
   // answers with MP_FAIL; else the data is repeated when the answer must be here.
-  else c.dataTimerAt = now + 2 * sf.srtt;
+  c.dataTimerAt = now + 2 * sf.srtt;
   sendProbe(c, sf);
   return true;
 }

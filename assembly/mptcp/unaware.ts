@@ -53,7 +53,8 @@ function hasMapping(): bool {
   return seg.has(HAS_DSS) && (seg.dssFlags & DSS_MAP) != 0;
 }
 
-function tellLater(sf: Subflow): void {
+/** Tells the peer unless it has followed by then. */
+export function tellLater(sf: Subflow): void {
   if (sf.waitAt != Infinity) return;
   sf.waitAt = now + TELL_AFTER;
   deadlineArm(changetype<usize>(sf), sf.heapField, sf.waitAt);

@@ -72,7 +72,7 @@ export const SF_HALF_OPEN: u32 = 1 << 20;
 export const SF_FIN_KNOWN: u32 = 1 << 21;
 /** A checksum failed, MP_FAIL went out, and the peer has not answered yet. */
 export const SF_FAILING: u32 = 1 << 26;
-/** Data was acknowledged without any Multipath option since the last DATA_ACK. */
+/** Segments that should have had a DATA_ACK came without any Multipath option since the last one, from `bareAt` on. */
 export const SF_BARE: u32 = 1 << 27;
 /** A probe asks whether the peer still speaks Multipath TCP. */
 export const SF_ASKED: u32 = 1 << 28;
@@ -217,6 +217,7 @@ export class Subflow extends CcState {
   keepaliveAt: f64;
   /** End of the wait for the peer: for a mapping, for its answer to MP_FAIL, for it to see the fallback. */
   waitAt: f64;
+  bareAt: f64;
   retries: u32;
   /** When the segment in doubt was first sent again. */
   retransAt: f64;
