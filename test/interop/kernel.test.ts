@@ -1,6 +1,7 @@
 /** The bench is sane: two kernels in it talk MPTCP over both paths. */
 import { expect } from 'chai';
 import { Bench, KernelPeer, patternSha256, skipWithoutNamespaces } from './netns.js';
+import { carried, counted, KEEP_BACK, PACED, PACED_SIZE } from './plait-peer.js';
 
 const SIZE = 64 << 20;
 /** A join goes to another address than the first subflow, and needs a listener there. */
@@ -64,15 +65,14 @@ describe('kernel to kernel', function () {
     for (const side of [a, b]) await side.mptcp('limits set subflow 2 add_addr_accepted 2');
     await b.mptcp(`endpoint add ${b.address(1)} dev p1 signal`);
     const server = new KernelPeer(b, 'server', ANY[4], 0);
-    const size = 4 << 20;
-    // 64 blocks with a rest after each: about two seconds
-    const paced = ['--send', String(size), '--pace', '0.03'];
-    const client = new KernelPeer(a, 'client', b.address(0), await server.port(), ...paced);
-    await new Promise((resolve) => setTimeout(resolve, 700));
+    const client = new KernelPeer(a, 'client', b.address(0), await server.port(), ...PACED, ...KEEP_BACK);
+    await counted(b, 'MPJoinAckRx', 1);
+    await carried(a, 0);
     await a.setLink(0, false);
+    await client.process.passGate();
     const there = await server.report();
-    expect(there).to.include({ error: null, received: size, mptcp: true });
-    expect(there.receivedSha256).to.equal(patternSha256('plait', size));
+    expect(there).to.include({ error: null, received: PACED_SIZE, mptcp: true });
+    expect(there.receivedSha256).to.equal(patternSha256('plait', PACED_SIZE));
     await client.report();
   });
 });

@@ -255,6 +255,13 @@ export class Namespace {
     }
   }
 
+  /** Octets that the interface of a path has sent and received. */
+  async linkOctets(path: number): Promise<number> {
+    const text = await execute('ip', ['-n', this.name, '-j', '-s', 'link', 'show', `p${String(path)}`]);
+    const [link] = JSON.parse(text) as [{ stats64: Record<'rx' | 'tx', { bytes: number }> }];
+    return link.stats64.rx.bytes + link.stats64.tx.bytes;
+  }
+
   /** Puts `ip mptcp` commands to the kernel ("limits set subflow 2", "endpoint add 10.87.1.2 signal"). */
   async mptcp(...commands: string[]): Promise<void> {
     for (const command of commands) await execute('ip', ['-n', this.name, 'mptcp', ...command.split(' ')]);
@@ -322,6 +329,13 @@ export class Running {
     const next = this.#ended ? null : await new Promise<string | null>((got) => this.#readers.push(got));
     if (next !== null) return next;
     throw new Error(`ended without output: ${(await this.exit).stderr}`);
+  }
+
+  /** Lets a program that was started with `--gate` send the rest, once it has come that far. */
+  async passGate(): Promise<void> {
+    const { event } = JSON.parse(await this.line()) as { event?: string };
+    if (event !== 'gate') throw new Error('ended before its gate');
+    this.write('go\n');
   }
 
   /** What it gets on stdin. */

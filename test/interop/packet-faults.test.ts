@@ -2,11 +2,8 @@
 import { expect } from 'chai';
 import { needCommands, skip } from '../support/needs.js';
 import { Bench, KernelPeer, skipWithoutNamespaces, type Namespace } from './netns.js';
-import { expectWhole, PlaitPeer, type AgentReport } from './plait-peer.js';
+import { expectWhole, KEEP_BACK, PACED, PACED_SIZE, PlaitPeer, type AgentReport } from './plait-peer.js';
 
-/** 64 blocks with a rest after each: about two seconds. */
-const PACED_SIZE = 4 << 20;
-const PACED = ['--send', String(PACED_SIZE), '--pace', '0.03'];
 const SIZE = 32 << 20;
 const PORT = 5001;
 
@@ -31,7 +28,7 @@ describe('packet device, faults', function () {
     await bench?.close();
   });
 
-  /** Plait in `a` and the kernel in `b` send to each other; `fault` strikes when both paths are in use. */
+  /** Plait in `a` and the kernel in `b` send to each other; `fault` strikes once there are two subflows, and before the end. */
   async function transfer(
     options: { size: number; paced?: boolean; address?: string; paths?: string[]; joined?: boolean },
     fault: () => Promise<unknown> = () => Promise.resolve(),
@@ -39,7 +36,8 @@ describe('packet device, faults', function () {
     const { size, paced = false, address = b.address(0), joined = true } = options;
     const { paths = [a.address(0), a.address(1)] } = options;
     const sending = paced ? PACED : ['--send', String(size)];
-    const server = new KernelPeer(b, 'server', '', PORT, ...sending, '--seed', 'down');
+    const kept = paced ? KEEP_BACK : [];
+    const server = new KernelPeer(b, 'server', '', PORT, ...sending, ...kept, '--seed', 'down');
     await server.port();
     const mine = ['--device', 'packet', '--tell', ...sending, '--seed', 'up'];
     const client = new PlaitPeer(
@@ -55,6 +53,7 @@ describe('packet device, faults', function () {
       await new Promise((resolve) => setTimeout(resolve, 50));
     }
     await fault();
+    if (paced) await server.process.passGate();
     const [up, down] = await Promise.all([client.report(), server.report()]);
     expectWhole(up, 'down', size);
     expectWhole(down, 'up', size);

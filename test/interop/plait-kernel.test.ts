@@ -6,25 +6,28 @@ import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { needCommands } from '../support/needs.js';
 import { Bench, KernelPeer, skipWithoutNamespaces, type Namespace, type PeerReport } from './netns.js';
 import {
+  carried,
   counted,
   expectClean,
   expectPaths,
   expectWhole,
+  KEEP_BACK,
   kernelResets,
   loseSome,
+  PACED,
+  PACED_SIZE,
   pathsOf,
   PlaitPeer,
+  slow,
   swallow,
   type AgentReport,
   type Family,
 } from './plait-peer.js';
 
 const SIZE = 64 << 20;
-/** 64 blocks with a rest after each: about two seconds. */
-const PACED_SIZE = 4 << 20;
-const PACED = ['--send', String(PACED_SIZE), '--pace', '0.03'];
 const PORT = 5001;
 /** A join goes to another address than the first subflow, and needs a listener there. */
 const ANY = { 4: '0.0.0.0', 6: '::' };
@@ -59,6 +62,7 @@ describe('Plait and the kernel', function () {
 
   before(function () {
     skipWithoutNamespaces(this);
+    needCommands(this, 'tc', 'iptables');
   });
 
   beforeEach(async () => {
@@ -136,18 +140,22 @@ describe('Plait and the kernel', function () {
 
     it(`goes on as ${role} when a link goes down`, async () => {
       await secondAddress(role, 4);
-      const run = await start(role, { data: PACED, plait: pathsOf(ours, 4) });
+      const run = await start(role, { data: PACED, plait: pathsOf(ours, 4), kernel: KEEP_BACK });
       await counted(theirs, joined(role), 1);
+      await carried(ours, 0);
       await ours.setLink(0, false);
+      await run.kernel.process.passGate();
       const [mine] = await finish(run, PACED_SIZE);
       expectPaths(mine, 'p0', 'p1');
     });
 
     it(`goes on as ${role} when a path swallows everything`, async () => {
       await secondAddress(role, 4);
-      const run = await start(role, { data: PACED, plait: pathsOf(ours, 4) });
+      const run = await start(role, { data: PACED, plait: pathsOf(ours, 4), kernel: KEEP_BACK });
       await counted(theirs, joined(role), 1);
+      await carried(ours, 0);
       await swallow(theirs, 0);
+      await run.kernel.process.passGate();
       const [mine, other] = await finish(run, PACED_SIZE);
       expectPaths(mine, 'p0', 'p1');
       expect(other.mptcp).to.equal(true);
@@ -185,17 +193,29 @@ describe('Plait and the kernel', function () {
     });
 
     it(`takes an interface in and gives it up as ${role}`, async () => {
+      const size = 2 << 20;
+      const started = 64 << 10;
+      // Slow enough that what Plait sends needs both.
+      for (const path of [0, 1]) await slow(ours, path);
       await ours.setLink(1, false);
       if (role === 'client') await secondAddress(role, 4);
-      const run = await start(role, { data: PACED });
+      const kernel = ['--gate', String(size - started)];
+      const run = await start(role, {
+        data: ['--send', String(size)],
+        plait: ['--gate', String(started)],
+        kernel,
+      });
       await counted(theirs, role === 'client' ? 'MPCapableACKRX' : 'MPCapableSYNACKRX', 1);
       await ours.setLink(1, true);
       await counted(theirs, joined(role), 1);
+      await run.plait.process.passGate();
+      await carried(ours, 1);
       // Down, it keeps its address; REMOVE_ADDR goes out with the address.
       await ours.setLink(1, false);
       await ours.run('ip', 'address', 'flush', 'dev', 'p1');
       await counted(theirs, 'RmAddr', 1);
-      const [mine] = await finish(run, PACED_SIZE);
+      await run.kernel.process.passGate();
+      const [mine] = await finish(run, size);
       expectPaths(mine, 'p0', 'p1');
     });
   }

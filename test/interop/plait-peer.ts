@@ -42,6 +42,12 @@ export class PlaitPeer {
 
 export type Family = 4 | 6;
 
+/** 64 blocks with a rest after each: about two seconds. */
+export const PACED_SIZE = 4 << 20;
+export const PACED = ['--send', String(PACED_SIZE), '--pace', '0.03'];
+/** For one of the two sides: the last block is kept back until `passGate`, so that what a test does comes before the end. */
+export const KEEP_BACK = ['--gate', String(PACED_SIZE - (64 << 10))];
+
 /** Options that keep an agent to one family's addresses. */
 export function pathsOf(where: Namespace, family: Family, paths = [0, 1]): string[] {
   return paths.flatMap((path) => ['--path', where.address(path, family)]);
@@ -80,6 +86,26 @@ export async function counted(where: Namespace, name: string, least: number): Pr
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
   throw new Error(`${name} did not reach ${String(least)}: ${JSON.stringify(await where.mptcpCounters())}`);
+}
+
+/** More than a handshake, an announcement and acknowledgements of a short transfer come to. */
+const DATA = 64 << 10;
+
+/** Waits until a path has carried data, for twenty seconds at most. */
+export async function carried(where: Namespace, path: number): Promise<void> {
+  for (let tries = 0; tries < 400; tries++) {
+    if ((await where.linkOctets(path)) >= DATA) return;
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  throw new Error(`p${String(path)} has carried no data`);
+}
+
+/** Lets a side send 1 MB/s over a path. */
+export async function slow(where: Namespace, path: number): Promise<void> {
+  await where.run(
+    'tc',
+    ...`qdisc add dev p${String(path)} root tbf rate 8mbit burst 32k limit 200k`.split(' '),
+  );
 }
 
 /** Loses every packet on a path without either side noticing. */

@@ -2,9 +2,13 @@
 import { expect } from 'chai';
 import { Bench, skipWithoutNamespaces } from './netns.js';
 import {
+  carried,
   expectPaths,
   expectWhole,
+  KEEP_BACK,
   kernelResets,
+  PACED,
+  PACED_SIZE,
   pathsOf,
   PlaitPeer,
   swallow,
@@ -13,9 +17,6 @@ import {
 } from './plait-peer.js';
 
 const SIZE = 64 << 20;
-/** 64 blocks with a rest after each: about two seconds. */
-const PACED_SIZE = 4 << 20;
-const PACED = ['--send', String(PACED_SIZE), '--pace', '0.03'];
 const PORT = 5001;
 
 interface Pair {
@@ -77,6 +78,10 @@ for (const device of ['packet', 'raw', 'udp'] as const) {
       throw new Error(`no join: ${client.process.errorText}`);
     }
 
+    async function passGates({ client, server }: Pair): Promise<void> {
+      await Promise.all([client.process.passGate(), server.process.passGate()]);
+    }
+
     for (const family of [4, 6] as const) {
       it(`moves 64 MiB both ways at once over two IPv${String(family)} paths`, async () => {
         const pair = await start(family, '--send', String(SIZE));
@@ -92,16 +97,20 @@ for (const device of ['packet', 'raw', 'udp'] as const) {
     });
 
     it('goes on when a link goes down', async () => {
-      const pair = await start(4, ...PACED);
+      const pair = await start(4, ...PACED, ...KEEP_BACK);
       await joined(pair);
+      await carried(bench.a, 0);
       await bench.a.setLink(0, false);
+      await passGates(pair);
       await finish(pair, PACED_SIZE);
     });
 
     it('goes on when a path swallows everything', async () => {
-      const pair = await start(4, ...PACED);
+      const pair = await start(4, ...PACED, ...KEEP_BACK);
       await joined(pair);
+      await carried(bench.a, 0);
       await swallow(bench.b, 0);
+      await passGates(pair);
       await finish(pair, PACED_SIZE);
     });
   });
