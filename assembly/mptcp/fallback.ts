@@ -62,7 +62,7 @@ function isAlone(c: Connection): bool {
 
 /** Every octet of the subflow was the next one of the data: nothing was repeated, nothing is missing. */
 function isInStep(c: Connection, sf: Subflow): bool {
-  const fin: u32 = sf.is(SF_FIN_RECEIVED) ? 1 : 0;
+  const fin: u32 = sf.is(SF_FIN_RECEIVED) && sf.heldCount == 0 ? 1 : 0;
   return <u32>(plainStart(c) - c.remoteIdsn) == heldStart(sf) - sf.irs - sf.ssnShift - fin;
 }
 
@@ -114,6 +114,7 @@ function becomePlain(c: Connection, sf: Subflow, reason: i32, dsn: u64): void {
     c.mapAck = c.peerFin + 1;
     peerDone(c);
   }
+  if (sf.is(SF_FIN_RECEIVED)) peerDone(c); // it came while its octets waited for their mapping
 }
 
 /**

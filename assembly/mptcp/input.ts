@@ -82,7 +82,7 @@ import { fallBack } from './fallback';
 import { leaveQueue } from './fast-open';
 import { handshakeAckArrives, joinConfirmed, openFailed, sendSyn, simultaneousOpen, synAckArrives } from './handshake';
 import { freeSubflow } from './lifecycle';
-import { mappingBegins } from './mapping';
+import { headUnmapped, mappingBegins } from './mapping';
 import { owesKeys, sendAck, sendBareAck, sendKeys } from './packet';
 import {
   displaced,
@@ -420,8 +420,9 @@ function finArrives(c: Connection, sf: Subflow): void {
     case TCP_ESTABLISHED:
       sf.state = TCP_CLOSE_WAIT;
       // Without DATA_FIN only this subflow ends (RFC 8684 section 3.3.3), and ours follows. Where a DATA_FIN has gone
-      // either way, what is left to say may still go out here (as on Linux).
-      if (c.is(C_MPTCP) && c.state == CONN_ESTABLISHED) sf.set(SF_FIN_QUEUED);
+      // either way, what is left to say may still go out here (as on Linux). While octets wait for their mapping, the
+      // connection may become plain.
+      if (c.is(C_MPTCP) && c.state == CONN_ESTABLISHED && !headUnmapped(sf)) sf.set(SF_FIN_QUEUED);
       break;
     case TCP_FIN_WAIT_1:
       sf.state = TCP_CLOSING;

@@ -6,6 +6,7 @@ import {
   CLOSE_NORMAL,
   CLOSE_PROTOCOL,
   CLOSE_TIMEOUT,
+  FALLBACK_NO_MAPPING,
   MIB_DelayedACKs,
   MIB_DSSCorruptionReset,
   MIB_MPCapableSYNTXDrop,
@@ -78,7 +79,7 @@ import {
   mappingOpen,
   markDirty,
 } from './connection';
-import { canFallBack, endAfterFail } from './fallback';
+import { canFallBack, endAfterFail, fallBack } from './fallback';
 import { fastOpenTimeout } from './fast-open';
 import { openFailed, sendSyn } from './handshake';
 import { freeSubflow } from './lifecycle';
@@ -264,6 +265,11 @@ function waitDue(c: Connection, sf: Subflow): bool {
   sf.waitAt = Infinity;
   if (!c.is(C_MPTCP)) {
     if (c.is(C_WATCH)) tellPeer(c, sf);
+    return true;
+  }
+  // A join was under way when the octets came, and has failed since.
+  if (!sf.is(SF_FAILING) && canFallBack(c)) {
+    fallBack(c, sf, FALLBACK_NO_MAPPING);
     return true;
   }
   if (!sf.is(SF_FAILING)) count(MIB_DSSCorruptionReset);
