@@ -76,11 +76,8 @@ function randomBox(random: SeededRandom): Box {
   return made();
 }
 
-/**
- * Throws when a transfer does not end, when octets are wrong without cause, or when it takes too long. `watch` may wrap the
- * box, to see what passes.
- */
-export async function runBox(seed: number, watch = (script: Script): Script => script): Promise<void> {
+/** Throws when a transfer does not end, when octets are wrong without cause, or when it takes too long. */
+export async function runBox(seed: number): Promise<void> {
   const random = new SeededRandom(seed);
   const paths = random.unit() < 0.6 ? 1 : 2;
   const boxed = random.int(0, paths - 1);
@@ -90,7 +87,7 @@ export async function runBox(seed: number, watch = (script: Script): Script => s
   const box = randomBox(random);
   const what = `${paths} paths, ${checksums ? 'checksums, ' : ''}up ${up}, down ${down}; box on ${boxed} ${box.name}`;
   try {
-    const [transfer, time] = await run(paths, boxed, checksums, up, down, watch(box.script));
+    const [transfer, time] = await run(paths, boxed, checksums, up, down, box.script);
     const { client, server } = transfer;
     if (!done(transfer)) throw new Error('stall');
     const multipath = client.connection?.info().mptcp === true && server.connection?.info().mptcp === true;
