@@ -272,11 +272,12 @@ function persist(c: Connection, flying: bool): void {
   }
 }
 
-/** Longest timeout of the subflows: how long the data level waits before it acts on its own. */
+/** Longest timeout of the subflows: how long the data level waits before it acts on its own. A join has not measured any. */
 function longestRto(c: Connection): f64 {
   let longest: f64 = 0;
   for (let p = c.subflows; p != 0; p = changetype<Subflow>(p).nextOfConn) {
-    longest = max(longest, changetype<Subflow>(p).rto);
+    const sf = changetype<Subflow>(p);
+    if (sf.srtt != 0) longest = max(longest, sf.rto);
   }
   return longest == 0 ? 1e6 : longest;
 }

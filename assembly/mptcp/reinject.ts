@@ -118,9 +118,10 @@ export function reinjected(c: Connection, octets: u32): void {
 
 /**
  * The data-level timer: octets at dataUna are not acknowledged although no healthy subflow carries them (a proxy
- * acknowledged them, or the receiver dropped them). They are queued up to what a healthy subflow carries.
+ * acknowledged them, or the receiver dropped them). They are queued up to what a healthy subflow carries. True: no
+ * subflow carries them at all.
  */
-export function reinjectStalled(c: Connection): void {
+export function reinjectStalled(c: Connection): bool {
   let end = dsnMin(c.dataNxt, c.writeSeq);
   let from: u32 = 0;
   for (let p = c.subflows; p != 0; p = changetype<Subflow>(p).nextOfConn) {
@@ -136,6 +137,7 @@ export function reinjectStalled(c: Connection): void {
     }
   }
   if (!isQueued(c, c.dataUna, end)) reinjectRange(c, c.dataUna, end, from);
+  return from == 0 && dsnLt(c.dataUna, end);
 }
 
 function isQueued(c: Connection, start: u64, end: u64): bool {

@@ -331,14 +331,33 @@ export function connectionDue(c: Connection): void {
         failConnection(c, CLOSE_TIMEOUT, NO_REASON, false);
         return;
       }
-    } else if (!onlyFin && !askPeer(c)) {
-      reinjectStalled(c);
+    } else if (!onlyFin && !askPeer(c) && reinjectStalled(c)) {
+      endProxied(c);
     }
     markDirty(c);
   }
   const due = min(c.dataTimerAt, c.closeAt);
   if (due < Infinity) deadlineArm(changetype<usize>(c) | 1, c.heapField, due);
   else freeIfDone(c);
+}
+
+/**
+ * What a subflow has acknowledged did not arrive. If its ACKs came without any Multipath option, a proxy sends them; where it
+ * loses data the hole stays for ever, and the peer drops what comes beyond its window. The others go on without that subflow
+ * (RFC 8684 section 3.6, reason 6).
+ */
+function endProxied(c: Connection): void {
+  let other = false;
+  let proxied: usize = 0;
+  for (let p = c.subflows; p != 0; p = changetype<Subflow>(p).nextOfConn) {
+    const sf = changetype<Subflow>(p);
+    if (sf.bareAt != 0) proxied = p;
+    else if (sf.state == TCP_ESTABLISHED || sf.state == TCP_CLOSE_WAIT) other = true;
+  }
+  if (proxied == 0 || !other) return;
+  const sf = changetype<Subflow>(proxied);
+  sendReset(c, sf, RST_MIDDLEBOX, false, false);
+  subflowFailed(c, sf, CLOSE_PROTOCOL, NO_REASON, false);
 }
 
 /**

@@ -130,13 +130,17 @@ export const coalesce = (which: Direction, n: number): Script => {
 
 /**
  * Acknowledges data by itself as soon as it passes, with plain ACKs. It loses the data segments of these numbers, counted
- * from 0, after it has acknowledged them, and anything that repeats them on the subflow.
+ * from 0, after it has acknowledged them, and anything that repeats them on the subflow. One that loses begins after the
+ * receiver's own first DATA_ACK: a plain ACK before makes the connection plain (RFC 8684 section 3.7), and TCP cannot repair
+ * what was acknowledged.
  */
 export const proxyAcks = (which: Direction, lost: readonly number[] = []): Script => {
   const other: Direction = which === 'up' ? 'down' : 'up';
   let order = 0;
   let edge: number | null = null;
   const gone = new Set<number>();
+  let begun = lost.length === 0;
+  let sent = false;
   /** The receiver's own window: what the box allows beyond it would be lost. */
   let scale = 0;
   let right = 0;
@@ -144,8 +148,10 @@ export const proxyAcks = (which: Direction, lost: readonly number[] = []): Scrip
     if (direction === other) {
       if (isSyn(segment)) scale = segment.scale ?? 0;
       right = segment.ack + (segment.window << (isSyn(segment) ? 0 : scale));
+      begun ||= sent && segment.dss !== null;
     }
-    if (direction !== which || segment.data.length === 0) return [{ segment, direction }];
+    sent ||= direction === which && segment.data.length > 0;
+    if (!begun || direction !== which || segment.data.length === 0) return [{ segment, direction }];
     const end = (segment.seq + segment.data.length) >>> 0;
     if (edge === null || ((end - edge) | 0) > 0) {
       edge = end;

@@ -292,6 +292,35 @@ describe('middleboxes in virtual time', () => {
       });
       expect(result.pair.server.counters()['MPTCPRetrans']).to.be.above(0);
     });
+
+    for (const [down, delay, ...places] of [
+      [600_000, 200, 0, 14, 45],
+      [600_000, RTT / 2, 0, 14, 45, 200],
+      [4_000_000, 200, 0, 14, 45, 200],
+      [4_000_000, RTT / 2, 0, 14, 45, 200],
+    ] as const) {
+      for (const lost of places) {
+        it(`lose packet ${lost} of ${down} octets at ${delay} µs: the other subflow carries it all, theirs ends`, async () => {
+          const script = proxyAcks('down', [lost]);
+          const pair = await Pair.create({
+            links: [0, 1].map(() => ({ rate: 100e6, delay, queue: 1e6 })),
+            wrap: (device, name) =>
+              name === 'client'
+                ? new Middlebox(device, (segment, direction) =>
+                    [segment.source, segment.destination].includes('10.0.0.1')
+                      ? script(segment, direction)
+                      : [{ segment, direction }],
+                  )
+                : device,
+          });
+          pair.world.runUntil(1000);
+          const transfer = start(pair, 0, down);
+          pair.world.runUntil(() => done(transfer), { maxTime: (down * 8) / 100 + 2 * COST });
+          expectWhole(transfer);
+          expect(pair.server.counters()).to.include({ MPRstTx: 1 });
+        });
+      }
+    }
   });
 
   describe('that rewrite, split and join', () => {

@@ -131,10 +131,10 @@ export const middlebox: readonly Case[] = [
   // ---- ACKs, addresses ----
   // Before the first answer of the other side a plain ACK means that it is plain.
   ...ways('acknowledge', () => ({ ...LATE, mptcp: 'either' })),
-  // On the same subflow the hole stays for ever; only another can fill it.
+  // On the same subflow the hole stays for ever; only another can fill it, and Plait ends the one with the hole.
   own(
     'acknowledge and lose down',
-    { joins: 1 },
+    { joins: 1, client: { MPRstRx: [0, 1] }, server: { MPRstTx: [0, 1] } },
     {
       nonstop: false,
       client: { subflows: 1, endpoints: ['10.0.2.2 dev p1 subflow'] },
