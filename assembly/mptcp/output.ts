@@ -272,7 +272,7 @@ function persist(c: Connection, flying: bool): void {
   }
 }
 
-/** Longest timeout of the subflows: how long the data level waits before it acts on its own. A join has not measured any. */
+/** Longest timeout of the subflows (a join has none yet): how long the data level waits before it acts. */
 function longestRto(c: Connection): f64 {
   let longest: f64 = 0;
   for (let p = c.subflows; p != 0; p = changetype<Subflow>(p).nextOfConn) {

@@ -342,9 +342,9 @@ export function connectionDue(c: Connection): void {
 }
 
 /**
- * What a subflow has acknowledged did not arrive. If its ACKs came without any Multipath option, a proxy sends them; where it
- * loses data the hole stays for ever, and the peer drops what comes beyond its window. The others go on without that subflow
- * (RFC 8684 section 3.6, reason 6).
+ * What a subflow has acknowledged did not arrive. If its ACKs came without any Multipath option, a proxy sends them;
+ * where it loses data the hole stays for ever, and the peer drops what comes beyond its window. The others go on
+ * without that subflow (RFC 8684 section 3.6, reason 6).
  */
 function endProxied(c: Connection): void {
   let other = false;
