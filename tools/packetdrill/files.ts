@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { configure, scriptOptions, type Config, type Option } from './config.js';
 import { modeDefines } from './modes.js';
 import { parseScript } from './parser.js';
-import { runScript, type Environment, type Failure } from './run.js';
+import { runScript, type Environment, type Failure, type RunResult } from './run.js';
+import type { Script } from './script.js';
 import { ScriptError, type Mode } from './socket-layer.js';
 
 export interface Report {
@@ -30,7 +31,7 @@ export function runFile(path: string, options: readonly Option[], environment: E
       const config = configOf(own, options, mode);
       const script = parseScript(path, text, config.defines);
       if (config.dryRun) return { path, mode, failure: null, ...quiet };
-      return { path, mode, ...runScript(script, mode, config, environment) };
+      return { path, mode, ...run(script, mode, config, environment) };
     });
   } catch (error) {
     const { message } = error as Error;
@@ -42,6 +43,16 @@ export function runFile(path: string, options: readonly Option[], environment: E
       ? [{ path, mode: null, failure, ...quiet }]
       : modes.map((mode) => ({ path, mode, failure, ...quiet }));
   }
+}
+
+/** In real time a script may fail because the machine had other things to do: what was only late is tried again. */
+const ATTEMPTS = 4;
+
+function run(script: Script, mode: Mode, config: Config, environment: Environment): RunResult {
+  let result = runScript(script, mode, config, environment);
+  for (let tries = 1; config.kernel && result.failure?.late === true && tries < ATTEMPTS; tries++)
+    result = runScript(script, mode, config, environment);
+  return result;
 }
 
 /** The mode's own definitions, then the script's options, then the command line's. */

@@ -12,7 +12,11 @@ export interface Failure {
   readonly line: number | null;
   /** One or more lines of text. */
   readonly message: string;
+  /** Everything came as expected so far, but not when. */
+  readonly late?: boolean;
 }
+
+class TimeError extends ScriptError {}
 
 export interface RunResult {
   readonly failure: Failure | null;
@@ -45,7 +49,7 @@ function failureOf(action: () => void): Failure | null {
     return null;
   } catch (error) {
     if (!(error instanceof ScriptError)) throw error;
-    return { line: error.line, message: error.message };
+    return { line: error.line, message: error.message, late: error instanceof TimeError };
   }
 }
 
@@ -189,7 +193,7 @@ class Run {
     this.#sleepUntil(this.#start + timed.at);
     if (this.#last === null) return;
     const error = this.#timeError(timed, this.#now, what);
-    if (error !== null) throw new ScriptError(error, timed.event.line);
+    if (error !== null) throw new TimeError(error, timed.event.line);
   }
 
   /** Lets time pass. A call that returns meanwhile is looked at when it does. */
@@ -241,10 +245,12 @@ class Run {
     }
     const when = live.time - this.#start;
     this.#note(`> ${actual}`, when);
-    const error = mismatch ?? this.#timeError(timed, when, 'outbound packet');
+    const late = mismatch === null ? this.#timeError(timed, when, 'outbound packet') : null;
+    const error = mismatch ?? late;
     if (error === null) return;
     const message = `${error}\n  expected: ${seconds(at)} ${packet.text}\n  actual:   ${seconds(when)} > ${actual}`;
-    if (!this.#config.nonFatalPacket) throw new ScriptError(message, packet.line);
+    if (!this.#config.nonFatalPacket)
+      throw late === null ? new ScriptError(message, packet.line) : new TimeError(message, packet.line);
     this.warnings.push({ line: packet.line, message });
   }
 
@@ -298,7 +304,7 @@ class Run {
     const tolerance = this.#tolerance(end - begun);
     if (Math.abs(actual - end) <= tolerance) return;
     const message = `${call.name} returned at ${seconds(actual)} s, expected at ${seconds(end)} s; tolerance ${seconds(tolerance)} s`;
-    throw new ScriptError(message, call.line);
+    throw new TimeError(message, call.line);
   }
 
   #compare(call: SocketCall, outcome: CallOutcome): void {

@@ -14,6 +14,9 @@ const REMOTE_PORTS = 50000;
 /** Beside what the script allows: the machine has other things to do. */
 const SLACK = 25_000;
 const MAX_PACKET = 65_536;
+/** Microseconds between looks for a route, and how many. */
+const ROUTE_WAIT = 1000;
+const ROUTE_TRIES = 3000;
 
 const O_RDWR = 2;
 const O_NONBLOCK = 0o4000;
@@ -109,6 +112,18 @@ export class KernelHost implements Machine {
       `route add ::/0 dev ${DEVICE}`,
     ];
     execFileSync('ip', ['-batch', '-'], { input: commands.join('\n'), stdio: ['pipe', 'pipe', 'pipe'] });
+    if (v6) this.#awaitRoute(addressOctets(local).toString('hex'));
+  }
+
+  /** The kernel enters the route of an IPv6 address to itself a little later than the address. */
+  #awaitRoute(address: string): void {
+    const host = `${address} 80 `;
+    for (let tries = 0; tries < ROUTE_TRIES; tries++) {
+      const table = readFileSync('/proc/thread-self/net/ipv6_route', 'latin1');
+      if (table.split('\n').some((line) => line.startsWith(host))) return;
+      this.libc.call('usleep', ROUTE_WAIT);
+    }
+    throw new ScriptError('the IPv6 address does not come up');
   }
 
   // ---- time -----------------------------------------------------------------------------------------------------

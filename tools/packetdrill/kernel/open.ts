@@ -1,4 +1,5 @@
 /** Scripts on the kernel of this machine, in real time. */
+import { existsSync, readFileSync } from 'node:fs';
 import type { OpenMachine } from '../machine.js';
 import { Caller } from './caller.js';
 import { KernelHost } from './host.js';
@@ -16,8 +17,16 @@ export interface Kernel {
 export function whyNoKernel(): string | null {
   if (process.platform !== 'linux') return 'the kernel here is not Linux';
   if (process.getuid?.() !== 0) return 'a network namespace with a TUN device needs root';
+  if (!existsSync('/dev/net/tun')) return 'there is no /dev/net/tun';
+  const capabilities = /^CapEff:\s*(\w+)/m.exec(readFileSync('/proc/self/status', 'latin1'))?.[1] ?? '0';
+  const held = BigInt(`0x${capabilities}`);
+  if ((held & NEEDED) !== NEEDED) return 'CAP_NET_ADMIN and CAP_SYS_ADMIN are needed';
+  if (!existsSync('/proc/sys/net/mptcp/enabled')) return 'the kernel has no Multipath TCP';
   return null;
 }
+
+/** CAP_NET_ADMIN and CAP_SYS_ADMIN (linux/capability.h). */
+const NEEDED = (1n << 12n) | (1n << 21n);
 
 /** Throws where the machine does not allow it. */
 export function openKernel(): Kernel {

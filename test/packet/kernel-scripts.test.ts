@@ -1,0 +1,46 @@
+/** Some of the scripts beside this file on the Linux kernel of this machine: what they say is how Linux behaves. */
+import { expect } from 'chai';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { loadDissector } from '../../src/inspect/dissector.js';
+import { formatReport, runFile } from '../../tools/packetdrill/files.js';
+import { openKernel, whyNoKernel, type Kernel } from '../../tools/packetdrill/kernel/open.js';
+import { needCommands, skip } from '../support/needs.js';
+
+const folder = dirname(fileURLToPath(import.meta.url)).replace(/([\\/])dist([\\/]test[\\/]packet)$/, '$2');
+
+/** Short ones of each group; `npm run packetdrill -- --kernel test/packet` runs all. */
+const SCRIPTS = [
+  'dss/width_follows_peer',
+  'fallback/infinite_mapping',
+  'fastclose/received_on_reset',
+  'mp_capable/higher_version_answered',
+  'mp_join/backup_asked',
+  'mp_reset/not_on_ack',
+  'rm_addr/unknown_ids',
+  'sockopts/buffers_doubled',
+  'syscalls/poll_states',
+  'tcp/fast_recovery_sack',
+];
+
+describe('scripts in the packetdrill language on the kernel', () => {
+  let kernel: Kernel;
+  before(function () {
+    const reason = whyNoKernel();
+    if (reason !== null) skip(this, reason);
+    needCommands(this, 'ip', 'nstat', 'sysctl');
+    kernel = openKernel();
+  });
+  after(() => kernel?.close());
+
+  for (const name of SCRIPTS) {
+    it(name, async () => {
+      const options = [{ name: 'kernel', value: null }];
+      const environment = { dissector: await loadDissector(), open: kernel.open };
+      const reports = runFile(join(folder, `${name}.pkt`), options, environment);
+      expect(reports.length, 'modes').to.be.greaterThan(0);
+      const failed = reports.filter(({ failure }) => failure !== null);
+      expect(failed.map((report) => formatReport(report, false)).join('\n')).to.equal('');
+    });
+  }
+});
