@@ -5,7 +5,8 @@
  */
 import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import type { Bench, Running } from '../test/interop/netns.js';
+import type { Bench } from '../test/interop/netns.js';
+import type { Running } from '../test/interop/running.js';
 import { root } from '../test/support/root.js';
 import { median, type Report } from './report.js';
 import { openNamespaces, startApp } from './two-namespaces.js';

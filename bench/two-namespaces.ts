@@ -1,6 +1,7 @@
 /** Two namespaces with two veth paths for benchmarks: the kernel at its best, and programs on either side. */
 import { fileURLToPath } from 'node:url';
-import { Bench, type Running } from '../test/interop/netns.js';
+import { Bench } from '../test/interop/netns.js';
+import type { Running } from '../test/interop/running.js';
 import { root } from '../test/support/root.js';
 
 export type Side = 'a' | 'b';

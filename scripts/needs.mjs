@@ -16,6 +16,11 @@ export const needs = [
   { command: 'tc', package: 'iproute2', purpose: 'loss and delay between namespaces' },
   { command: 'unshare', package: 'util-linux', purpose: 'namespaces of our own' },
   { command: 'nsenter', package: 'util-linux', purpose: 'a second process in a namespace' },
+  {
+    command: 'setpriv',
+    package: 'util-linux',
+    purpose: 'processes that end with the test that started them',
+  },
   { command: 'sysctl', package: 'procps', purpose: "the kernel's MPTCP settings" },
   { command: 'nft', package: 'nftables', purpose: 'middleboxes in the path' },
   { command: 'iptables', package: 'iptables', purpose: 'middleboxes in the path' },

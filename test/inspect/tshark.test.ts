@@ -12,7 +12,8 @@ import { CaptureReader, type CapturedFrame } from '../../src/io/capture-reader.j
 import type { Device } from '../../src/io/device.js';
 import { Direction, PcapngWriter } from '../../src/io/pcapng.js';
 import { SeededRandom } from '../../src/core/random.js';
-import { Bench, KernelPeer, skipWithoutNamespaces } from '../interop/netns.js';
+import { KernelPeer } from '../interop/kernel-peer.js';
+import { Bench, skipWithoutNamespaces } from '../interop/netns.js';
 import { Running } from '../cli/harness.js';
 import { UNSTEADY_LINKS } from '../sim/unsteady-links.js';
 import { needCommands } from '../support/needs.js';

@@ -2,7 +2,8 @@
 import { fileURLToPath } from 'node:url';
 import type { Checksum, Path } from '../../src/io/device.js';
 import type { HostDevice } from '../../src/net/types.js';
-import type { Namespace, Running } from './netns.js';
+import type { Namespace } from './netns.js';
+import type { Running } from './running.js';
 
 export type AgentCommand =
   | { readonly do: 'attach'; readonly path: Path }

@@ -1,6 +1,8 @@
 /** The bench is sane: two kernels in it talk MPTCP over both paths. */
 import { expect } from 'chai';
-import { Bench, KernelPeer, patternSha256, skipWithoutNamespaces } from './netns.js';
+import { KernelPeer } from './kernel-peer.js';
+import { Bench, skipWithoutNamespaces } from './netns.js';
+import { patternSha256 } from './pattern.js';
 import { carried, counted, KEEP_BACK, PACED, PACED_SIZE } from './plait-peer.js';
 
 const SIZE = 64 << 20;

@@ -29,7 +29,7 @@ BLOCK = 65536
 
 
 def block(seed, index):
-    """The pattern's 64 KiB block `index`; test/interop/netns.ts makes the same."""
+    """The pattern's 64 KiB block `index`; test/interop/pattern.ts makes the same."""
     return hashlib.shake_128(f"{seed}:{index}".encode()).digest(BLOCK)
 
 

@@ -1,61 +1,105 @@
-/**
- * Plait against the kernel: a table of cases, judged by data and by the counters of both sides.
- *
- *   npm run interop -- [--list] [--pairs NAMES] [--jobs N] [--pcap DIR] [FILTER...]
- *
- * A FILTER is a part of a row's name ("checksum", "subflows: single"); a row must contain one of them. Ends with
- * `N passed, N failed, N skipped`; the exit code is 0 when none has failed.
- */
+/** Plait against the kernel: a table of cases, judged by data and by the counters of both sides. See `HELP`. */
 import { mkdirSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { whyNoNamespaces } from './netns.js';
 import type { Implementation, Pair } from './table/case.js';
 import { CASES } from './table/families/index.js';
-import { rowName, rowsOf, runTable, type Row } from './table/table.js';
+import { rowName, rowsOf, runTable, type Row, type TableOptions } from './table/table.js';
 
-const { values, positionals } = parseArgs({
-  allowPositionals: true,
-  options: {
-    list: { type: 'boolean', default: false },
-    pairs: { type: 'string' },
-    jobs: { type: 'string', default: '2' },
-    pcap: { type: 'string' },
-  },
-});
+const HELP = `Plait against the kernel, in network namespaces of their own. Needs root on Linux.
 
-const rows = rowsOf(CASES, parsePairs(values.pairs)).filter(chosen);
-if (values.list) for (const row of rows) console.log(rowName(row));
-else process.exitCode = await run();
+  npm run interop -- [OPTION...]
 
-async function run(): Promise<number> {
+  --only TEXT     rows whose name contains TEXT ("checksum", "subflows: single"); may be repeated
+  --list          print the rows and run none
+  --pairs LIST    who plays client and server (default plait-kernel,kernel-plait); also kernel-kernel, plait-plait
+  --jobs N        cases at once (default 2)
+  --captures DIR  captures of all links (.wire.pcap), and of Plait itself (.client.pcapng, .server.pcapng)
+  --help          this
+
+The last line is "N passed, N failed, N skipped". The exit code is 0 when no row has failed, 1 when one has, 2 when the
+arguments are wrong, 130 or 143 when a signal has ended the run.`;
+
+interface Wish {
+  readonly help: boolean;
+  readonly list: boolean;
+  readonly rows: readonly Row[];
+  readonly options: Pick<TableOptions, 'jobs' | 'captures'>;
+}
+
+/** Milliseconds that removing the namespaces may take after a signal. */
+const PATIENCE = 5000;
+const SIGNALS = { SIGHUP: 129, SIGINT: 130, SIGTERM: 143 } as const;
+
+try {
+  const wish = understand();
+  if (wish.help) console.log(HELP);
+  else if (wish.list) for (const row of wish.rows) console.log(rowName(row));
+  else process.exitCode = await run(wish);
+} catch (error) {
+  if (!(error instanceof TypeError)) throw error;
+  console.error(`interop: ${error.message}; see npm run interop -- --help`);
+  process.exitCode = 2;
+}
+
+async function run({ rows, options }: Wish): Promise<number> {
   const reason = whyNoNamespaces();
   if (reason !== null) {
     console.log(`Nothing can be run: ${reason}.`);
     console.log(`0 passed, 0 failed, ${String(rows.length)} skipped`);
     return 0;
   }
-  // The namespaces go with the process.
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130));
-  if (values.pcap !== undefined) mkdirSync(values.pcap, { recursive: true });
-  const { passed, failed, skipped } = await runTable(rows, {
-    jobs: Number(values.jobs),
-    pcap: values.pcap ?? null,
-    print: (line) => {
-      console.log(line);
-    },
-  });
+  if (options.captures !== null) mkdirSync(options.captures, { recursive: true });
+  const stop = new AbortController();
+  let signalled: number | null = null;
+  for (const [signal, code] of Object.entries(SIGNALS)) {
+    process.on(signal, () => {
+      // Whoever asks again does not want to wait; what is left goes with the process.
+      if (signalled !== null) process.exit(code);
+      signalled = code;
+      console.log(`Interrupted by ${signal}: the namespaces are removed.`);
+      setTimeout(() => process.exit(code), PATIENCE).unref();
+      stop.abort();
+    });
+  }
+  const print = (line: string): void => {
+    console.log(line);
+  };
+  const { passed, failed, skipped } = await runTable(rows, { ...options, print, stop: stop.signal });
   console.log(`${String(passed)} passed, ${String(failed)} failed, ${String(skipped)} skipped`);
-  return failed === 0 ? 0 : 1;
+  return signalled ?? (failed === 0 ? 0 : 1);
 }
 
-function chosen(row: Row): boolean {
-  return positionals.length === 0 || positionals.some((filter) => rowName(row).includes(filter));
+/** Throws a TypeError that says what is wrong with the arguments. */
+function understand(): Wish {
+  const { values } = parseArgs({
+    options: {
+      only: { type: 'string', multiple: true },
+      list: { type: 'boolean', default: false },
+      pairs: { type: 'string' },
+      jobs: { type: 'string', default: '2' },
+      captures: { type: 'string' },
+      help: { type: 'boolean', default: false },
+    },
+  });
+  const { only = [''], help, list, captures = null } = values;
+  const jobs = Number(values.jobs);
+  if (!Number.isInteger(jobs) || jobs < 1)
+    throw new TypeError(`--jobs ${values.jobs} is not a number from 1 on`);
+  const rows = rowsOf(CASES, parsePairs(values.pairs)).filter((row) =>
+    only.some((text) => rowName(row).includes(text)),
+  );
+  if (rows.length === 0) throw new TypeError(`no row is called ${only.join(' or ')}`);
+  return { help, list, rows, options: { jobs, captures } };
 }
 
 /** "kernel-kernel,plait-plait": client and server of each pair. */
 function parsePairs(text: string | undefined): Pair[] | undefined {
   return text?.split(',').map((pair) => {
-    const [client, server] = pair.split('-') as [Implementation, Implementation];
+    const sides = pair.split('-');
+    if (sides.length !== 2 || !sides.every((one) => one === 'kernel' || one === 'plait'))
+      throw new TypeError(`--pairs ${text} is not a list like plait-kernel,kernel-plait`);
+    const [client, server] = sides as [Implementation, Implementation];
     return { client, server };
   });
 }

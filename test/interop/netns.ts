@@ -3,12 +3,9 @@
  * Path i has the addresses 10.0.<i+1>.1 and dead:beef:<i+1>::1 in namespace `a`, .2 and ::2 in `b`, on interfaces
  * `p<i>`.
  */
-import { execFile, execFileSync, spawn, type ChildProcess } from 'node:child_process';
-import { createHash } from 'node:crypto';
-import { createInterface } from 'node:readline';
-import { fileURLToPath } from 'node:url';
+import { execFileSync } from 'node:child_process';
 import { needCommands, skip } from '../support/needs.js';
-import { root } from '../support/root.js';
+import { execute, Running } from './running.js';
 
 /** Why this machine cannot make namespaces, or null. */
 export function whyNoNamespaces(): string | null {
@@ -17,7 +14,7 @@ export function whyNoNamespaces(): string | null {
   const probe = uniqueName('t');
   try {
     execFileSync('ip', ['netns', 'add', probe], { stdio: 'pipe' });
-    execFileSync('ip', ['netns', 'del', probe], { stdio: 'pipe' });
+    removeNow(probe);
     return null;
   } catch (error) {
     return `ip netns does not work here: ${String((error as Error).message.split('\n', 1)[0])}`;
@@ -26,7 +23,7 @@ export function whyNoNamespaces(): string | null {
 
 /** For `before` hooks: skips the suite where namespaces are unavailable, with the reason. */
 export function skipWithoutNamespaces(context: Mocha.Context): void {
-  needCommands(context, 'ip', 'sysctl', 'nstat', 'python3');
+  needCommands(context, 'ip', 'setpriv', 'sysctl', 'nstat', 'python3');
   const reason = whyNoNamespaces();
   if (reason !== null) skip(context, reason);
 }
@@ -40,13 +37,6 @@ export interface BenchOptions {
   readonly crossed?: boolean;
 }
 
-export interface Exit {
-  /** Null after a signal. */
-  readonly code: number | null;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
 /** The two namespaces. `close` them in `after`; what is left over goes with the process. */
 export class Bench {
   readonly a: Namespace;
@@ -54,9 +44,9 @@ export class Bench {
   readonly paths: number;
   readonly #mtu: number;
   readonly #boxes: Namespace[] = [];
-  readonly #onExit = (): void => {
-    this.#removeNow();
-  };
+  /** What makes the namespaces, or changes them. */
+  #work: Promise<unknown> = Promise.resolve();
+  #closing: Promise<void> | null = null;
 
   private constructor(paths: number, mtu: number, crossed: boolean) {
     this.paths = paths;
@@ -67,10 +57,10 @@ export class Bench {
 
   static async open(options: BenchOptions = {}): Promise<Bench> {
     const { paths = 2, mtu = 1500, crossed = false } = options;
+    removeStale();
     const bench = new Bench(paths, mtu, crossed);
-    process.once('exit', bench.#onExit);
     try {
-      await bench.#build();
+      await (bench.#work = bench.#build());
       return bench;
     } catch (error) {
       await bench.close();
@@ -84,6 +74,13 @@ export class Bench {
    * the kernel passes IPv4 packets, and stays unseen otherwise (proxy ARP).
    */
   async insertBox(path: number, kind: 'bridge' | 'router'): Promise<Namespace> {
+    const work = this.#insertBox(path, kind);
+    this.#work = work;
+    return work;
+  }
+
+  async #insertBox(path: number, kind: 'bridge' | 'router'): Promise<Namespace> {
+    if (this.#closing !== null) throw new Error('the namespaces are being removed');
     const { a, b } = this;
     const box = new Namespace(uniqueName('x'), 1, false);
     this.#boxes.push(box);
@@ -133,10 +130,26 @@ export class Bench {
   }
 
   /** Kills what still runs inside, and removes the namespaces with their links. */
-  async close(): Promise<void> {
-    await Promise.all([this.a, this.b, ...this.#boxes].map((side) => side.killAll()));
-    this.#removeNow();
-    process.off('exit', this.#onExit);
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    const kill = (): Promise<unknown> => Promise.all(this.#places().map((side) => side.killAll()));
+    await kill();
+    await this.#work.catch(() => undefined);
+    await kill();
+    await ip(
+      this.#places().map(({ name }) => `netns del ${name}`),
+      undefined,
+      '-force',
+    ).catch(() => undefined);
+    for (const { name } of this.#places()) made.delete(name);
+  }
+
+  #places(): Namespace[] {
+    return [this.a, this.b, ...this.#boxes];
   }
 
   async #build(): Promise<void> {
@@ -162,7 +175,7 @@ export class Bench {
 
   /** Linux turns to a new carrier up to a second late, and drops what is sent before. */
   async #linksUp(): Promise<void> {
-    for (let tries = 0; tries < 200; tries++) {
+    for (let tries = 0; tries < 1000; tries++) {
       const states = await Promise.all(
         [this.a, this.b].map(({ name }) => execute('ip', ['-n', name, '-o', 'link'])),
       );
@@ -171,16 +184,6 @@ export class Bench {
     }
     throw new Error('the links do not come up');
   }
-
-  #removeNow(): void {
-    for (const { name } of [this.a, this.b, ...this.#boxes]) {
-      try {
-        execFileSync('ip', ['netns', 'del', name], { stdio: 'pipe' });
-      } catch {
-        // It was never made, or is gone.
-      }
-    }
-  }
 }
 
 export class Namespace {
@@ -188,6 +191,7 @@ export class Namespace {
   readonly #host: 1 | 2;
   readonly #crossed: boolean;
   readonly #running = new Set<Running>();
+  readonly #stop = new AbortController();
 
   /** @internal Made by `Bench`. */
   constructor(name: string, host: 1 | 2, crossed: boolean) {
@@ -224,33 +228,35 @@ export class Namespace {
 
   /** Runs a command inside and returns its stdout. Rejects with its stderr when it fails. */
   async run(command: string, ...args: string[]): Promise<string> {
-    return execute('ip', ['netns', 'exec', this.name, command, ...args]);
+    return execute('ip', ['netns', 'exec', this.name, command, ...args], { stop: this.#stop.signal });
   }
 
-  /** Starts a command inside. It is killed after `lifetime` milliseconds (default 60,000) at the latest. */
+  /**
+   * Starts a command inside. It is killed after `lifetime` milliseconds (default 60,000) at the latest, and by the kernel
+   * when this process dies.
+   */
   spawn(command: string, args: readonly string[], lifetime = 60_000): Running {
-    const child = spawn('ip', ['netns', 'exec', this.name, command, ...args], {
-      stdio: ['pipe', 'pipe', 'pipe'],
-    });
-    const running = new Running(child, lifetime);
+    const inside = ['netns', 'exec', this.name, 'setpriv', '--pdeathsig', 'KILL', '--', command, ...args];
+    const running = new Running('ip', inside, lifetime);
     this.#running.add(running);
     void running.exit.then(() => this.#running.delete(running));
     return running;
   }
 
+  /** @internal Ends what runs inside; nothing new can be run to its end after it. */
   async killAll(): Promise<void> {
+    this.#stop.abort();
     await Promise.all([...this.#running].map((one) => one.kill()));
   }
 
-  /** Sets the interface of a path up or down; waits at most two seconds for it to carry packets. */
+  /** Sets the interface of a path up or down; resolves when it carries packets. */
   async setLink(path: number, up: boolean): Promise<void> {
     await ip([`link set p${String(path)} ${up ? 'up' : 'down'}`], this.name);
     if (!up) return;
     // Linux drops IPv6 addresses and routes with the link.
     await ip(this.numbers(path), this.name);
-    for (let tries = 0; tries < 100; tries++) {
-      const state = await execute('ip', ['-n', this.name, '-o', 'link', 'show', `p${String(path)}`]);
-      if (state.includes(' state UP ')) break;
+    const state = ['-n', this.name, '-o', 'link', 'show', `p${String(path)}`];
+    while (!(await execute('ip', state)).includes(' state UP ')) {
       await new Promise((next) => setTimeout(next, 20));
     }
   }
@@ -279,166 +285,60 @@ export class Namespace {
   }
 }
 
-/** A process in a namespace. */
-export class Running {
-  /** Resolves when it ended; never rejects. */
-  readonly exit: Promise<Exit>;
-  readonly #child: ChildProcess;
-  readonly #lines: string[] = [];
-  readonly #readers: ((line: string | null) => void)[] = [];
-  /** All of stdout so far, and all of stderr. */
-  outputText = '';
-  errorText = '';
-  #ended = false;
-
-  /** @internal Made by `Namespace.spawn`. */
-  constructor(child: ChildProcess, lifetime: number) {
-    this.#child = child;
-    child.stderr?.on('data', (data: Buffer) => {
-      this.errorText += data.toString();
-    });
-    child.stdin?.on('error', () => undefined);
-    const timer = setTimeout(() => child.kill('SIGKILL'), lifetime);
-    if (child.stdout !== null) {
-      createInterface({ input: child.stdout }).on('line', (line) => {
-        this.outputText += `${line}\n`;
-        const reader = this.#readers.shift();
-        if (reader === undefined) this.#lines.push(line);
-        else reader(line);
-      });
-    }
-    this.exit = new Promise((done) => {
-      const finish = (code: number | null): void => {
-        clearTimeout(timer);
-        this.#ended = true;
-        for (const reader of this.#readers.splice(0)) reader(null);
-        done({ code, stdout: this.outputText, stderr: this.errorText });
-      };
-      child.on('close', finish);
-      child.on('error', (error) => {
-        this.errorText += error.message;
-        finish(null);
-      });
-    });
-  }
-
-  /** The next line of stdout. Rejects with stderr if the process ended before. */
-  async line(): Promise<string> {
-    const kept = this.#lines.shift();
-    if (kept !== undefined) return kept;
-    const next = this.#ended ? null : await new Promise<string | null>((got) => this.#readers.push(got));
-    if (next !== null) return next;
-    throw new Error(`ended without output: ${(await this.exit).stderr}`);
-  }
-
-  /** Lets a program that was started with `--gate` send the rest, once it has come that far. */
-  async passGate(): Promise<void> {
-    const { event } = JSON.parse(await this.line()) as { event?: string };
-    if (event !== 'gate') throw new Error('ended before its gate');
-    this.write('go\n');
-  }
-
-  /** What it gets on stdin. */
-  write(text: string): void {
-    this.#child.stdin?.write(text);
-  }
-
-  /** The last that it gets on stdin. */
-  end(text: string): void {
-    this.#child.stdin?.end(text);
-  }
-
-  async kill(): Promise<void> {
-    if (!this.#ended) this.#child.kill('SIGKILL');
-    await this.exit;
-  }
-}
-
-/** What `kernel_peer.py` prints for a connection. */
-export interface PeerReport {
-  readonly sent: number;
-  readonly received: number;
-  readonly sentSha256: string;
-  readonly receivedSha256: string;
-  readonly seconds: number;
-  /** Still MPTCP at the end. */
-  readonly mptcp: boolean;
-  /** The most seen at once. */
-  readonly subflows: number;
-  readonly local: readonly [address: string, port: number] | null;
-  readonly remote: readonly [address: string, port: number] | null;
-  /** An errno name. */
-  readonly error: string | null;
-}
-
-/** A program in a namespace that talks MPTCP through the kernel; the arguments are those of `kernel_peer.py`. */
-export class KernelPeer {
-  readonly process: Running;
-
-  constructor(
-    where: Namespace,
-    mode: 'server' | 'client',
-    address: string,
-    port: number,
-    ...options: string[]
-  ) {
-    // The compiler does not copy this file.
-    const script = fileURLToPath(new URL('test/interop/kernel_peer.py', root));
-    this.process = where.spawn('python3', [script, mode, address, String(port), ...options]);
-  }
-
-  /** The port of a server, once it listens. */
-  async port(): Promise<number> {
-    return (JSON.parse(await this.process.line()) as { listening: number }).listening;
-  }
-
-  /** The result of the next connection. */
-  async report(): Promise<PeerReport> {
-    return JSON.parse(await this.process.line()) as PeerReport;
-  }
-}
-
-/** The pattern that `kernel_peer.py` sends for a seed, as chunks of 64 KiB. */
-export function* pattern(seed: string, length: number): Generator<Buffer> {
-  for (let at = 0; at < length; at += BLOCK) {
-    const block = createHash('shake128', { outputLength: BLOCK })
-      .update(`${seed}:${String(at / BLOCK)}`)
-      .digest();
-    yield block.subarray(0, Math.min(BLOCK, length - at));
-  }
-}
-
-/** SHA-256 of that pattern, in hexadecimal. */
-export function patternSha256(seed: string, length: number): string {
-  const hash = createHash('sha256');
-  for (const block of pattern(seed, length)) hash.update(block);
-  return hash.digest('hex');
-}
-
 /** Runs `ip` commands, as many as there are in one process. */
-function ip(commands: readonly string[], namespace?: string): Promise<string> {
+function ip(commands: readonly string[], namespace?: string, ...options: string[]): Promise<string> {
   const where = namespace === undefined ? [] : ['-n', namespace];
-  return execute('ip', [...where, '-batch', '-'], commands.join('\n'));
-}
-
-function execute(command: string, args: readonly string[], input = ''): Promise<string> {
-  return new Promise((done, fail) => {
-    const child = execFile(
-      command,
-      args,
-      { timeout: 30_000, maxBuffer: 1 << 26 },
-      (error, stdout, stderr) => {
-        if (error === null) done(stdout);
-        else fail(new Error(`${command} ${args.join(' ')}: ${stderr || error.message}`));
-      },
-    );
-    if (input !== '') child.stdin?.end(input);
-  });
+  return execute('ip', [...options, ...where, '-batch', '-'], { input: commands.join('\n') });
 }
 
 let counter = 0;
 function uniqueName(side: string): string {
-  return `plait-${String(process.pid)}-${String(counter++)}${side}`;
+  const name = `plait-${String(process.pid)}-${String(counter++)}${side}`;
+  made.add(name);
+  return name;
+}
+
+/** Namespaces of this process that may exist. */
+const made = new Set<string>();
+process.on('exit', () => made.forEach(removeNow));
+
+/** Kills what runs in a namespace, and removes it; nothing happens when there is none. */
+function removeNow(name: string): void {
+  made.delete(name);
+  const quietly = (...args: string[]): string => {
+    try {
+      return execFileSync('ip', ['netns', ...args], { stdio: 'pipe', encoding: 'utf8' });
+    } catch {
+      return '';
+    }
+  };
+  for (const pid of quietly('pids', name).split('\n').filter(Boolean)) {
+    try {
+      process.kill(Number(pid), 'SIGKILL');
+    } catch {
+      // It has ended.
+    }
+  }
+  quietly('del', name);
+}
+
+let swept = false;
+/** Removes what processes have left that were killed before they could do it. */
+function removeStale(): void {
+  if (swept) return;
+  swept = true;
+  for (const line of execFileSync('ip', ['netns', 'list'], { encoding: 'utf8' }).split('\n')) {
+    const [name = '', owner] = /^plait-(\d+)-\d+[abtx](?= |$)/.exec(line) ?? [];
+    if (owner !== undefined && !lives(Number(owner))) removeNow(name);
+  }
+}
+
+function lives(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
+  }
 }
 
 const addressOf = (host: 1 | 2, path: number, family: 4 | 6): string =>
@@ -455,4 +355,3 @@ const SETTINGS = [
   // A lost SYN must not turn MPTCP off for the connections behind it.
   'net.mptcp.blackhole_timeout=0',
 ];
-const BLOCK = 65536;

@@ -1,7 +1,8 @@
 /** What can go wrong under the device `packet` costs a path at most, never the connection; and interfaces of other kinds. */
 import { expect } from 'chai';
 import { needCommands, skip } from '../support/needs.js';
-import { Bench, KernelPeer, skipWithoutNamespaces, type Namespace } from './netns.js';
+import { KernelPeer } from './kernel-peer.js';
+import { Bench, skipWithoutNamespaces, type Namespace } from './netns.js';
 import { expectWhole, KEEP_BACK, PACED, PACED_SIZE, PlaitPeer, type AgentReport } from './plait-peer.js';
 
 const SIZE = 32 << 20;

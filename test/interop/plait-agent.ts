@@ -12,7 +12,7 @@ import type { DeviceName, HostOptions, PathManagerName, Socket } from '../../src
 import type { AgentReport } from './plait-peer.js';
 import { addressBytes, addressText } from '../../src/core/address.js';
 import { applyIpMptcp, parseEndpoint, parseLimits } from '../../src/path/ip-mptcp.js';
-import { pattern } from './netns.js';
+import { pattern } from './pattern.js';
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,

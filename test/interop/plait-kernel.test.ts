@@ -7,7 +7,8 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { needCommands } from '../support/needs.js';
-import { Bench, KernelPeer, skipWithoutNamespaces, type Namespace, type PeerReport } from './netns.js';
+import { KernelPeer, type PeerReport } from './kernel-peer.js';
+import { Bench, skipWithoutNamespaces, type Namespace } from './netns.js';
 import {
   carried,
   counted,

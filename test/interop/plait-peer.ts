@@ -2,7 +2,10 @@
 import { expect } from 'chai';
 import { fileURLToPath } from 'node:url';
 import type { ConnectionInfo, Counters } from '../../src/stack/info.js';
-import { patternSha256, type Namespace, type PeerReport, type Running } from './netns.js';
+import type { PeerReport } from './kernel-peer.js';
+import type { Namespace } from './netns.js';
+import { patternSha256 } from './pattern.js';
+import type { Running } from './running.js';
 
 /** What the agent prints for its connection: the kernel peer's report, and what only Plait knows. */
 export interface AgentReport extends PeerReport {

@@ -39,8 +39,6 @@ const CHOSEN = [
 
 describe('the table of cases against the kernel', function () {
   this.timeout(60_000);
-  // The machine may be too busy for a timer once.
-  this.retries(1);
   let bench: Bench | null = null;
 
   before(function () {

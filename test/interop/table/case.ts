@@ -96,8 +96,10 @@ export interface Expected {
   readonly kernel?: Counts;
   /** How many subflows carried data at Plait. */
   readonly used?: Count;
-  /** Of the sum of the rates, what the faster direction reached. */
-  readonly share?: Count;
+  /** Of the sum of the rates, what the faster direction reached at least where nothing else runs. */
+  readonly share?: number;
+  /** Of all octets, what the second link carried. */
+  readonly second?: Count;
   /** Plait's subflows agreed on ECN. */
   readonly ecn?: boolean;
   /** What this side receives was changed on the way: only its length is compared. */

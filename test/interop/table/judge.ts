@@ -1,5 +1,5 @@
 /** Compares what happened with what a case expects. */
-import { patternSha256 } from '../netns.js';
+import { patternSha256 } from '../pattern.js';
 import {
   other,
   WATCHED,
@@ -9,6 +9,7 @@ import {
   type Implementation,
   type Role,
 } from './case.js';
+import { slowness } from './load.js';
 import type { Outcome, Result, SideOutcome } from './run.js';
 
 export const DEFAULT_SEND = 256 << 10;
@@ -32,17 +33,25 @@ export function judge(one: Case, outcome: Outcome): string[] {
         (text) => `${role}: ${text}`,
       ),
     ]),
-    ...judgeShare(one, outcome),
+    ...judgeLinks(one, outcome),
   ];
 }
 
 /** Not how long it took, but how well the links were used. */
-function judgeShare({ rates = [], expect: { share } }: Case, { megabits }: Outcome): string[] {
-  if (share === undefined) return [];
-  const reached = megabits / rates.reduce((sum, rate) => sum + rate, 0);
-  return isCount(reached, share)
-    ? []
-    : [`${reached.toFixed(2)} of the links' rates, not ${countText(share)}`];
+function judgeLinks(
+  { rates = [], expect: { share, second } }: Case,
+  { megabits, carried }: Outcome,
+): string[] {
+  const sum = (numbers: readonly number[]): number => numbers.reduce((one, next) => one + next, 0);
+  const differs: string[] = [];
+  const reached = megabits / sum(rates);
+  // Tokens that the buckets of a busy machine do not use are lost.
+  if (share !== undefined && reached < share / slowness())
+    differs.push(`${reached.toFixed(2)} of the links' rates, not ${String(share)}`);
+  const part = (carried[1] ?? 0) / sum(carried);
+  if (second !== undefined && !isCount(part, second))
+    differs.push(`${part.toFixed(2)} of the octets on link 2, not ${countText(second)}`);
+  return differs;
 }
 
 function judgeResult(one: Case, role: Role, result: Result): string[] {

@@ -2,8 +2,10 @@
 import { fileURLToPath } from 'node:url';
 import type { ConnectionInfo, Counters } from '../../../src/stack/info.js';
 import { root } from '../../support/root.js';
-import { KernelPeer, type Namespace, type Running } from '../netns.js';
+import { KernelPeer } from '../kernel-peer.js';
+import type { Namespace } from '../netns.js';
 import { PlaitPeer } from '../plait-peer.js';
+import type { Running } from '../running.js';
 import type { Implementation, Role, Side } from './case.js';
 import { DEFAULT_SEND } from './judge.js';
 import type { Result } from './run.js';

@@ -1,10 +1,13 @@
 /** Runs one case with one pair of implementations, in namespaces of its own. */
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Counters } from '../../../src/stack/info.js';
-import type { Bench, Namespace, PeerReport } from '../netns.js';
+import type { PeerReport } from '../kernel-peer.js';
+import type { Bench, Namespace } from '../netns.js';
 import type { AgentReport } from '../plait-peer.js';
 import { other, pairName, type Case, type Implementation, type Pair, type Role, type Step } from './case.js';
 import { judge, sentBy } from './judge.js';
+import { slowness } from './load.js';
 import { createParty, type Party } from './party.js';
 import { shell, until } from './steps.js';
 
@@ -19,6 +22,8 @@ export interface SideOutcome {
 export interface Outcome extends Readonly<Record<Role, SideOutcome>> {
   /** Mbit/s behind the stop, of the direction that carries more. */
   readonly megabits: number;
+  /** Octets that each link has carried. */
+  readonly carried: readonly number[];
 }
 
 /** A case under way, for its steps. */
@@ -39,10 +44,10 @@ export interface Verdict {
 const EARLY = 64 << 10;
 const ROLES = ['client', 'server'] as const;
 const PORT = 5001;
-/** Seconds; a busy machine may need most of it, a stall all of it. */
+/** Seconds. */
 const WITHIN = 20;
 
-/** Captures go to `folder`, if there is one. */
+/** Captures go to `folder`, if there is one. What has not ended in time is ended by closing `bench`. */
 export async function runCase(one: Case, pair: Pair, bench: Bench, folder: string | null): Promise<Verdict> {
   const place = { server: bench.a, client: one.loopback === true ? bench.a : bench.b };
   const { to = '10.0.1.1' } = one;
@@ -64,29 +69,36 @@ export async function runCase(one: Case, pair: Pair, bench: Bench, folder: strin
   const wire =
     folder === null ? null : await watchWire(bench, join(folder, `${fileName(one, pair)}.wire.pcap`));
   const start = Date.now();
-  let finished = false;
   let outcome: Outcome | null = null;
   let differs: string[];
-  const limit = setTimeout(
-    () => {
-      if (!finished) for (const role of ROLES) void party[role].kill();
-    },
-    (one.within ?? WITHIN) * 1000,
-  );
+  let stalled = false;
+  const limit = whenLate((one.within ?? WITHIN) * 1000, () => {
+    stalled = true;
+    void bench.close();
+  });
   try {
     outcome = await play(one, { bench, place, party });
     differs = judge(one, outcome);
   } catch (error) {
-    differs = [(error as Error).message.trim(), ...ROLES.map((role) => party[role].errorText.trim())].filter(
-      Boolean,
-    );
-    if (Date.now() - start > (one.within ?? WITHIN) * 1000) differs.unshift('stalled');
+    const texts = [(error as Error).message.trim(), ...ROLES.map((role) => party[role].errorText.trim())];
+    differs = [...(stalled ? ['stalled'] : []), ...texts.filter(Boolean)];
   }
-  finished = true;
-  clearTimeout(limit);
-  await Promise.all(ROLES.map((role) => party[role].kill()));
+  limit.clear();
   await wire?.();
+  await Promise.all(ROLES.map((role) => party[role].kill()));
   return { differs, seconds: (Date.now() - start) / 1000, outcome };
+}
+
+/** Calls `late` after so many milliseconds, on a busy machine accordingly later. */
+function whenLate(milliseconds: number, late: () => void): { clear: () => void } {
+  const start = Date.now();
+  const look = (): void => {
+    if (Date.now() - start < milliseconds * slowness()) return;
+    clearInterval(timer);
+    late();
+  };
+  const timer = setInterval(look, 500);
+  return { clear: () => clearInterval(timer) };
 }
 
 async function play(one: Case, run: Run): Promise<Outcome> {
@@ -118,7 +130,12 @@ async function play(one: Case, run: Run): Promise<Outcome> {
     const counters = list.at(-1)?.counters ?? (await party[role].counters());
     return [role, { implementation, results: list, counters }];
   });
-  return { ...(Object.fromEntries(await Promise.all(sides)) as Record<Role, SideOutcome>), megabits };
+  const carried = await Promise.all((one.rates ?? []).map((_, i) => run.place.client.linkOctets(i)));
+  return {
+    ...(Object.fromEntries(await Promise.all(sides)) as Record<Role, SideOutcome>),
+    megabits,
+    carried,
+  };
 }
 
 async function perform(run: Run, steps: readonly Step[]): Promise<void> {
@@ -133,7 +150,7 @@ async function perform(run: Run, steps: readonly Step[]): Promise<void> {
 function joined({ expect }: Case): Step[] {
   const { joins = 0, reverseJoins = 0 } = expect;
   const least = (role: Role, name: string, count: number) =>
-    count === 0 ? [] : [until(role, { [name]: [count, Infinity] })];
+    count === 0 ? [] : [until(role, { [name]: count })];
   return [...least('server', 'MPJoinAckRx', joins), ...least('client', 'MPJoinAckRx', reverseJoins)];
 }
 
@@ -160,11 +177,9 @@ const fileName = ({ family, name }: Case, pair: Pair): string =>
 /** Captures all links at the server's end. Returns what ends it. */
 async function watchWire({ a }: Bench, file: string): Promise<() => Promise<void>> {
   const dump = a.spawn('tcpdump', ['-U', '--immediate-mode', '-i', 'any', '-s', '200', '-w', file, 'tcp']);
-  for (let i = 0; i < 100 && !dump.errorText.includes('listening'); i++) {
-    await new Promise((next) => setTimeout(next, 20));
-  }
-  return async () => {
-    await new Promise((next) => setTimeout(next, 200));
-    await dump.kill();
-  };
+  let ended = false;
+  void dump.exit.then(() => (ended = true));
+  while (!ended && !dump.errorText.includes('listening')) await sleep(20);
+  // It writes what it has before it ends.
+  return () => dump.kill('SIGINT');
 }

@@ -2,8 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { root } from '../../support/root.js';
-import type { Counts, Role, Step } from './case.js';
-import { countText, isCount } from './judge.js';
+import type { Role, Step } from './case.js';
 import type { Run } from './run.js';
 
 /** `ip mptcp ...` on one side, while the connection lives. */
@@ -18,38 +17,36 @@ export const byHand = (role: Role, line: string): Step => ({
   act: ({ party }) => party[role].byHand(line),
 });
 
-/** Waits until the counters of a side have these values, ten seconds at most. */
-export const until = (role: Role, counts: Counts): Step => ({
-  title: `${role} has ${Object.entries(counts)
-    .map(([name, count]) => `${name} ${countText(count)}`)
-    .join(', ')}`,
-  act: async ({ party }) => {
-    const late = Date.now() + WAIT;
-    for (;;) {
-      const now = await party[role].counters();
-      const open = Object.entries(counts).filter(([name, count]) => !isCount(now[name] ?? 0, count));
-      if (open.length === 0) return;
-      if (Date.now() > late) {
-        const text = open.map(
-          ([name, count]) => `${name} ${String(now[name] ?? 0)}, not ${countText(count)}`,
-        );
-        throw new Error(`${role}: ${text.join('; ')}`);
-      }
-      await sleep(20);
-    }
-  },
-});
+/** Waits until the counters of a side have at least these values. */
+export const until = (role: Role, counts: Readonly<Record<string, number>>): Step =>
+  waiting(role, `has ${text(Object.entries(counts))}`, async ({ party }) => {
+    const now = await party[role].counters();
+    const open = Object.entries(counts).filter(([name, count]) => (now[name] ?? 0) < count);
+    return open.length === 0 ? null : text(open.map(([name]) => [name, now[name] ?? 0]));
+  });
 
-/** Waits until a side has so many subflows, ten seconds at most. */
-export const subflows = (role: Role, count: number): Step => ({
-  title: `${role} has ${String(count)} subflows`,
-  act: async ({ party }) => {
-    const late = Date.now() + WAIT;
-    for (;;) {
-      const { subflows: now } = await party[role].look();
-      if (now === count) return;
-      if (Date.now() > late) throw new Error(`${role}: ${String(now)} subflows, not ${String(count)}`);
-      await sleep(20);
+/** Waits until a side has so many subflows. */
+export const subflows = (role: Role, count: number): Step =>
+  waiting(role, `has ${String(count)} subflows`, async ({ party }) => {
+    const { subflows: now } = await party[role].look();
+    return now === count ? null : `${String(now)} subflows`;
+  });
+
+const text = (counts: readonly (readonly [string, number])[]): string =>
+  counts.map(([name, count]) => `${name} ${String(count)}`).join(', ');
+
+/** Asks again and again, until `look` gives null instead of what there is so far. The case's own bound ends it. */
+const waiting = (role: Role, title: string, look: (run: Run) => Promise<string | null>): Step => ({
+  title: `${role} ${title}`,
+  act: async (run) => {
+    let last = 'nothing';
+    try {
+      for (let now = await look(run); now !== null; now = await look(run)) {
+        last = now;
+        await sleep(20);
+      }
+    } catch (error) {
+      throw new Error(`${last} at last; ${(error as Error).message}`, { cause: error });
     }
   },
 });
@@ -93,9 +90,6 @@ export const rest = (milliseconds: number): Step => ({
   act: () => sleep(milliseconds),
 });
 
-/** Lets both sides send some of what they hold back. */
-export const step = (title: string, act: (run: Run) => Promise<void>): Step => ({ title, act });
-
 /** The program of a side aborts the connection; the other sees its end. */
 export const reset = (role: Role): Step => ({
   title: `${role}: abort`,
@@ -104,5 +98,3 @@ export const reset = (role: Role): Step => ({
     await Promise.resolve();
   },
 });
-
-const WAIT = 10_000;

@@ -12,8 +12,10 @@ export interface TableOptions {
   /** Cases at once. */
   readonly jobs: number;
   /** Folder for captures, or null. */
-  readonly pcap: string | null;
+  readonly captures: string | null;
   readonly print: (line: string) => void;
+  /** Ends the run early: rows under way and all that follow count as skipped. */
+  readonly stop?: AbortSignal;
 }
 
 export interface Tally {
@@ -34,8 +36,9 @@ export function rowsOf(cases: readonly Case[], pairs?: readonly Pair[]): Row[] {
   return cases.flatMap((one) => (pairs ?? one.pairs ?? DEFAULT_PAIRS).map((pair) => ({ one, pair })));
 }
 
-/** Runs the rows and prints them in their order. A row that fails gets a second chance, and is marked. */
+/** Runs the rows and prints them in their order. No namespace is left when it resolves. */
 export async function runTable(rows: readonly Row[], options: TableOptions): Promise<Tally> {
+  const { jobs, captures, print, stop } = options;
   const tally: Tally = { passed: 0, failed: 0, skipped: 0 };
   const lines: (readonly string[] | undefined)[] = [];
   let printed = 0;
@@ -43,72 +46,77 @@ export async function runTable(rows: readonly Row[], options: TableOptions): Pro
   const benches = new Benches();
   const worker = async (): Promise<void> => {
     for (let i = next++; i < rows.length; i = next++) {
-      const row = rows[i] as Row;
-      const first = await runOne(row, benches, options.pcap);
-      // The capture of what failed stays.
-      const verdict = first.differs.length === 0 ? first : await runOne(row, benches, null);
+      const verdict = stop?.aborted === true ? null : await runOne(rows[i] as Row, benches, captures);
+      if (verdict === null || stop?.aborted === true) {
+        tally.skipped++;
+        continue;
+      }
       tally[verdict.differs.length === 0 ? 'passed' : 'failed']++;
-      lines[i] = report(row, verdict, first);
-      for (let ready = lines[printed]; ready !== undefined; ready = lines[++printed])
-        ready.forEach(options.print);
+      lines[i] = report(rows[i] as Row, verdict);
+      for (let ready = lines[printed]; ready !== undefined; ready = lines[++printed]) ready.forEach(print);
     }
   };
+  const onStop = (): void => {
+    void benches.close();
+  };
+  stop?.addEventListener('abort', onStop);
   try {
-    await Promise.all(Array.from({ length: options.jobs }, worker));
+    await Promise.all(Array.from({ length: jobs }, worker));
   } finally {
+    stop?.removeEventListener('abort', onStop);
     await benches.close();
   }
   return tally;
 }
 
-/** Bounded whatever happens: a row that does not end must not keep the others from being told. */
-async function runOne(row: Row, benches: Benches, pcap: string | null): Promise<Verdict> {
-  const work = (async (): Promise<Verdict> => {
+/** Whatever a case waits for ends with its namespaces and the processes inside. */
+async function runOne({ one, pair }: Row, benches: Benches, captures: string | null): Promise<Verdict> {
+  const start = Date.now();
+  try {
     const bench = await benches.take();
     try {
-      return await runCase(row.one, row.pair, bench, pcap);
+      return await runCase(one, pair, bench, captures);
     } finally {
-      await bench.close();
+      await benches.give(bench);
     }
-  })();
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<Verdict>((resolve) => {
-    const differs = [`did not end within ${String(LIMIT / 1000)} s`];
-    timer = setTimeout(() => resolve({ differs, seconds: LIMIT / 1000, outcome: null }), LIMIT);
-  });
-  try {
-    return await Promise.race([work, late]);
   } catch (error) {
-    return { differs: [(error as Error).message], seconds: 0, outcome: null };
-  } finally {
-    clearTimeout(timer);
-    work.catch(() => undefined);
+    return { differs: [(error as Error).message], seconds: (Date.now() - start) / 1000, outcome: null };
   }
 }
 
-/** With the reasons of a first try that failed. */
-function report(row: Row, { differs, seconds }: Verdict, first: Verdict): string[] {
-  const result = differs.length > 0 ? 'FAILED' : first.differs.length > 0 ? 'passed (2nd)' : 'passed';
-  const name = `${row.one.family}: ${row.one.name}`;
-  const line = [name.padEnd(58), pairName(row.pair).padEnd(15), result.padEnd(13), `${seconds.toFixed(1)} s`];
-  const reasons = differs.length > 0 ? differs : first.differs.map((text) => `first: ${text}`);
-  return [line.join(' '), ...reasons.map((text) => `    ${text.replaceAll('\n', '\n    ')}`)];
+function report({ one, pair }: Row, { differs, seconds }: Verdict): string[] {
+  const result = differs.length > 0 ? 'FAILED' : 'passed';
+  const name = `${one.family}: ${one.name}`;
+  const line = [name.padEnd(62), pairName(pair).padEnd(15), result.padEnd(7), `${seconds.toFixed(1)} s`];
+  return [line.join(' '), ...differs.map((text) => `    ${text.replaceAll('\n', '\n    ')}`)];
 }
 
 /** Makes namespaces ahead of their use: links take a second to come up. */
 class Benches {
   readonly #ready: Promise<Bench>[] = [];
+  readonly #taken = new Set<Bench>();
   #closed = false;
 
-  take(): Promise<Bench> {
-    const bench = this.#ready.shift() ?? this.#make();
+  async take(): Promise<Bench> {
+    const coming = this.#ready.shift() ?? this.#make();
     if (!this.#closed) this.#ready.push(this.#make());
+    const bench = await coming;
+    this.#taken.add(bench);
+    if (this.#closed) await this.give(bench);
     return bench;
+  }
+
+  async give(bench: Bench): Promise<void> {
+    await bench.close();
+    this.#taken.delete(bench);
   }
 
   async close(): Promise<void> {
     this.#closed = true;
-    for (const bench of this.#ready.splice(0)) await (await bench.catch(() => null))?.close();
+    await Promise.all([
+      ...[...this.#taken].map((bench) => this.give(bench)),
+      ...this.#ready.splice(0).map(async (coming) => (await coming.catch(() => null))?.close()),
+    ]);
   }
 
   #make(): Promise<Bench> {
@@ -117,6 +125,3 @@ class Benches {
     return bench;
   }
 }
-
-/** Milliseconds of one row, its namespaces included. */
-const LIMIT = 60_000;

@@ -7,11 +7,14 @@ const family = 'add_addr_ports';
 const SIGNAL = '10.0.2.1 id 2 port 10100 signal';
 
 /** `count` announcements with a port, and as many joins to them. */
-const ports = (count: number): { client: Counts; server: Counts } => ({
-  client: { ...announced(count).client, PortAdd: count, MPJoinPortSynAckRx: count },
-  // The echo repeats the port.
-  server: { ...announced(count).server, PortAdd: count, MPJoinPortSynRx: count, MPJoinPortAckRx: count },
-});
+const ports = (count: number): { client: Counts; server: Counts } => {
+  const PortAdd = announced(count).client.AddAddr;
+  return {
+    client: { ...announced(count).client, PortAdd, MPJoinPortSynAckRx: count },
+    // The echo repeats the port.
+    server: { ...announced(count).server, PortAdd, MPJoinPortSynRx: count, MPJoinPortAckRx: count },
+  };
+};
 
 export const addAddrPorts: readonly Case[] = [
   {

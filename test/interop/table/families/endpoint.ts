@@ -1,6 +1,6 @@
 /** Endpoints that come by themselves, go and come back, or pair up. */
 import type { Case } from '../case.js';
-import { mptcp, rest, subflows, until } from '../steps.js';
+import { mptcp, subflows, until } from '../steps.js';
 import { announced } from './signal-address.js';
 
 const family = 'endpoint';
@@ -30,19 +30,19 @@ export const endpoint: readonly Case[] = [
     name: 'delete and re-add',
     client: { subflows: 3, endpoints: ['10.0.2.2 id 2 dev p1 subflow'] },
     server: { subflows: 3 },
-    // Linux takes REMOVE_ADDR late, and with it whatever has that ID by then: the steps give it time.
+    // Linux counts REMOVE_ADDR when it has obeyed; it takes whatever has that ID by then.
     steps: [
       mptcp('client', 'endpoint delete id 2'),
       subflows('client', 1),
       subflows('server', 1),
-      rest(100),
+      until('server', { RmAddr: 1 }),
       mptcp('client', 'endpoint add 10.0.2.2 id 2 dev p1 subflow'),
       until('server', { MPJoinAckRx: 2 }),
       subflows('client', 2),
       mptcp('client', 'endpoint delete id 2'),
       subflows('client', 1),
       subflows('server', 1),
-      rest(100),
+      until('server', { RmAddr: 2 }),
       mptcp('client', 'endpoint add 10.0.2.2 id 2 dev p1 subflow'),
       until('server', { MPJoinAckRx: 3 }),
       subflows('client', 2),
@@ -62,7 +62,7 @@ export const endpoint: readonly Case[] = [
       mptcp('client', 'endpoint delete id 1'),
       subflows('client', 1),
       subflows('server', 1),
-      rest(100),
+      until('server', { RmAddr: 1 }),
       mptcp('client', 'endpoint add 10.0.1.2 id 99 dev p0 subflow'),
       until('server', { MPJoinAckRx: 2 }),
       subflows('client', 2),

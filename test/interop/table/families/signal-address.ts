@@ -5,11 +5,17 @@ import { until } from '../steps.js';
 const family = 'signal_address';
 const SIGNAL_2 = '10.0.2.1 signal';
 const SIGNAL_3 = '10.0.3.1 signal';
-/** What an announcement that is heard leaves at both sides. */
-export const announced = (count: number) => ({
-  client: { AddAddr: count, EchoAddTx: count },
-  server: { AddAddrTx: count, EchoAdd: count },
-});
+/**
+ * What announcements that are heard leave at both sides. Where the client's answer takes longer than the server's timeout,
+ * one is repeated, and the kernel drops it when the first still waits there.
+ */
+export const announced = (count: number) => {
+  const once = [count, count + 1] as const;
+  return {
+    client: { AddAddr: once, EchoAddTx: once, AddAddrDrop: [0, 1] as const },
+    server: { AddAddrTx: once, EchoAdd: once },
+  };
+};
 const SOME = [0, 3] as const;
 const RACE = Object.fromEntries(
   [
@@ -82,7 +88,7 @@ export const signalAddress: readonly Case[] = [
       endpoints: ['10.0.1.2 signal', '10.0.2.2 signal', '10.0.3.2 signal'],
     },
     server: { subflows: 4, addAddrAccepted: 4, endpoints: ['10.0.1.1 signal', SIGNAL_2, SIGNAL_3] },
-    steps: [until('server', { EchoAdd: [2, 3] }), until('client', { EchoAdd: [2, 3] })],
+    steps: [until('server', { EchoAdd: 2 }), until('client', { EchoAdd: 2 })],
     // Whoever is first decides how many of the others' addresses there is room for.
     expect: { client: RACE, server: RACE },
   },

@@ -6,9 +6,9 @@ const SIZE = 3 << 20;
 
 const SHAPES = [
   // One link alone is half of them; headers take a twentieth.
-  ['balanced bwidth', [10, 10], [0.55, 1]],
+  ['balanced bwidth', [10, 10], 0.55, [0.3, 0.7]],
   // Linux itself leaves up to half of these unused.
-  ['unbalanced bwidth', [10, 3], [0.4, 1]],
+  ['unbalanced bwidth', [10, 3], 0.4, [0.1, 0.5]],
 ] as const;
 const DIRECTIONS = [
   ['', SIZE, 0],
@@ -16,13 +16,13 @@ const DIRECTIONS = [
   [' - both directions', SIZE, SIZE],
 ] as const;
 
-export const simultFlows: readonly Case[] = SHAPES.flatMap(([shape, rates, share]) =>
+export const simultFlows: readonly Case[] = SHAPES.flatMap(([shape, rates, share, second]) =>
   DIRECTIONS.map(([direction, up, down]): Case => ({
     family,
     name: shape + direction,
     rates,
     client: { send: up, subflows: 1, endpoints: ['10.0.2.2 dev p1 subflow'] },
     server: { send: down, subflows: 1 },
-    expect: { joins: 1, used: 2, share },
+    expect: { joins: 1, used: 2, share, second },
   })),
 );
