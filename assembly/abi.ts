@@ -435,7 +435,6 @@ export const MIB_EchoAddTxDrop = 36;
 export const MIB_PortAdd = 37;
 export const MIB_AddAddrDrop = 38;
 export const MIB_RmAddr = 39;
-export const MIB_RmAddrDrop = 40;
 export const MIB_RmAddrTx = 41;
 export const MIB_RmAddrTxDrop = 42;
 export const MIB_RmSubflow = 43;
@@ -485,7 +484,6 @@ export const MIB_TCPSYNChallenge = 86;
 export const MIB_TCPACKSkippedChallenge = 87;
 export const MIB_ListenDrops = 88;
 export const MIB_TCPAbortOnTimeout = 89;
-export const MIB_TCPAbortOnMemory = 90;
 export const MIB_DelayedACKs = 91;
 export const MIB_TCPWinProbe = 92;
 export const MIB_TCPKeepAlive = 93;
@@ -517,9 +515,6 @@ export const MIB_MismatchPortAckRx = 120;
 export const MIB_MPJoinSynTxCreatSkErr = 121;
 export const MIB_MPJoinSynTxBindErr = 122;
 export const MIB_MPJoinSynTxConnectErr = 123;
-/** Races between processors of the kernel; this stack has none. */
-export const MIB_RcvWndConflictUpdate = 124;
-export const MIB_RcvWndConflict = 125;
 // What met a limit
 /** Memory was refused: CFG_MEMORY_MAX, or none is left. */
 export const MIB_MemoryDrop = 170;

@@ -3,8 +3,9 @@
  * (RFC 8684 sections 3.1 and 3.2).
  */
 import {
-  CONN_ESTABLISHED,
-  CONN_FIN_WAIT_2,
+  CONN_CLOSE_WAIT,
+  CONN_OPENING,
+  CONN_TIME_WAIT,
   EVENT_LOCAL_ID,
   FALLBACK_OFF,
   FALLBACK_SYN,
@@ -21,16 +22,19 @@ import {
   TCP_SYN_RCVD,
 } from '../abi';
 import { count } from '../counters';
+import { dsnLt } from '../dsn';
 import { emit } from '../events';
 import { handleGet, KIND_CONNECTION } from '../handles';
 import {
   cfgChecksum,
+  cfgMptcp,
   cfgPendingJoinsMax,
   cfgSynCookies,
   random64,
   randomLeft,
 } from '../host';
 import { pathAddressId, pathIsBackup, pathMtu, takeNextId } from '../paths';
+import { Settings } from '../settings';
 import { RTO_INITIAL } from '../tcp/rtt';
 import {
   SF_BACKUP_LOCAL,
@@ -43,7 +47,7 @@ import {
 import { startTimer } from '../tcp/timers';
 import { CAPABLE_CHECKSUM, FIN, HAS_CAPABLE, HAS_JOIN, seg } from '../wire/segment';
 import { NO_REASON, RST_MPTCP, RST_PROHIBITED, RST_RESOURCES } from './close';
-import { Connection, C_CHECKSUM, C_ESTABLISHED, C_MPTCP, roomForJoin, setFirst } from './connection';
+import { Connection, C_CHECKSUM, C_CLIENT, C_ESTABLISHED, C_MPTCP, isOpen, roomForJoin, setFirst } from './connection';
 import { acceptEarly, fastOpenAsked } from './fast-open';
 import { drawKey, prepareSubflow, sendSyn, takeSynOptions } from './handshake';
 import { enterHalfOpen, freeConnection, halfOpenRoom, newConnection, newSubflow } from './lifecycle';
@@ -72,17 +76,18 @@ export function synArrives(path: u32): void {
   }
   // MP_CAPABLE together with MP_JOIN is neither (Linux answers so, too).
   const capable = seg.has(HAS_CAPABLE) && !seg.has(HAS_JOIN);
-  if (capable) count(MIB_MPCapableSYNRX);
+  const like = likeOf(l);
+  if (capable && (like != 0 ? changetype<Settings>(like).multipath : cfgMptcp)) count(MIB_MPCapableSYNRX);
   if (cfgSynCookies == 2 || !halfOpenRoom()) {
     if (cfgSynCookies != 0) {
-      answerStateless(path, likeOf(l), capable);
+      answerStateless(path, like, capable);
     } else {
       count(MIB_TCPReqQFullDrop);
       count(MIB_ListenDrops);
     }
     return;
   }
-  if (!openFor(path, l, capable)) count(MIB_ListenDrops);
+  if (!openFor(path, l, like, capable)) count(MIB_ListenDrops);
 }
 
 /** The connection whose settings those of a listener begin with, 0 for the stack's. */
@@ -91,9 +96,9 @@ export function likeOf(listener: usize): usize {
 }
 
 /** A connection in SYN-RECEIVED for the SYN in hand. False: no memory, or no random octets. */
-function openFor(path: u32, listener: usize, capable: bool): bool {
+function openFor(path: u32, listener: usize, like: usize, capable: bool): bool {
   if (!randomLeft(64)) return false;
-  const p = newConnection(likeOf(listener));
+  const p = newConnection(like);
   if (p == 0) return false;
   const c = changetype<Connection>(p);
   const sfp = answer(c, path);
@@ -120,7 +125,8 @@ function joinArrives(path: u32): void {
   count(MIB_MPJoinSynRx);
   if (seg.joinBackup) count(MIB_MPJoinSynBackupRx);
   const p = findToken(seg.joinToken);
-  if (p == 0) {
+  // Before the third ACK nobody else can know the token (Linux enters it only then).
+  if (p == 0 || isHalfOpen(changetype<Connection>(p))) {
     count(MIB_MPJoinNoTokenFound);
     refuse(path, RST_MPTCP);
     return;
@@ -165,9 +171,17 @@ function joinArrives(path: u32): void {
   sendAnswer(c, sf);
 }
 
-/** Whether further subflows are welcome (RFC 8684 section 3.2: not before both sides have both keys). */
+function isHalfOpen(c: Connection): bool {
+  return c.state == CONN_OPENING && !c.is(C_CLIENT);
+}
+
+/**
+ * Whether further subflows are welcome (RFC 8684 section 3.2: not before both sides have both keys). Where both streams
+ * have ended, they are as long as octets of ours have not arrived: the only subflow may have broken.
+ */
 export function takesJoins(c: Connection): bool {
-  return c.is(C_MPTCP) && c.is(C_ESTABLISHED) && c.state >= CONN_ESTABLISHED && c.state <= CONN_FIN_WAIT_2 + 1;
+  if (!c.is(C_MPTCP) || !c.is(C_ESTABLISHED) || !isOpen(c)) return false;
+  return c.state <= CONN_CLOSE_WAIT || (c.state != CONN_TIME_WAIT && dsnLt(c.dataUna, c.finDsn));
 }
 
 /** The listener for joins only that the segment in hand goes to, 0 for none. */

@@ -64,6 +64,7 @@ import {
   C_PEER_DONE,
   C_RELEASED,
   C_REPORTED,
+  enterState,
   markDirty,
 } from './connection';
 import {
@@ -97,8 +98,8 @@ export const RST_MIDDLEBOX: u32 = 6;
 export function shutdown(c: Connection): void {
   if (c.is(C_FIN_QUEUED)) return;
   c.set(C_FIN_QUEUED);
-  if (c.state == CONN_ESTABLISHED) c.state = CONN_FIN_WAIT_1;
-  else if (c.state == CONN_CLOSE_WAIT) c.state = CONN_LAST_ACK;
+  if (c.state == CONN_ESTABLISHED) enterState(c, CONN_FIN_WAIT_1);
+  else if (c.state == CONN_CLOSE_WAIT) enterState(c, CONN_LAST_ACK);
   markDirty(c);
 }
 
@@ -113,7 +114,7 @@ export function leave(c: Connection): void {
 export function finAcked(c: Connection): void {
   if (c.is(C_FIN_ACKED)) return;
   c.set(C_FIN_ACKED);
-  if (c.state == CONN_FIN_WAIT_1) c.state = CONN_FIN_WAIT_2;
+  if (c.state == CONN_FIN_WAIT_1) enterState(c, CONN_FIN_WAIT_2);
   else if (c.state == CONN_CLOSING) bothDone(c, CONN_TIME_WAIT);
   else if (c.state == CONN_LAST_ACK) bothDone(c, CONN_CLOSED);
 }
@@ -125,8 +126,8 @@ export function peerDone(c: Connection): void {
   c.rcvNxt += 1;
   if (c.is(C_MPTCP)) acknowledgeEverywhere(c);
   if (c.is(C_OPENED)) emit(EVENT_END, c.handle, 0, 0, 0, 0);
-  if (c.state == CONN_ESTABLISHED) c.state = CONN_CLOSE_WAIT;
-  else if (c.state == CONN_FIN_WAIT_1) c.state = CONN_CLOSING;
+  if (c.state == CONN_ESTABLISHED) enterState(c, CONN_CLOSE_WAIT);
+  else if (c.state == CONN_FIN_WAIT_1) enterState(c, CONN_CLOSING);
   else if (c.state == CONN_FIN_WAIT_2) {
     bothDone(c, CONN_TIME_WAIT);
     // Linux' answer to the peer's DATA_FIN, which follows the FIN.
@@ -147,7 +148,7 @@ function acknowledgeEverywhere(c: Connection): void {
 
 /** Both directions are done: no joins any more, every subflow says FIN. */
 function bothDone(c: Connection, state: i32): void {
-  c.state = state;
+  enterState(c, state);
   removeToken(c);
   let p = c.subflows;
   while (p != 0) {
@@ -197,7 +198,7 @@ export function abort(c: Connection): void {
 
 /** Ends the connection with an error: every subflow is reset. */
 export function failConnection(c: Connection, reason: i32, rstReason: u32, fastclose: bool): void {
-  c.state = CONN_CLOSED;
+  enterState(c, CONN_CLOSED);
   removeToken(c);
   while (c.subflows != 0) {
     const sf = changetype<Subflow>(c.subflows);
@@ -268,7 +269,7 @@ export function subflowFailed(c: Connection, sf: Subflow, reason: i32, rstReason
 /** The last subflow is gone (RFC 8684 section 3.8.1: break before make, for a limited time). */
 export function afterLastSubflow(c: Connection, reason: i32, established: bool): void {
   if (c.is(C_REPORTED)) {
-    c.state = CONN_CLOSED;
+    enterState(c, CONN_CLOSED);
     freeIfDone(c);
     return;
   }
@@ -277,7 +278,7 @@ export function afterLastSubflow(c: Connection, reason: i32, established: bool):
     deadlineArm(changetype<usize>(c) | 1, c.heapField, c.closeAt);
     return;
   }
-  c.state = CONN_CLOSED;
+  enterState(c, CONN_CLOSED);
   removeToken(c);
   reportClosed(c, reason == CLOSE_NORMAL ? CLOSE_RESET : reason);
   freeIfDone(c);

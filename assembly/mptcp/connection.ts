@@ -4,11 +4,15 @@
  */
 import {
   CONN_CLOSED,
+  CONN_CLOSE_WAIT,
   CONN_ESTABLISHED,
   EVENT_READABLE,
   EVENT_WRITABLE,
+  FALLBACK_OFF,
+  MIB_MPCurrEstab,
 } from '../abi';
 import { rotate } from '../bytes';
+import { count, uncount } from '../counters';
 import { dsnLt } from '../dsn';
 import { emit } from '../events';
 import { cfgDenyJoin } from '../host';
@@ -76,6 +80,8 @@ export class Connection extends Settings {
   /** FALLBACK_*. */
   fallback: i32;
   closeReason: i32;
+  /** It is one of MPCurrEstab. */
+  counted: bool;
   flags: u32;
   /** First subflow of the list. */
   subflows: usize;
@@ -262,6 +268,20 @@ export function startReceiving(c: Connection, remote: u64): void {
 @inline
 export function mappingOpen(c: Connection): bool {
   return c.mapOwner != 0 && dsnLt(c.dataNxt, changetype<Subflow>(c.mapOwner).mapEnd);
+}
+
+/**
+ * Moves the data level to another state. MPCurrEstab counts as the kernel does: Multipath sockets whose own direction
+ * is open, whether they became plain or not.
+ */
+export function enterState(c: Connection, state: i32): void {
+  c.state = state;
+  const speaks = c.is(C_MPTCP) || (c.is(C_CLIENT) && c.fallback != FALLBACK_OFF);
+  const open = state == CONN_ESTABLISHED ? speaks : state == CONN_CLOSE_WAIT && c.counted;
+  if (open == c.counted) return;
+  c.counted = open;
+  if (open) count(MIB_MPCurrEstab);
+  else uncount(MIB_MPCurrEstab);
 }
 
 /** Whether the connection may still carry application data. */

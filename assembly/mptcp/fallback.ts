@@ -6,14 +6,15 @@ import {
   EVENT_FALLBACK,
   FALLBACK_CHECKSUM,
   FALLBACK_INFINITE,
+  FALLBACK_MAPPING,
   FALLBACK_MP_FAIL,
   FALLBACK_NO_DSS,
+  MIB_DSSCorruptionFallback,
   MIB_DssFallback,
   MIB_FallbackFailed,
   MIB_InfiniteMapRx,
-  MIB_MPCurrEstab,
 } from '../abi';
-import { count, uncount } from '../counters';
+import { count } from '../counters';
 import { dsnGt, dsnMin } from '../dsn';
 import { emit } from '../events';
 import { seqDiff } from '../seq';
@@ -78,17 +79,24 @@ function plainStart(c: Connection): u64 {
 
 /** Plain TCP from now on. The caller has checked `canFallBack` unless the handshake is still going on. */
 export function fallBack(c: Connection, sf: Subflow, reason: i32): void {
-  becomePlain(c, sf, reason, plainStart(c));
+  becomePlain(c, sf, reason, plainStart(c), MIB_DssFallback);
 }
 
-/** `dsn`: data sequence number of the first octet of the subflow that has not gone to the receive ring. */
-function becomePlain(c: Connection, sf: Subflow, reason: i32, dsn: u64): void {
+/** The same where a segment has more octets than its own mapping covers. */
+export function fallBackCut(c: Connection, sf: Subflow): void {
+  becomePlain(c, sf, FALLBACK_MAPPING, plainStart(c), MIB_DSSCorruptionFallback);
+}
+
+/**
+ * `dsn`: data sequence number of the first octet of the subflow that has not gone to the receive ring; `mib` counts
+ * what has no counter of its own.
+ */
+function becomePlain(c: Connection, sf: Subflow, reason: i32, dsn: u64, mib: i32): void {
   if (!c.is(C_MPTCP)) return;
   const wasUp = c.is(C_ESTABLISHED);
   c.clear(C_MPTCP | C_ESTABLISHED);
   c.fallback = reason;
-  if (reason != FALLBACK_NO_DSS && reason != FALLBACK_MP_FAIL && wasUp) count(MIB_DssFallback);
-  if (wasUp) uncount(MIB_MPCurrEstab);
+  if (reason != FALLBACK_NO_DSS && reason != FALLBACK_MP_FAIL && wasUp) count(mib);
   removeToken(c);
   sf.waitAt = Infinity;
   sf.clear(SF_PRE_ESTABLISHED | SF_SEND_FAIL | SF_SEND_PRIO | SF_FAILING | SF_BARE | SF_ASKED);
@@ -131,7 +139,8 @@ export function infiniteMapping(c: Connection, sf: Subflow, dsn: u64): bool {
   const start = dsn - <u64>(<i64>ahead);
   const next = plainStart(c);
   // A gap can never be filled any more: the stream goes on with what there is, as on Linux.
-  becomePlain(c, sf, sf.is(SF_FAILING) ? FALLBACK_CHECKSUM : FALLBACK_INFINITE, dsnGt(start, next) ? next : start);
+  const reason = sf.is(SF_FAILING) ? FALLBACK_CHECKSUM : FALLBACK_INFINITE;
+  becomePlain(c, sf, reason, dsnGt(start, next) ? next : start, MIB_DssFallback);
   return true;
 }
 

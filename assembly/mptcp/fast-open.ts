@@ -24,7 +24,7 @@ import { cookieCheck, cookieOf, COOKIE, fastOpenFind, fastOpenNote, fastOpenOf }
 import { SF_FAST_OPEN, SF_SYN_RETRANSMITTED, Subflow } from '../tcp/subflow';
 import { HAS_FAST_OPEN, seg } from '../wire/segment';
 import { COOKIE_MAX, writeFastOpen } from '../wire/tcp';
-import { Connection, C_MPTCP, C_OPENED, C_SYN_DATA, startSequences } from './connection';
+import { Connection, C_MPTCP, C_OPENED, C_SYN_DATA, enterState, startSequences } from './connection';
 import { moveAnchor } from './fallback';
 import { startPlain } from './handshake';
 import { idsnOf } from './keys';
@@ -190,7 +190,7 @@ export function acceptEarly(c: Connection, sf: Subflow, l: Listener): void {
   sf.usable = true;
   chooseCongestionControl(c);
   c.wndEdge = c.dataUna + sf.sndWnd;
-  c.state = CONN_ESTABLISHED;
+  enterState(c, CONN_ESTABLISHED);
   c.set(C_OPENED);
   emit(EVENT_ACCEPT, c.handle, sf.handle, sf.localPort, c.is(C_MPTCP) ? 1 : 0, c.fallback);
   takeSynData(c, sf);

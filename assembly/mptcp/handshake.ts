@@ -20,7 +20,6 @@ import {
   MIB_MPCapableFallbackACK,
   MIB_MPCapableFallbackSYNACK,
   MIB_MPCapableSYNACKRX,
-  MIB_MPCurrEstab,
   MIB_MPFallbackTokenInit,
   MIB_MPJoinAckHMacFailure,
   MIB_MPJoinAckRx,
@@ -105,6 +104,7 @@ import {
   C_MPTCP,
   C_NO_INFINITE,
   C_OPENED,
+  enterState,
   markDirty,
   startReceiving,
   startSequences,
@@ -337,7 +337,6 @@ function adoptKey(c: Connection, key: u64, early: bool): void {
 export function fullyEstablished(c: Connection): void {
   if (c.is(C_ESTABLISHED)) return;
   c.set(C_ESTABLISHED);
-  count(MIB_MPCurrEstab);
   if (c.is(C_OPENED)) emit(EVENT_ESTABLISHED, c.handle, 0, 0, 0, 0);
 }
 
@@ -383,7 +382,7 @@ export function synAckArrives(c: Connection, sf: Subflow): void {
     startPlain(c, sf, reason);
   }
   established(c, sf);
-  c.state = c.is(C_FIN_QUEUED) ? CONN_FIN_WAIT_1 : CONN_ESTABLISHED; // closed while it opened
+  enterState(c, c.is(C_FIN_QUEUED) ? CONN_FIN_WAIT_1 : CONN_ESTABLISHED); // closed while it opened
   c.wndEdge = c.dataUna + seg.window;
   // The third packet goes ahead of data that waits, unless the SYN had brought that data in vain (as in Linux).
   if (sf.synData != sf.ssnOutShift || !sendAck(c, sf)) sf.set(SF_ACK_NOW);
@@ -496,7 +495,7 @@ export function handshakeAckArrives(c: Connection, sf: Subflow): bool {
     markDirty(c); // what the application answered has waited
     return true;
   }
-  c.state = CONN_ESTABLISHED;
+  enterState(c, CONN_ESTABLISHED);
   if (c.is(C_CLIENT)) {
     // Simultaneous open: this side asked for the connection.
     emit(EVENT_CONNECTED, c.handle, sf.handle, 0, c.fallback, 0);

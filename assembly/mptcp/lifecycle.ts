@@ -18,7 +18,7 @@ import { recFreeAll } from '../tcp/records';
 import { RTO_INITIAL } from '../tcp/rtt';
 import { SF_HALF_OPEN, Subflow } from '../tcp/subflow';
 import { copySettings, defaultSettings, Settings } from '../settings';
-import { Connection, C_ESTABLISHED, C_MPTCP, dropDirty, initConnection, sizeRings } from './connection';
+import { Connection, dropDirty, initConnection, sizeRings } from './connection';
 import { leaveQueue } from './fast-open';
 import { mappingsFree } from './mapping';
 import { receiveFree } from './reassembly';
@@ -91,7 +91,7 @@ export function freeConnection(c: Connection): void {
   freeNodes(c.reinjectHead);
   freeNodes(c.signalHead);
   freeNodes(c.portHead);
-  if (c.is(C_ESTABLISHED) && c.is(C_MPTCP)) uncount(MIB_MPCurrEstab);
+  if (c.counted) uncount(MIB_MPCurrEstab);
   handleFree(c.handle);
   free(changetype<usize>(c), CONNECTION_SIZE);
   connectionCount--;

@@ -10,7 +10,7 @@ import { dsnGt, dsnMax } from '../dsn';
 import { now } from '../host';
 import { pathNeedsChecksum, pathOffload, pathSumsPayload } from '../paths';
 import { copyHeader, txCut, txHeader, txPartial, txPayload, txPush, txRoom, txSlot } from '../rings';
-import { seqMax } from '../seq';
+import { seqDiff, seqMax } from '../seq';
 import { dueAfterRead, noteAck, noteAnswer } from '../tcp/delack';
 import { DEMAND_CWR, ecnCodepoint, ecnCwr, ecnOwesCwr } from '../tcp/ecn';
 import { blockEnd, blockStart } from '../tcp/ranges';
@@ -150,7 +150,8 @@ function windowField(c: Connection, sf: Subflow): u32 {
   let edge = receiveEdge(c);
   if (!dsnGt(edge, c.advEdge) || <u64>(edge - c.advEdge) < <u64>min<u32>(c.rcvCap / 2, sf.mss)) {
     edge = c.advEdge;
-    if (c.advOwner != 0 && c.advOwner != changetype<usize>(sf)) count(MIB_RcvWndShared);
+    const own = <u32>seqDiff(seqMax(sf.rcvEdge, sf.rcvNxt), sf.rcvNxt);
+    if (c.advOwner != 0 && c.advOwner != changetype<usize>(sf) && edge - c.rcvNxt > <u64>own) count(MIB_RcvWndShared);
   }
   c.advOwner = changetype<usize>(sf);
   const free: u64 = dsnGt(edge, c.rcvNxt) ? edge - c.rcvNxt : 0;

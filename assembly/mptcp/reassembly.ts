@@ -15,10 +15,11 @@ import { count } from '../counters';
 import { dsnDiff, dsnGt, dsnLe, dsnLt, dsnMin } from '../dsn';
 import { now } from '../host';
 import {
-  ADDED_ALONE,
+  ADDED_MERGED,
   endOf,
   Intervals,
   intervalsAdd,
+  intervalsCover,
   intervalsFind,
   intervalsFree,
   intervalsReach,
@@ -84,6 +85,7 @@ export function placeData(c: Connection, dsn: u64, from: usize, length: u32): bo
     return false;
   }
   if (dsnLt(start, c.rcvNxt)) {
+    count(MIB_DuplicateData);
     from += <usize>(c.rcvNxt - start);
     start = c.rcvNxt;
   }
@@ -143,11 +145,15 @@ function copyGaps(c: Connection, start: u64, from: usize, end: u64): void {
 
 function rangeAdd(c: Connection, start: u64, end: u64): bool {
   const v = rangesOf(c);
-  const atTail = v.count != 0 && dsnLe(startOf(v, v.count - 1), start);
+  count(MIB_OFOQueue);
+  if (intervalsCover(v, start, end)) {
+    count(MIB_DuplicateData);
+    return true;
+  }
+  if (v.count != 0 && dsnLe(endOf(v, v.count - 1), start)) count(MIB_OFOQueueTail);
   const result = intervalsAdd(v, start, end, maxRanges);
-  if (result == NOT_ADDED) return false;
-  count(result == ADDED_ALONE ? MIB_OFOQueue : atTail ? MIB_OFOQueueTail : MIB_OFOMerge);
-  return true;
+  if (result == ADDED_MERGED) count(MIB_OFOMerge);
+  return result != NOT_ADDED;
 }
 
 /** Octets that lie in packets go to their places in the ring. */

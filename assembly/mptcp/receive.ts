@@ -11,7 +11,6 @@ import {
   FALLBACK_MAPPING,
   FALLBACK_NO_DSS,
   FALLBACK_NO_MAPPING,
-  MIB_DSSCorruptionReset,
   MIB_DSSNoMatchTCP,
   MIB_MPCapableDataFallback,
 } from '../abi';
@@ -19,7 +18,7 @@ import { count } from '../counters';
 import { deadlineArm } from '../deadlines';
 import { dsnExpand, dsnGt } from '../dsn';
 import { now } from '../host';
-import { seqDiff, seqGt, seqLt, seqMax } from '../seq';
+import { seqDiff, seqGt, seqLe, seqLt, seqMax } from '../seq';
 import { currentRto, RTO_MAX } from '../tcp/rtt';
 import { SF_ACK_NOW, SF_ASKED, SF_BARE, SF_FAILING, SF_SEND_FAIL, Subflow } from '../tcp/subflow';
 import {
@@ -54,7 +53,7 @@ import {
   markDirty,
   tellWritable,
 } from './connection';
-import { canFallBack, fallBack, infiniteMapping, moveAnchor, plainDataUna, plainDsn } from './fallback';
+import { canFallBack, fallBack, fallBackCut, infiniteMapping, moveAnchor, plainDataUna, plainDsn } from './fallback';
 import { fullyEstablished } from './handshake';
 import {
   enterMapping,
@@ -262,7 +261,6 @@ function mappingFailed(c: Connection, sf: Subflow, reason: i32): i32 {
     fallBack(c, sf, reason);
     return TAKEN;
   }
-  count(MIB_DSSCorruptionReset);
   if (seg.seq == sf.rcvNxt) sf.rcvNxt += seg.length; // the reset acknowledges what came with it, as on Linux
   sendReset(c, sf, RST_MPTCP, false, false);
   subflowFailed(c, sf, CLOSE_PROTOCOL, NO_REASON, false);
@@ -386,13 +384,22 @@ export function settle(c: Connection, sf: Subflow): i32 {
   } else if (canFallBack(c)) {
     // Linux does not wait either: on the only subflow the octets can be nothing but the next ones of the stream.
     const mapped = seg.has(HAS_DSS) && (seg.dssFlags & DSS_MAP) != 0;
-    if (mapped) count(MIB_DSSNoMatchTCP);
-    fallBack(c, sf, mapped ? FALLBACK_MAPPING : FALLBACK_NO_MAPPING);
+    if (mapped && mapsFirstOctet(sf)) fallBackCut(c, sf);
+    else {
+      if (mapped) count(MIB_DSSNoMatchTCP);
+      fallBack(c, sf, mapped ? FALLBACK_MAPPING : FALLBACK_NO_MAPPING);
+    }
   } else if (sf.waitAt == Infinity) {
     // A middlebox may have joined segments; their second mapping comes with a data-level retransmission.
     waitFor(sf, currentRto(sf));
   }
   return TAKEN;
+}
+
+/** The mapping of the segment in hand is one of its first octets. */
+function mapsFirstOctet(sf: Subflow): bool {
+  const at = sf.irs + sf.ssnShift + seg.dssSsn;
+  return seqLe(at, seg.seq) && seqGt(at + seg.dssLength, seg.seq);
 }
 
 function waitFor(sf: Subflow, delay: f64): void {

@@ -2,7 +2,7 @@
  * Answers to segments that belong to no subflow: what they are sent from, RST, and how many of those per second
  * (RFC 9293 section 3.10.7.1).
  */
-import { MIB_MPRstTx, MIB_OutRsts, MIB_OutRstsSkipped } from '../abi';
+import { MIB_OutRsts, MIB_OutRstsSkipped } from '../abi';
 import { count } from '../counters';
 import { cfgRstRate, now } from '../host';
 import { pathMtu, pathOverhead } from '../paths';
@@ -48,10 +48,8 @@ export function refuse(path: u32, reason: u32): void {
   count(MIB_OutRsts);
   const n = nobodyOn(path);
   begin(n);
-  if (reason != NO_REASON) {
-    count(MIB_MPRstTx);
-    optionAdded(writeTcpRst(optionPointer(), false, reason));
-  }
+  // MPRstTx is of subflows only, as in the kernel.
+  if (reason != NO_REASON) optionAdded(writeTcpRst(optionPointer(), false, reason));
   if ((seg.flags & ACK) != 0) finishControl(n, seg.ack, 0, RST, 0);
   else finishControl(n, 0, seg.end, RST | ACK, 0);
 }

@@ -25,7 +25,7 @@ import {
   MIB_RmAddrTxDrop,
 } from '../abi';
 import { get32, get64, put64 } from '../bytes';
-import { count } from '../counters';
+import { count, countBy } from '../counters';
 import { emit, emitAddress } from '../events';
 import { now } from '../host';
 import { maxSignals } from '../limits';
@@ -167,7 +167,7 @@ export function sendSignals(c: Connection): void {
       n = 1;
     } else {
       if (!sendSignalAck(c, sf, option, writeRmAddr(option, address, n), true)) return;
-      count(MIB_RmAddrTx);
+      countBy(MIB_RmAddrTx, n);
     }
     for (; n != 0; n--) {
       const first = c.signalHead;

@@ -268,6 +268,8 @@ export class Bench {
 
   /** A counter of the kernel's name. */
   counter(name: string): number {
-    return this.stack.counters()[name] ?? 0;
+    const value = this.stack.counters()[name];
+    if (value === undefined) throw new Error(`no counter ${name}`);
+    return value;
   }
 }

@@ -181,6 +181,26 @@ describe('packets: states of the data level', () => {
     }
   });
 
+  it('while octets of ours are missing, a join replaces the subflow that broke, whatever has ended', async () => {
+    for (const end of ['before', 'after'] as const) {
+      const [bench, peer] = await reach('ESTABLISHED', 2);
+      bench.app.write('a'.repeat(3000));
+      if (end === 'before') peer.dataFin();
+      bench.app.live.shutdown();
+      bench.settle();
+      if (end === 'after') peer.send({ dss: { dack: 1, dsn: 6, ssn: 0, length: 1, fin: true } });
+      peer.drain();
+      expect(stateOf(bench)).to.equal(end === 'before' ? 'LAST_ACK' : 'CLOSING');
+      peer.send({ flags: 'RA' });
+      const second = new Peer(bench, { session: peer.session, path: 1, port: 30001 }).joinNow();
+      const data = second.drain().filter(({ length }) => length > 0);
+      expect(data.map(({ dss, length }) => [dss?.dsn, length]).at(0)?.[0]).to.equal(1);
+      expect(data.reduce((sum, { length }) => sum + length, 0)).to.equal(3000);
+      second.send({ ack: 3001, dss: { dack: 3002 } });
+      expect([bench.app.closed, bench.app.error]).to.deep.equal([true, null]);
+    }
+  });
+
   it('SYN_SENT: RST with MP_FASTCLOSE is a refusal', async () => {
     const bench = await Bench.create();
     bench.connect();

@@ -73,7 +73,7 @@ describe('packets: fallback', () => {
     second.expect({ flags: 'RA', reset: { reason: 1 } });
     first.session.dsn = 11;
     first.data('still').expect({ dss: { dack: 16 } });
-    expect(first.bench.counter('DSSCorruptionReset')).to.equal(1);
+    expect(first.bench.counter('DSSNotMatching')).to.equal(1);
     expect(first.bench.app.text).to.equal('helloworldstill');
   });
 

@@ -10,6 +10,9 @@ const TCP_GROUP = new Set([
 /** Counters of TCP whose names do not begin with TCP. */
 const EXTENSIONS = /^(?:TCP|Syncookies|ListenDrops|ListenOverflows|DelayedACK|PAWS|TW|Embryonic|PFMemalloc)/;
 
+/** The kernel's counters that nothing moves in this stack: races of its processors, MD5, lists that are never too long. */
+const NEVER = ['MD5SigFallback', 'RcvWndConflict', 'RcvWndConflictUpdate', 'RmAddrDrop'];
+
 /** Names as `nstat` prints them. */
 export function nstatName(name: string): string {
   if (TCP_GROUP.has(name)) return `Tcp${name}`;
@@ -23,7 +26,8 @@ const history = new WeakMap<Host, Map<string, number>>();
 export const nstat: Command = (words, { host }) => {
   const flags = words.filter((word) => word.startsWith('-')).join('');
   const patterns = words.filter((word) => !word.startsWith('-')).map(globPattern);
-  const now = new Map(Object.entries(host.stack.counters()).map(([name, value]) => [nstatName(name), value]));
+  const now = new Map(NEVER.map((name) => [nstatName(name), 0]));
+  for (const [name, value] of Object.entries(host.stack.counters())) now.set(nstatName(name), value);
   const before = /[ar]/.test(flags)
     ? new Map<string, number>()
     : (history.get(host) ?? new Map<string, number>());
