@@ -10,12 +10,13 @@ export function parseCall(lexer: Lexer, name: string, line: number): SocketCall 
     if (args.length > 0) lexer.expect(',');
     args.push(parseExpression(lexer));
   }
-  const equals = lexer.expect('=');
+  lexer.expect('=');
+  const { line: resultLine } = lexer.peek();
   const result = parseResult(lexer);
   let errno: SocketCall['errno'] = null;
   const { kind, text, line: where } = lexer.peek();
   // A word in the next line is the next event.
-  if (kind === 'word' && where === equals.line) {
+  if (kind === 'word' && where === resultLine) {
     lexer.next();
     errno = { name: text, note: parseNote(lexer) };
   }

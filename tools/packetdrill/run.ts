@@ -111,6 +111,7 @@ class Run {
     }
     if (init !== null) this.#setup.shell.run(init.text, init.line);
     this.#start = this.#machine.now;
+    this.#setup.layer.start();
     const first = events[0]!;
     if ('at' in first.time && first.time.at !== 0) {
       throw new ScriptError('the first event has to be at time 0', first.line);

@@ -24,6 +24,8 @@ export interface LayerContext {
   readonly world: World;
   readonly stack: Stack;
   readonly addressing: Addressing;
+  /** How far a timestamp may be off, microseconds. */
+  readonly tolerance: number;
   /** A call that had not returned has an outcome now. */
   changed(): void;
 }
@@ -55,6 +57,8 @@ export interface SocketEndpoints {
 }
 
 export interface SocketLayer {
+  /** The script begins now: what times in control messages count from. */
+  start(): void;
   /**
    * Begins a call at the present virtual time; symbols of the script and of -D are resolved already, constants are not.
    * Throws a `ScriptError` for a call or an argument that it does not understand.

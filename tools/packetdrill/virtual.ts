@@ -10,7 +10,11 @@ export const onStack =
   ({ mode, config, path, warn }) => {
     const host = new Host(module, mode, config);
     const { world, stack, addressing } = host;
-    const layer = createSocketLayer({ world, stack, addressing, changed: () => undefined });
+    const layer = createSocketLayer({
+      ...{ world, stack, addressing },
+      tolerance: config.toleranceUsecs,
+      changed: () => undefined,
+    });
     return {
       machine: host,
       layer,

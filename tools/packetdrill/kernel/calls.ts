@@ -1,7 +1,8 @@
 /** Every call of the script language as one of the C library: its arguments in memory, and what it wrote compared. */
 import type { Expr, SocketCall } from '../ast.js';
+import { compareControl, type StampClock } from '../posix/ancillary.js';
 import { constant } from '../posix/constants.js';
-import { field, integer, isEllipsis, items, Mismatches, number } from '../posix/evaluate.js';
+import { field, integer, isEllipsis, isNull, items, Mismatches, number } from '../posix/evaluate.js';
 import { compareBuffer, octets, vector } from '../posix/transfer.js';
 import { ScriptError, type Addressing } from '../socket-layer.js';
 import { pointer, type Word } from './libc.js';
@@ -18,6 +19,7 @@ import {
 /** What a call needs to know of its surroundings. */
 export interface Scene {
   readonly addressing: Addressing;
+  readonly clock: StampClock;
   /** The kernel's number of a descriptor; -1 for one that the script does not have. */
   live(fd: number): number;
   /** The script's number of a descriptor from now on; null: any. */
@@ -58,6 +60,10 @@ class Preparation {
   /** A descriptor of the script, as the kernel knows it. */
   fd(i: number): number {
     return this.scene.live(this.number(i));
+  }
+  /** As `memory`, unless the script gives no pointer. */
+  pointed(i: number, buffer: Buffer): bigint {
+    return isNull(this.argument(i)) ? 0n : this.memory(buffer);
   }
   memory(buffer: Buffer): bigint {
     this.keep.push(buffer);
@@ -181,15 +187,7 @@ function compareMessage(
   if (control === undefined || isEllipsis(control)) return;
   const memory = p.keep.at(-2)!; // the header itself came after it
   const messages = decodeControl(memory.subarray(0, Number(header.readBigUInt64LE(40))));
-  items(control).forEach((message, i) => {
-    const actual = messages[i];
-    if (actual === undefined) return wrong.add(`msg_control: no message ${i}`);
-    wrong.number('cmsg_level', field(message, 'cmsg_level'), actual.level);
-    wrong.number('cmsg_type', field(message, 'cmsg_type'), actual.type);
-    const value = field(message, 'cmsg_data');
-    if (value?.kind !== 'struct' && actual.data.length >= 4)
-      wrong.number('cmsg_data', value, actual.data.readInt32LE(0));
-  });
+  compareControl(wrong, control, messages, p.scene.clock);
 }
 
 // ---- the calls -----------------------------------------------------------------------------------------------------
@@ -197,13 +195,13 @@ function compareMessage(
 /** (fd, buffer, length, flags): what was received is compared with strings of the script. */
 const receives: Prepare = (p) => {
   const buffer = Buffer.alloc(p.number(2));
-  p.args = [p.fd(0), p.memory(buffer), buffer.length, p.argument(3) === undefined ? 0 : p.number(3)];
+  p.args = [p.fd(0), p.pointed(1, buffer), buffer.length, p.argument(3) === undefined ? 0 : p.number(3)];
   p.compare((wrong, result) => compareBuffer(wrong, 'buffer', p.argument(1), buffer.subarray(0, result)));
 };
 
 const sends: Prepare = (p) => {
   const data = octets(p.argument(1), p.number(2));
-  p.args = [p.fd(0), p.memory(data), data.length, p.argument(3) === undefined ? 0 : p.number(3)];
+  p.args = [p.fd(0), p.pointed(1, data), data.length, p.argument(3) === undefined ? 0 : p.number(3)];
 };
 
 /** Words as they are, the first a descriptor. */
@@ -305,7 +303,7 @@ const CALLS: Readonly<Record<string, Prepare>> = {
   },
   recvmsg(p) {
     const { header, data } = messageHeader(p, p.argument(1), false);
-    p.args = [p.fd(0), p.memory(header), p.number(2)];
+    p.args = [p.fd(0), p.pointed(1, header), p.number(2)];
     p.compare((wrong, result) => compareMessage(p, header, data, wrong, result));
   },
   write: sends,
@@ -324,7 +322,7 @@ const CALLS: Readonly<Record<string, Prepare>> = {
   },
   sendmsg(p) {
     const { header } = messageHeader(p, p.argument(1), true);
-    p.args = [p.fd(0), p.memory(header), p.number(2)];
+    p.args = [p.fd(0), p.pointed(1, header), p.number(2)];
   },
   sendfile(p) {
     p.args = [p.fd(0), p.fd(1), 0, p.number(3)];
@@ -360,7 +358,7 @@ const CALLS: Readonly<Record<string, Prepare>> = {
     const request = p.number(1);
     const argument = items(p.argument(2))[0];
     const value = int32(request === constant('FIONBIO') ? integer(argument) : 0);
-    p.args = [p.fd(0), request, p.memory(value)];
+    p.args = [p.fd(0), request, p.pointed(2, value)];
     if (request === constant('FIONBIO')) return;
     p.compare((wrong) => wrong.number('value', argument, value.readInt32LE(0)));
   },
@@ -368,7 +366,7 @@ const CALLS: Readonly<Record<string, Prepare>> = {
     const [, level, name, value = ELLIPSIS, length] = p.call.args;
     const given = isEllipsis(length) ? null : number(length);
     const memory = encodeOption(number(level), number(name), value, given);
-    p.args = [p.fd(0), number(level), number(name), p.memory(memory), given ?? memory.length];
+    p.args = [p.fd(0), number(level), number(name), p.pointed(3, memory), given ?? memory.length];
   },
   getsockopt(p) {
     const [, level, name, value = ELLIPSIS, length] = p.call.args;

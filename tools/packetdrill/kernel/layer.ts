@@ -1,5 +1,7 @@
 /** The socket calls of a script, made to the kernel. */
 import type { SocketCall } from '../ast.js';
+import type { Config } from '../config.js';
+import type { StampClock } from '../posix/ancillary.js';
 import { CONSTANTS, constant, SOL } from '../posix/constants.js';
 import { number } from '../posix/evaluate.js';
 import type { CallOutcome, InfoFields, RunningCall, SocketEndpoints, SocketLayer } from '../socket-layer.js';
@@ -49,13 +51,27 @@ export class KernelLayer implements SocketLayer {
   readonly #host: KernelHost;
   readonly #libc: Libc;
 
-  constructor(host: KernelHost) {
+  readonly #config: Config;
+  #origin = 0;
+
+  constructor(host: KernelHost, config: Config) {
+    this.#config = config;
     this.#host = host;
     this.#libc = host.libc;
   }
 
   get addressing(): KernelHost['addressing'] {
     return this.#host.addressing;
+  }
+
+  start(): void {
+    // Timestamps are those of the clock on the wall.
+    this.#origin = Date.now() * 1e3;
+  }
+
+  get clock(): StampClock {
+    const { toleranceUsecs } = this.#config;
+    return { origin: this.#origin, tolerance: Math.max(toleranceUsecs, this.#host.slack) };
   }
 
   begin(call: SocketCall): RunningCall {

@@ -37,7 +37,7 @@ export function openKernel(): Kernel {
   return {
     open({ mode, config, path }) {
       const host = new KernelHost(libc, caller, mode, config);
-      const layer = new KernelLayer(host);
+      const layer = new KernelLayer(host, config);
       const shell = new KernelShell(path, () => host.settle());
       return {
         machine: host,

@@ -1,6 +1,7 @@
 /** Structures of the C library, to and from octets. */
 import { endianness } from 'node:os';
 import type { Expr } from '../ast.js';
+import type { ControlMessage } from '../posix/ancillary.js';
 import { constant } from '../posix/constants.js';
 import { field, integer, isEllipsis, number, socketAddress, type SocketAddress } from '../posix/evaluate.js';
 import { ScriptError } from '../socket-layer.js';
@@ -62,12 +63,6 @@ export function encodeTime(e: Expr | undefined, second: 'tv_usec' | 'tv_nsec'): 
 
 const CMSG_HEADER = 16;
 const aligned = (length: number): number => (length + 7) & ~7;
-
-export interface ControlMessage {
-  readonly level: number;
-  readonly type: number;
-  readonly data: Buffer;
-}
 
 export function encodeControl(messages: readonly Expr[]): Buffer {
   return Buffer.concat(

@@ -1,12 +1,14 @@
 /** Every socket call of the script language: its arguments taken apart, its result or the wait for it. */
 import type { Expr, SocketCall } from '../ast.js';
 import { ScriptError, type Addressing, type LayerContext, type RunningCall } from '../socket-layer.js';
+import type { StampClock } from './ancillary.js';
 import { constant, SOL } from './constants.js';
 import { Epoll } from './epoll.js';
 import {
   field,
   integer,
   isEllipsis,
+  isNull,
   items,
   Mismatches,
   number,
@@ -48,10 +50,20 @@ export class Calls {
   /** Script's number of the socket used last. */
   lastUsed: number | null = null;
 
+  #origin = 0;
+
   constructor(
     private readonly context: LayerContext,
     private readonly files: Files,
   ) {}
+
+  start(): void {
+    this.#origin = this.context.world.now();
+  }
+
+  get clock(): StampClock {
+    return { origin: this.#origin, tolerance: this.context.tolerance };
+  }
 
   begin(call: SocketCall): RunningCall {
     const { args } = call;
@@ -107,11 +119,20 @@ export class Calls {
   }
 
   /** A new descriptor, under the number that the script gives it. */
-  open(file: OpenFile, expected: Expr): Attempt {
+  open(file: OpenFile, expected: Expr, closeOnExec = false): Attempt {
     const wanted = expected.kind === 'integer' && expected.value >= 0n ? Number(expected.value) : null;
     const fd = this.files.enter(file, wanted);
+    this.files.closeOnExec(fd, closeOnExec);
     if (file instanceof Socket) this.lastUsed = fd;
     return ok(fd);
+  }
+
+  closesOnExec(fd: number): boolean {
+    return this.files.closesOnExec(fd);
+  }
+
+  closeOnExec(fd: number, on: boolean): void {
+    this.files.closeOnExec(fd, on);
   }
 
   close(fd: number): boolean {
@@ -144,7 +165,7 @@ export class Calls {
     if (wanted !== IPPROTO_TCP && wanted !== IPPROTO_MPTCP) return fail('EPROTONOSUPPORT');
     const s = new Socket(this.context.stack, this.addressing, family, wanted);
     s.nonBlocking = (flags & SOCK_NONBLOCK) !== 0;
-    return this.open(s, call.result);
+    return this.open(s, call.result, (flags & SOCK_CLOEXEC) !== 0);
   }
 
   /** Where `connect(fd, ..., ...)` goes. */
@@ -262,6 +283,7 @@ const FILE_CALLS: Readonly<Record<string, FileCall>> = {
   },
   write(file, call) {
     const length = number(call.args[2]);
+    if (isNull(call.args[1]) && length > 0) return this.now(fail('EFAULT'));
     if (file instanceof PipeEnd) return this.wait(file, writePipe(file, length), Infinity);
     if (!(file instanceof Socket)) return this.now(file instanceof PlainFile ? ok(length) : fail('EINVAL'));
     return sendNow.call(this, file, octets(call.args[1], length), 0, undefined);
@@ -378,8 +400,9 @@ const SOCKET_CALLS: Readonly<Record<string, SocketOnly>> = {
     return receiveInto.call(this, s, call.args[1], number(call.args[2]), number(call.args[3]));
   },
   recvmsg(s, call) {
+    if (isNull(call.args[1])) return this.now(fail('EFAULT'));
     const flags = number(call.args[2]);
-    return this.wait(s, recvmsg(s, call.args[1], flags), this.receiveTimeout(s), flags);
+    return this.wait(s, recvmsg(s, call.args[1], flags, this.clock), this.receiveTimeout(s), flags);
   },
   send(s, call) {
     return sendNow.call(this, s, octets(call.args[1], number(call.args[2])), number(call.args[3]), undefined);
@@ -389,8 +412,9 @@ const SOCKET_CALLS: Readonly<Record<string, SocketOnly>> = {
     return sendNow.call(this, s, data, number(call.args[3]), call.args[4]);
   },
   sendmsg(s, call) {
-    const { data, name } = sendmsg(call.args[1]);
-    return sendNow.call(this, s, data, number(call.args[2]), name);
+    if (isNull(call.args[1])) return this.now(fail('EFAULT'));
+    const { data, name, stamps } = sendmsg(call.args[1]);
+    return sendNow.call(this, s, data, number(call.args[2]), name, stamps);
   },
   shutdown(s, call) {
     return this.now(shutdown(s, number(call.args[1])));
@@ -409,11 +433,19 @@ const SOCKET_CALLS: Readonly<Record<string, SocketOnly>> = {
   },
   setsockopt(s, call) {
     const [, level, name, value, length] = call.args;
+    if (isNull(value)) return this.now(fail('EFAULT'));
     const octets = isEllipsis(length) ? null : number(length);
     return this.now(setOption(s, number(level), number(name), value ?? { kind: 'ellipsis' }, octets));
   },
   getsockopt(s, call) {
     const [, level, name, value, length] = call.args;
+    if (
+      length !== undefined &&
+      !isEllipsis(length) &&
+      !(length.kind === 'list' && isEllipsis(length.items[0]))
+    ) {
+      if (number(length) < 0) return this.now(fail('EINVAL'));
+    }
     return this.now(getOption(s, number(level), number(name), value ?? { kind: 'ellipsis' }, length));
   },
 };
@@ -439,7 +471,7 @@ function accept(this: Calls, s: Socket, call: SocketCall, flags: number): Runnin
     child.nonBlocking = (flags & SOCK_NONBLOCK) !== 0;
     const wrong = new Mismatches();
     wrong.address('peer', call.args[1], child.remote());
-    const opened = this.open(child, call.result);
+    const opened = this.open(child, call.result, (flags & SOCK_CLOEXEC) !== 0);
     return opened !== null && 'result' in opened ? ok(opened.result, wrong.text) : opened;
   };
   return this.wait(s, attempt, this.receiveTimeout(s));
@@ -468,14 +500,21 @@ function connect(this: Calls, s: Socket, call: SocketCall): RunningCall {
   return this.wait(s, (timedOut) => this.connected(s, timedOut), this.sendTimeout(s));
 }
 
-function sendNow(this: Calls, s: Socket, data: Buffer, flags: number, name: Expr | undefined): RunningCall {
+function sendNow(
+  this: Calls,
+  s: Socket,
+  data: Buffer,
+  flags: number,
+  name: Expr | undefined,
+  stamps?: number,
+): RunningCall {
   let attempt: Repeatable | null = null;
   if (s.deferred !== null) attempt = sendOpening(this, s, data, s.deferred);
   else if ((flags & MSG_FASTOPEN) !== 0) {
     if (name === undefined) return this.now(fail('EINVAL'));
     attempt = sendOpening(this, s, data, this.target(name, this.remote(s)));
   }
-  return this.wait(s, attempt ?? send(s, data, flags), this.sendTimeout(s), flags);
+  return this.wait(s, attempt ?? send(s, data, flags, stamps), this.sendTimeout(s), flags);
 }
 
 function shutdown(s: Socket, how: number): Attempt {

@@ -2,7 +2,7 @@
 import type { SocketCall } from '../ast.js';
 import type { Calls } from './calls.js';
 import { constant } from './constants.js';
-import { items, Mismatches, number } from './evaluate.js';
+import { isNull, items, Mismatches, number } from './evaluate.js';
 import { fail, O_NONBLOCK, ok, type Attempt, type OpenFile } from './files.js';
 import { PipeEnd } from './pipe.js';
 import { Socket } from './socket.js';
@@ -16,11 +16,13 @@ export function fcntl(calls: Calls, file: OpenFile, call: SocketCall): Attempt {
       file.nonBlocking = (number(call.args[2]) & O_NONBLOCK) !== 0;
       return ok();
     case constant('F_GETFD'):
+      return ok(calls.closesOnExec(number(call.args[0])) ? 1 : 0);
     case constant('F_SETFD'):
+      calls.closeOnExec(number(call.args[0]), (number(call.args[2]) & 1) !== 0);
       return ok();
     case constant('F_DUPFD'):
     case constant('F_DUPFD_CLOEXEC'):
-      return calls.open(file, call.result);
+      return calls.open(file, call.result, command === constant('F_DUPFD_CLOEXEC'));
     default:
       return fail('EINVAL');
   }
@@ -33,6 +35,7 @@ export function ioctl(file: OpenFile, call: SocketCall): Attempt {
     file.nonBlocking = number(items(argument)[0]) !== 0;
     return ok();
   }
+  if (isNull(argument)) return fail('EFAULT');
   const value = file instanceof Socket ? socketFigure(file, request) : pipeFigure(file, request);
   if (typeof value === 'string') return fail(value);
   const wrong = new Mismatches();

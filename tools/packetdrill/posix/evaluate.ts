@@ -48,6 +48,8 @@ function called(name: string, args: readonly Expr[]): bigint {
   throw new ScriptError(`${name}() gives no number`);
 }
 
+export const isNull = (e: Expr | undefined): boolean => e?.kind === 'symbol' && e.name === 'NULL';
+
 export const isEllipsis = (e: Expr | undefined): boolean => e === undefined || e.kind === 'ellipsis';
 
 export function describe(e: Expr): string {

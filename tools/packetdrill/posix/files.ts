@@ -51,6 +51,8 @@ class Call implements RunningCall {
 /** Descriptors by number, and calls in progress. */
 export class Files {
   readonly #table = new Map<number, OpenFile>();
+  /** Descriptors with FD_CLOEXEC. */
+  readonly #closeOnExec = new Set<number>();
   readonly #waiting = new Set<Call>();
   #retrying = false;
   #again = false;
@@ -76,10 +78,20 @@ export class Files {
     return fd;
   }
 
+  closesOnExec(fd: number): boolean {
+    return this.#closeOnExec.has(fd);
+  }
+
+  closeOnExec(fd: number, on: boolean): void {
+    if (on) this.#closeOnExec.add(fd);
+    else this.#closeOnExec.delete(fd);
+  }
+
   close(fd: number): boolean {
     const file = this.#table.get(fd);
     if (file === undefined) return false;
     this.#table.delete(fd);
+    this.#closeOnExec.delete(fd);
     this.#drop(file);
     return true;
   }

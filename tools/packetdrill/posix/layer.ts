@@ -23,6 +23,10 @@ class Layer implements SocketLayer {
     this.#calls = new Calls(context, this.#files);
   }
 
+  start(): void {
+    this.#calls.start();
+  }
+
   begin(call: SocketCall): RunningCall {
     return this.#calls.begin(call);
   }

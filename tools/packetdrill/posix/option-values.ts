@@ -83,6 +83,11 @@ export class SocketOptions {
     return this.linger.on && this.linger.seconds === 0;
   }
 
+  /** SOF_TIMESTAMPING_* */
+  get timestamping(): number {
+    return Number(this.get(1, 37) ?? this.get(1, 65) ?? 0n);
+  }
+
   get rcvLowat(): number {
     return Number(this.get(1, 18) ?? 1n);
   }

@@ -202,11 +202,19 @@ function setNumber(s: Socket, level: number, name: number, rule: Rule, given: bi
   }
   if (level === SOL.SOCKET && name === constant('SO_RCVLOWAT') && value <= 0n)
     value = value === 0n ? 1n : 0x7fffffffn;
+  const before = s.options.timestamping;
   s.options.set(level, name, value);
   const core = SocketOptions.core(level, name);
   if (core !== undefined) s.setOption(core, Number(value));
+  if (level === SOL.SOCKET && s.options.timestamping !== before) numberStamps(s);
   if (level === SOL.TCP && name === constant('TCP_NOTSENT_LOWAT')) s.spaceMayHaveCome();
   return ok();
+}
+
+/** Timestamps count from what is not acknowledged yet, or from the next octet written. */
+function numberStamps(s: Socket): void {
+  const fromWritten = (s.options.timestamping & constant('SOF_TIMESTAMPING_OPT_ID_TCP')) !== 0;
+  s.errors.numberFrom(s.written - (fromWritten ? 0 : s.queues().unacked));
 }
 
 function checkTcp(s: Socket, name: number, value: bigint): string | null {

@@ -6,7 +6,8 @@ import type { Connection, ConnectionEvent, ConnectionHandler } from '../../../sr
 import type { Listener } from '../../../src/stack/listener.js';
 import type { Stack } from '../../../src/stack/stack.js';
 import type { Addressing } from '../socket-layer.js';
-import { constant } from './constants.js';
+import { constant, SOL } from './constants.js';
+import { ErrorQueue } from './error-queue.js';
 import type { SocketAddress } from './evaluate.js';
 import { OpenFile } from './files.js';
 import { SocketOptions } from './option-values.js';
@@ -54,6 +55,11 @@ const STATE_OF: Readonly<Record<(typeof CONNECTION_STATES)[number], number>> = {
 
 export class Socket extends OpenFile implements ConnectionHandler {
   readonly options: SocketOptions;
+  readonly errors: ErrorQueue;
+  /** When data came last, microseconds. */
+  arrivedAt = 0;
+  /** Octets handed to the connection. */
+  written = 0;
   bound: { address: string | null; port: number } | null = null;
   connection: Connection | null = null;
   /** Accepted and not yet taken. */
@@ -82,6 +88,7 @@ export class Socket extends OpenFile implements ConnectionHandler {
   ) {
     super();
     this.options = options ?? new SocketOptions();
+    this.errors = new ErrorQueue(family === AF_INET6);
   }
 
   get multipath(): boolean {
@@ -212,6 +219,7 @@ export class Socket extends OpenFile implements ConnectionHandler {
     this.changed(0);
   }
   onReadable(): void {
+    this.arrivedAt = this.stack.now();
     this.changed(WAKE_IN);
   }
   onWritable(): void {
@@ -219,12 +227,54 @@ export class Socket extends OpenFile implements ConnectionHandler {
   }
   /** Acknowledgements, or options, may have made room. */
   spaceMayHaveCome(): void {
-    const watch = this.options.sendBuffer !== null || this.options.notSentLowat !== 0xffffffff;
-    this.connection?.setOption(abi.OPT_WATCH, watch ? 1 : 0);
+    this.#progress();
+    this.#watch();
     if (!this.noSpace || (this.poll() & OUT) === 0) return;
     this.noSpace = false;
     this.changed(WAKE_OUT);
   }
+  #watch(): void {
+    const { sendBuffer, notSentLowat } = this.options;
+    const watch = sendBuffer !== null || notSentLowat !== 0xffffffff || this.errors.waits;
+    this.connection?.setOption(abi.OPT_WATCH, watch ? 1 : 0);
+  }
+
+  write(data: Uint8Array, more: boolean): number {
+    const n = this.connection?.write(data, more) ?? 0;
+    this.written += n;
+    return n;
+  }
+
+  /** A call has handed over the last `length` octets written. `stamps`: SOF_TIMESTAMPING_*. */
+  handedOver(length: number, zeroCopy: boolean, stamps: number): void {
+    if (zeroCopy && this.options.get(SOL.SOCKET, constant('SO_ZEROCOPY')) === 1n)
+      this.errors.zeroCopy(this.written);
+    if (stamps !== 0) this.errors.stamp(this.written, this.#lastPacket(length), stamps);
+    if (!this.errors.waits) return;
+    this.#watch();
+    this.#progress();
+  }
+
+  /** Octets of the packet that ends a write: young connections send pairs of segments. */
+  #lastPacket(length: number): number {
+    const c = this.connection;
+    const { core } = this.stack;
+    const subflow = c === null ? 0 : core.x.nextSubflow(c.handle, 0);
+    if (c === null || subflow === 0) return length;
+    core.x.subflowInfo(subflow);
+    const pair = 2 * core.scratchU32(abi.SI_MSS);
+    const timestamps = (core.scratchU32(abi.SI_OPTIONS) & 1) !== 0;
+    const headers = (c.remoteAddress.includes(':') ? 40 : 20) + 20 + (timestamps ? 12 : 0);
+    return headers + (length % pair || pair);
+  }
+
+  #progress(): void {
+    if (!this.errors.waits) return;
+    const { unacked, unsent } = this.queues();
+    const { written } = this;
+    if (this.errors.progress(written - unsent, written - unacked, this.stack.now())) this.changed(ERR);
+  }
+
   onEnd(): void {
     this.readShut = true;
     this.changed(0);
@@ -359,7 +409,7 @@ export class Socket extends OpenFile implements ConnectionHandler {
       else if (this.options.wakesWriter(unacked, unsent)) mask |= OUT;
       else this.noSpace = true;
     }
-    if (this.error !== null) mask |= ERR;
+    if (this.error !== null || !this.errors.empty) mask |= ERR;
     return mask;
   }
 }

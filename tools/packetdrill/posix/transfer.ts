@@ -14,6 +14,7 @@ const MSG_OOB = constant('MSG_OOB');
 const MSG_DONTWAIT = constant('MSG_DONTWAIT');
 const MSG_WAITALL = constant('MSG_WAITALL');
 const MSG_ERRQUEUE = constant('MSG_ERRQUEUE');
+const MSG_ZEROCOPY = constant('MSG_ZEROCOPY');
 const MSG_MORE = constant('MSG_MORE');
 
 /** An attempt that may be repeated; `timedOut`: what there is now is the result. */
@@ -43,7 +44,10 @@ export function receive(
   let have = 0;
   const target = Math.max(1, Math.min(length, (flags & MSG_WAITALL) !== 0 ? length : s.options.rcvLowat));
   return (timedOut) => {
-    if ((flags & MSG_ERRQUEUE) !== 0) return fail('EAGAIN');
+    if ((flags & MSG_ERRQUEUE) !== 0) {
+      const error = s.errors.take();
+      return error === undefined ? fail('EAGAIN') : ok(Math.min(error.length, length));
+    }
     if ((flags & MSG_OOB) !== 0) return fail(s.multipath ? 'EOPNOTSUPP' : 'EINVAL');
     if (s.listening) return fail('ENOTCONN');
     const c = s.connection;
@@ -104,8 +108,9 @@ export function octets(e: Expr | undefined, length: number): Buffer {
 }
 
 /** Sends `data`; a blocking call ends when all of it is in the send buffer. */
-export function send(s: Socket, data: Buffer, flags: number): Repeatable {
+export function send(s: Socket, data: Buffer, flags: number, stamps = s.options.timestamping): Repeatable {
   let sent = 0;
+  const handed = (): void => s.handedOver(sent, (flags & MSG_ZEROCOPY) !== 0, stamps);
   return (timedOut) => {
     const { state } = s;
     const connected = state === STATE.ESTABLISHED || state === STATE.CLOSE_WAIT;
@@ -115,17 +120,22 @@ export function send(s: Socket, data: Buffer, flags: number): Repeatable {
       return timedOut ? fail('EAGAIN') : null;
     }
     const broken = s.error !== null || s.writeShut || !connected;
+    if (broken && sent > 0) handed();
     if (broken) return sent > 0 ? ok(sent) : fail(s.takeError() ?? 'EPIPE');
     const c = s.connection;
     while (c !== null && sent < data.length && s.writable) {
       const room = Math.min(data.length - sent, s.options.sendRoom(s.queues().unacked));
-      const n = c.write(data.subarray(sent, sent + room), (flags & MSG_MORE) !== 0);
+      const n = s.write(data.subarray(sent, sent + room), (flags & MSG_MORE) !== 0);
       sent += n;
       if (n < room) break;
     }
-    if (sent === data.length) return ok(sent);
+    if (sent === data.length) {
+      if (sent > 0) handed();
+      return ok(sent);
+    }
     s.noSpace = true;
     if (!timedOut) return null;
+    if (sent > 0) handed();
     return sent > 0 ? ok(sent) : fail('EAGAIN');
   };
 }
