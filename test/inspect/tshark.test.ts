@@ -1,7 +1,7 @@
 /** tshark and the dissector agree on every field of every packet: option vectors, simulated networks, kernels. */
 import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -137,13 +137,15 @@ describe('tshark', function () {
 
     it('agrees on what the table of cases captures', async () => {
       const main = fileURLToPath(new URL('../interop/main.js', import.meta.url));
-      const captures = join(folder, 'table');
       const cases = ['subflows and signal', 'address IPv6, remove', 'test 1 1', 'fastclose client'];
-      const only = cases.flatMap((name) => ['--only', name]);
-      await promisify(execFile)(process.execPath, [main, '--captures', captures, ...only], { timeout: 110_000 });
-      const files = (await readdir(captures)).filter((name) => /\.pcap(ng)?$/.test(name));
-      expect(files.length).to.be.above(4);
-      for (const name of files) await agreeOn(join(captures, name));
+      const args = [
+        '--captures',
+        join(folder, 'table'),
+        '--tshark',
+        ...cases.flatMap((name) => ['--only', name]),
+      ];
+      const { stdout } = await promisify(execFile)(process.execPath, [main, ...args], { timeout: 110_000 });
+      expect(stdout).to.match(/^[1-9]\d* passed, 0 failed, 0 skipped$/m);
     });
 
     for (const checksums of [false, true]) {

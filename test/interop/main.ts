@@ -15,6 +15,7 @@ const HELP = `Plait against the kernel, in network namespaces of their own. Need
   --pairs LIST    who plays client and server (default plait-kernel,kernel-plait); also kernel-kernel, plait-plait
   --jobs N        cases at once (default 2)
   --captures DIR  captures of all links (.wire.pcap), and of Plait itself (.client.pcapng, .server.pcapng)
+  --tshark        compare every field of the captures with tshark's; a difference fails the row
   --help          this
 
 The last line is "N passed, N failed, N skipped". The exit code is 0 when no row has failed, 1 when one has, 2 when the
@@ -24,7 +25,7 @@ interface Wish {
   readonly help: boolean;
   readonly list: boolean;
   readonly rows: readonly Row[];
-  readonly options: Pick<TableOptions, 'jobs' | 'captures'>;
+  readonly options: Pick<TableOptions, 'jobs' | 'captures' | 'tshark'>;
 }
 
 /** Milliseconds that removing the namespaces may take after a signal. */
@@ -79,10 +80,12 @@ function understand(): Wish {
       pairs: { type: 'string' },
       jobs: { type: 'string', default: '2' },
       captures: { type: 'string' },
+      tshark: { type: 'boolean', default: false },
       help: { type: 'boolean', default: false },
     },
   });
-  const { only = [''], help, list, captures = null } = values;
+  const { only = [''], help, list, captures = null, tshark } = values;
+  if (tshark && captures === null) throw new TypeError('--tshark needs --captures');
   const jobs = Number(values.jobs);
   if (!Number.isInteger(jobs) || jobs < 1)
     throw new TypeError(`--jobs ${values.jobs} is not a number from 1 on`);
@@ -90,7 +93,7 @@ function understand(): Wish {
     only.some((text) => rowName(row).includes(text)),
   );
   if (rows.length === 0) throw new TypeError(`no row is called ${only.join(' or ')}`);
-  return { help, list, rows, options: { jobs, captures } };
+  return { help, list, rows, options: { jobs, captures, tshark } };
 }
 
 /** "kernel-kernel,plait-plait": client and server of each pair. */

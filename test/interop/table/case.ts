@@ -96,6 +96,8 @@ export interface Expected {
   readonly kernel?: Counts;
   /** How many subflows carried data at Plait. */
   readonly used?: Count;
+  /** On how many Plait has sent data. */
+  readonly sentOn?: Count;
   /** Of the sum of the rates, what the faster direction reached at least where nothing else runs. */
   readonly share?: number;
   /** Of all octets, what the second link carried. */

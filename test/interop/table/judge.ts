@@ -10,6 +10,7 @@ import {
   type Role,
 } from './case.js';
 import { slowness } from './load.js';
+import type { SubflowInfo } from '../../../src/stack/info.js';
 import type { Outcome, Result, SideOutcome } from './run.js';
 
 export const DEFAULT_SEND = 256 << 10;
@@ -55,7 +56,7 @@ function judgeLinks(
 }
 
 function judgeResult(one: Case, role: Role, result: Result): string[] {
-  const { mptcp = true, error = {}, fallback = {}, altered = {}, used, ecn, corrupt } = one.expect;
+  const { mptcp = true, error = {}, fallback = {}, altered = {}, used, sentOn, ecn, corrupt } = one.expect;
   const differs: string[] = [];
   const say = (text: string): number => differs.push(`${role}: ${text}`);
   const wanted = error[role] ?? null;
@@ -81,9 +82,14 @@ function judgeResult(one: Case, role: Role, result: Result): string[] {
   if (reason !== undefined && result.info !== undefined && result.fallback !== reason) {
     say(`fallback "${String(result.fallback)}", not "${reason}"`);
   }
-  if (used !== undefined && result.info !== undefined) {
-    const busy = result.info.subflows.filter((flow) => flow.bytesSent + flow.bytesReceived > 0).length;
-    if (!isCount(busy, used)) say(`data on ${String(busy)} subflows, not ${countText(used)}`);
+  const { subflows = [] } = result.info ?? {};
+  for (const [wanted, what, octets] of [
+    [used, 'data', (flow: SubflowInfo) => flow.bytesSent + flow.bytesReceived],
+    [sentOn, 'sent data', (flow: SubflowInfo) => flow.bytesSent],
+  ] as const) {
+    if (wanted === undefined || result.info === undefined) continue;
+    const busy = subflows.filter((flow) => octets(flow) > 0).length;
+    if (!isCount(busy, wanted)) say(`${what} on ${String(busy)} subflows, not ${countText(wanted)}`);
   }
   if (ecn !== undefined && result.info?.subflows.some((flow) => flow.ecn !== ecn) === true) {
     say(ecn ? 'a subflow without ECN' : 'a subflow with ECN');

@@ -38,6 +38,8 @@ export interface Verdict {
   readonly differs: readonly string[];
   readonly seconds: number;
   readonly outcome: Outcome | null;
+  /** Capture files, complete. */
+  readonly captures: readonly string[];
 }
 
 /** What is sent before the stop where rates are measured behind it. */
@@ -51,6 +53,8 @@ const WITHIN = 20;
 export async function runCase(one: Case, pair: Pair, bench: Bench, folder: string | null): Promise<Verdict> {
   const place = { server: bench.a, client: one.loopback === true ? bench.a : bench.b };
   const { to = '10.0.1.1' } = one;
+  const capture = (ending: string): string | null =>
+    folder === null ? null : join(folder, `${fileName(one, pair)}.${ending}`);
   const party = Object.fromEntries(
     ROLES.map((role) => [
       role,
@@ -62,12 +66,12 @@ export async function runCase(one: Case, pair: Pair, bench: Bench, folder: strin
         port: PORT,
         connections: one.connections ?? 1,
         gate: hasGate(one) ? { send: gateOf(one, role), receive: gateOf(one, other(role)) } : null,
-        pcap: folder === null ? null : join(folder, `${fileName(one, pair)}.${role}.pcapng`),
+        pcap: capture(`${role}.pcapng`),
       }),
     ]),
   ) as Record<Role, Party>;
-  const wire =
-    folder === null ? null : await watchWire(bench, join(folder, `${fileName(one, pair)}.wire.pcap`));
+  const onWire = capture('wire.pcap');
+  const wire = onWire === null ? null : await watchWire(bench, onWire);
   const start = Date.now();
   let outcome: Outcome | null = null;
   let differs: string[];
@@ -86,7 +90,16 @@ export async function runCase(one: Case, pair: Pair, bench: Bench, folder: strin
   limit.clear();
   await wire?.();
   await Promise.all(ROLES.map((role) => party[role].kill()));
-  return { differs, seconds: (Date.now() - start) / 1000, outcome };
+  const captures = [
+    onWire,
+    ...ROLES.map((role) => (pair[role] === 'plait' ? capture(`${role}.pcapng`) : null)),
+  ];
+  return {
+    differs,
+    seconds: (Date.now() - start) / 1000,
+    outcome,
+    captures: captures.filter((file) => file !== null),
+  };
 }
 
 /** Calls `late` after so many milliseconds, on a busy machine accordingly later. */

@@ -1,6 +1,7 @@
 /** Runs many cases, a few at a time, each in fresh namespaces, and prints the table. */
 import { Bench } from '../netns.js';
 import { pairName, type Case, type Pair } from './case.js';
+import { judgeCaptures } from './captures.js';
 import { runCase, type Verdict } from './run.js';
 
 export interface Row {
@@ -13,6 +14,8 @@ export interface TableOptions {
   readonly jobs: number;
   /** Folder for captures, or null. */
   readonly captures: string | null;
+  /** tshark has to agree with our dissector on all of these. */
+  readonly tshark: boolean;
   readonly print: (line: string) => void;
   /** Ends the run early: rows under way and all that follow count as skipped. */
   readonly stop?: AbortSignal;
@@ -38,7 +41,7 @@ export function rowsOf(cases: readonly Case[], pairs?: readonly Pair[]): Row[] {
 
 /** Runs the rows and prints them in their order. No namespace is left when it resolves. */
 export async function runTable(rows: readonly Row[], options: TableOptions): Promise<Tally> {
-  const { jobs, captures, print, stop } = options;
+  const { jobs, print, stop } = options;
   const tally: Tally = { passed: 0, failed: 0, skipped: 0 };
   const lines: (readonly string[] | undefined)[] = [];
   let printed = 0;
@@ -46,7 +49,7 @@ export async function runTable(rows: readonly Row[], options: TableOptions): Pro
   const benches = new Benches();
   const worker = async (): Promise<void> => {
     for (let i = next++; i < rows.length; i = next++) {
-      const verdict = stop?.aborted === true ? null : await runOne(rows[i] as Row, benches, captures);
+      const verdict = stop?.aborted === true ? null : await runOne(rows[i] as Row, benches, options);
       if (verdict === null || stop?.aborted === true) {
         tally.skipped++;
         continue;
@@ -70,17 +73,21 @@ export async function runTable(rows: readonly Row[], options: TableOptions): Pro
 }
 
 /** Whatever a case waits for ends with its namespaces and the processes inside. */
-async function runOne({ one, pair }: Row, benches: Benches, captures: string | null): Promise<Verdict> {
+async function runOne({ one, pair }: Row, benches: Benches, options: TableOptions): Promise<Verdict> {
   const start = Date.now();
   try {
     const bench = await benches.take();
+    let verdict: Verdict;
     try {
-      return await runCase(one, pair, bench, captures);
+      verdict = await runCase(one, pair, bench, options.captures);
     } finally {
       await benches.give(bench);
     }
+    if (!options.tshark || options.stop?.aborted === true) return verdict;
+    return { ...verdict, differs: [...verdict.differs, ...(await judgeCaptures(verdict.captures))] };
   } catch (error) {
-    return { differs: [(error as Error).message], seconds: (Date.now() - start) / 1000, outcome: null };
+    const seconds = (Date.now() - start) / 1000;
+    return { differs: [(error as Error).message], seconds, outcome: null, captures: [] };
   }
 }
 
