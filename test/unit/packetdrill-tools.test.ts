@@ -92,7 +92,18 @@ describe('packetdrill runner: shell', () => {
     expect(kinds('if [ a = b ]; then c; else d; fi')).to.deep.equal([';if']);
     expect(kinds('for x in 1 2; do echo $x > /dev/null 2>&1; done')).to.deep.equal([';for']);
     expect(kinds('! a')).to.deep.equal([';not']);
-    expect(() => parseShell('while true; do :; done')).to.throw(ShellSyntaxError);
+    expect(kinds('while true; do break; done < file; until [[ a == b && c ]]; do :; done')).to.deep.equal([
+      ';redirected',
+      ';while',
+    ]);
+    expect(kinds('case $x in a | b) c ;; *) d;; esac')).to.deep.equal([';case']);
+    expect(kinds('f() { a; }; function g { b; }\ng <<E\nhello $x\nE\nf')).to.deep.equal([
+      ';function',
+      ';function',
+      ';simple',
+      ';simple',
+    ]);
+    expect(() => parseShell('while true; do :')).to.throw(ShellSyntaxError);
     expect(() => parseShell('echo "a')).to.throw(ShellSyntaxError);
     expect(() => parseShell('a )')).to.throw(ShellSyntaxError);
   });

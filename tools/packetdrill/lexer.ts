@@ -153,7 +153,7 @@ export class Lexer {
     return this.#token(/^0x[0-9a-f]+$/i.test(value) ? 'hex' : 'word', value, length);
   }
 
-  /** Blanks and comments. # begins one at the start of a line only: elsewhere it is part of `sequence#`. */
+  /** Blanks and comments. # begins one behind a blank only: elsewhere it is part of `sequence#`. */
   #skip(): void {
     for (;;) {
       SPACE.lastIndex = this.#at;
@@ -162,7 +162,7 @@ export class Lexer {
         this.#token('end', '', match[0].length);
         continue;
       }
-      if (this.#text[this.#at] !== '#' || !/(^|\n)[ \t]*$/.test(this.#text.slice(0, this.#at))) return;
+      if (this.#text[this.#at] !== '#' || /\S/.test(this.#text[this.#at - 1] ?? ' ')) return;
       const end = this.#text.indexOf('\n', this.#at);
       this.#at = end < 0 ? this.#text.length : end;
     }

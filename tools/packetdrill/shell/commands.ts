@@ -3,7 +3,7 @@ import { nstat } from './counters.js';
 import { filters } from './filters.js';
 import { ip } from './ip.js';
 import { sysctlOfFile } from './sysctls.js';
-import { failed, ok, type Command } from './command.js';
+import { failed, globPattern, ok, type Command } from './command.js';
 
 const nothing: Command = () => ok();
 /** Known, and without effect on this host. */
@@ -56,30 +56,44 @@ const joinEquals = (words: readonly string[]): string[] =>
     .split('\0')
     .filter((word) => word !== '');
 
-const test: Command = (words) => ({
-  status: holds(words.filter((word) => word !== ']' && word !== ']]')) ? 0 : 1,
+const test: Command = (words, { sysctls }) => ({
+  status: holds(
+    words.filter((word) => word !== ']' && word !== ']]'),
+    (name) => sysctls.read(name) !== null,
+  )
+    ? 0
+    : 1,
   output: '',
 });
 
-function holds(words: readonly string[]): boolean {
+function holds(words: readonly string[], known: (setting: string) => boolean): boolean {
   const and = words.findIndex((word) => word === '-a' || word === '&&');
-  if (and > 0) return holds(words.slice(0, and)) && holds(words.slice(and + 1));
+  if (and > 0) return holds(words.slice(0, and), known) && holds(words.slice(and + 1), known);
   const or = words.findIndex((word) => word === '-o' || word === '||');
-  if (or > 0) return holds(words.slice(0, or)) || holds(words.slice(or + 1));
-  if (words[0] === '!') return !holds(words.slice(1));
+  if (or > 0) return holds(words.slice(0, or), known) || holds(words.slice(or + 1), known);
+  if (words[0] === '!') return !holds(words.slice(1), known);
   const [left = '', operator = '', right = ''] = words;
   if (words.length < 3) {
     if (left === '-z') return operator === '';
-    // Files of the kernel are taken to exist.
-    if (/^-[a-z]$/.test(left) && words.length === 2) return left === '-n' ? operator !== '' : operator !== '';
+    // Files are taken to exist, but for settings that nobody knows.
+    if (/^-[a-z]$/.test(left) && words.length === 2) {
+      const setting = sysctlOfFile(operator);
+      return operator !== '' && (left === '-n' || setting === null || known(setting));
+    }
     return left !== '';
   }
   switch (operator) {
     case '=':
     case '==':
-      return left === right;
+      return globPattern(right).test(left);
     case '!=':
-      return left !== right;
+      return !globPattern(right).test(left);
+    case '=~':
+      return new RegExp(right).test(left);
+    case '<':
+      return left < right;
+    case '>':
+      return left > right;
   }
   const difference = Number(left) - Number(right);
   const orders: Readonly<Record<string, boolean>> = {
@@ -148,7 +162,9 @@ export const COMMANDS: Readonly<Record<string, Command | undefined>> = {
   echo,
   env: prefix(0),
   eval: (words, { shell: sh }) => sh.evaluate(words.join(' ')),
-  exit: ([status = '0']) => ({ status: Number(status), output: '' }),
+  break: () => ({ ...ok(), leave: 'break' }),
+  continue: () => ({ ...ok(), leave: 'continue' }),
+  exit: ([status = '0']) => ({ status: Number(status), output: '', leave: 'exit' }),
   export: declare,
   false: () => failed(),
   ip,
@@ -159,7 +175,7 @@ export const COMMANDS: Readonly<Record<string, Command | undefined>> = {
   pkill: nothing,
   printf,
   readonly: declare,
-  return: ([status = '0']) => ({ status: Number(status), output: '' }),
+  return: ([status = '0']) => ({ status: Number(status), output: '', leave: 'return' }),
   set: nothing,
   sh: shell,
   sleep,

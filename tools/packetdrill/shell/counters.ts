@@ -1,6 +1,6 @@
 /** `nstat`: the stack's counters under the names that nstat gives the kernel's. */
 import type { Host } from '../host.js';
-import { ok, type Command } from './command.js';
+import { globPattern, ok, type Command } from './command.js';
 
 /** Counters of the group Tcp; all others of TCP are extensions. */
 const TCP_GROUP = new Set([
@@ -42,11 +42,3 @@ export const nstat: Command = (words, { host }) => {
   }
   return ok(`${lines.join('\n')}\n`);
 };
-
-const globPattern = (glob: string): RegExp =>
-  new RegExp(
-    `^${glob
-      .replace(/[.+^$()|[\]{}\\]/g, '\\$&')
-      .replaceAll('*', '.*')
-      .replaceAll('?', '.')}$`,
-  );

@@ -1,4 +1,4 @@
-/** The part of the shell's language that scripts use: lists, pipelines, redirections, `if` and `for`. */
+/** The part of the shell's language that scripts use: lists, pipelines, redirections, control, functions. */
 
 /** What a word expands to is decided when it is run. */
 export type Part =
@@ -13,6 +13,8 @@ export type Part =
 export type Word = readonly Part[];
 
 export interface Redirection {
+  /** The target is the input itself. */
+  readonly document?: boolean;
   readonly from: '1' | '2' | '&' | '0';
   readonly append: boolean;
   /** File, or &1. */
@@ -33,7 +35,17 @@ export type Node =
       readonly branches: readonly (readonly [condition: Node, body: Node])[];
       readonly otherwise: Node | null;
     }
-  | { readonly kind: 'for'; readonly name: string; readonly values: readonly Word[]; readonly body: Node };
+  | { readonly kind: 'for'; readonly name: string; readonly values: readonly Word[]; readonly body: Node }
+  /** `until`: as long as the condition fails. */
+  | { readonly kind: 'while'; readonly condition: Node; readonly until: boolean; readonly body: Node }
+  | {
+      readonly kind: 'case';
+      readonly subject: Word;
+      readonly branches: readonly (readonly [patterns: readonly Word[], body: Node])[];
+    }
+  | { readonly kind: 'function'; readonly name: string; readonly body: Node }
+  /** A compound command whose output or input goes elsewhere. */
+  | { readonly kind: 'redirected'; readonly body: Node; readonly redirections: readonly Redirection[] };
 
 /** `join` stands before the command: run it after success, after failure, or in any case. */
 export interface ListItem {
@@ -56,19 +68,49 @@ export function parseShell(text: string): Node {
 type Token =
   | { readonly kind: 'word'; readonly word: Word }
   | { readonly kind: 'operator'; readonly text: string }
-  | { readonly kind: 'redirect'; readonly from: Redirection['from']; readonly append: boolean };
+  | { readonly kind: 'redirect'; readonly from: Redirection['from']; readonly append: boolean }
+  /** A here-document, or `<<<` and its word. */
+  | { readonly kind: 'document'; readonly text: Word };
 
 const REDIRECT = /(?:([012]|&)?(>>?)|(0)?<)/y;
-const OPERATOR = /&&|\|\||[;|&\n()]|[{}!](?=\s|$)/y;
+const OPERATOR = /&&|\|\||;;|[;|&\n()]|[{}!](?=\s|;|$)/y;
+const DOCUMENT = /<<(-?)[ \t]*(?:'(\w+)'|"(\w+)"|\\?(\w+))/y;
 
 function tokenize(text: string): Token[] {
   const tokens: Token[] = [];
+  const pending: { tabs: boolean; end: string; index: number }[] = [];
   let at = 0;
   while (at < text.length) {
     const rest = text.slice(at);
     const skip = /^(?:[ \t\r]+|\\\n|#[^\n]*)/.exec(rest);
     if (skip !== null) {
       at += skip[0].length;
+      continue;
+    }
+    DOCUMENT.lastIndex = at;
+    const document = DOCUMENT.exec(text);
+    if (document !== null) {
+      at += document[0].length;
+      pending.push({
+        tabs: document[1] === '-',
+        end: (document[2] ?? document[3] ?? document[4])!,
+        index: tokens.length,
+      });
+      tokens.push({ kind: 'document', text: [] });
+      continue;
+    }
+    if (text.startsWith('<<<', at)) {
+      const from = at + 3 + /^[ \t]*/.exec(text.slice(at + 3))![0].length;
+      const [word, end] = readWord(text, from);
+      tokens.push({ kind: 'document', text: word });
+      at = end;
+      continue;
+    }
+    if (/^\[\[\s/.test(rest) && commandBegins(tokens.at(-1))) {
+      const end = /\s\]\](?=[\s;&|)]|$)/.exec(rest);
+      if (end === null) throw new ShellSyntaxError('[[ is not closed');
+      tokens.push(...testWords(text.slice(at, at + end.index + 3)));
+      at += end.index + 3;
       continue;
     }
     REDIRECT.lastIndex = at;
@@ -84,6 +126,13 @@ function tokenize(text: string): Token[] {
     if (operator !== null) {
       tokens.push({ kind: 'operator', text: operator[0] });
       at += operator[0].length;
+      if (operator[0] === '\n') {
+        for (const { tabs, end, index } of pending.splice(0)) {
+          const [body, next] = readDocument(text, at, end, tabs);
+          tokens[index] = { kind: 'document', text: quotedParts(body) };
+          at = next;
+        }
+      }
       continue;
     }
     const [word, end] = readWord(text, at);
@@ -92,6 +141,47 @@ function tokenize(text: string): Token[] {
     at = end;
   }
   return tokens;
+}
+
+/** Lines up to one that says `end`. */
+function readDocument(text: string, from: number, end: string, tabs: boolean): [string, number] {
+  let body = '';
+  for (let at = from; at < text.length;) {
+    const stop = text.indexOf('\n', at);
+    const next = stop < 0 ? text.length : stop + 1;
+    const line = text.slice(at, next).replace(tabs ? /^\t+/ : '', '');
+    if (line.trimEnd() === end) return [body, next];
+    body += line;
+    at = next;
+  }
+  return [body, text.length];
+}
+
+const commandBegins = (last: Token | undefined): boolean =>
+  last === undefined ||
+  last.kind === 'operator' ||
+  /^(?:if|elif|while|until|then|do|else)$/.test(literal(last) ?? '');
+
+/** Between [[ and ]] operators are words like others. */
+function testWords(text: string): Token[] {
+  const words: Token[] = [];
+  for (let at = 0; at < text.length;) {
+    const skip = /^\s+/.exec(text.slice(at));
+    if (skip !== null) {
+      at += skip[0].length;
+      continue;
+    }
+    const operator = /^(?:&&|\|\||[()<>])/.exec(text.slice(at));
+    if (operator !== null) {
+      words.push({ kind: 'word', word: [{ kind: 'text', text: operator[0] }] });
+      at += operator[0].length;
+      continue;
+    }
+    const [word, end] = readWord(text, at);
+    words.push({ kind: 'word', word });
+    at = end;
+  }
+  return words;
 }
 
 function readWord(text: string, start: number): [Word, number] {
@@ -224,6 +314,27 @@ class Parser {
   }
 
   #command(): Node {
+    const body = this.#compound();
+    if (body.kind === 'simple' || body.kind === 'function') return body;
+    const redirections = this.#redirections();
+    return redirections.length === 0 ? body : { kind: 'redirected', body, redirections };
+  }
+
+  #redirections(): Redirection[] {
+    const redirections: Redirection[] = [];
+    for (;;) {
+      const token = this.peek();
+      if (token?.kind === 'redirect') {
+        this.#at++;
+        redirections.push({ from: token.from, append: token.append, target: this.#target() });
+      } else if (token?.kind === 'document') {
+        this.#at++;
+        redirections.push({ from: '0', append: false, target: token.text, document: true });
+      } else return redirections;
+    }
+  }
+
+  #compound(): Node {
     const token = this.peek();
     switch (token === null ? null : literal(token)) {
       case 'if':
@@ -236,10 +347,16 @@ class Parser {
         return this.#group('}');
       case 'while':
       case 'until':
+        return this.#while();
       case 'case':
+        return this.#case();
       case 'function':
-        throw new ShellSyntaxError(`"${describe(token)}" is not supported`);
+        this.#at++;
+        return this.#function();
     }
+    const next = this.tokens[this.#at + 1] ?? null;
+    if (token?.kind === 'word' && isOperator(next, '(') && isOperator(this.tokens[this.#at + 2] ?? null, ')'))
+      return this.#function();
     return this.#simple();
   }
 
@@ -248,6 +365,52 @@ class Parser {
     const body = this.list([close]);
     this.#keyword(close);
     return body;
+  }
+
+  /** `NAME() { ... }`, with or without the parentheses after `function`. */
+  #function(): Node {
+    const name = literal(this.peek()) ?? '';
+    this.#at++;
+    if (this.#operator('(')) this.#keyword(')');
+    while (this.#operator('\n'));
+    return { kind: 'function', name, body: this.#command() };
+  }
+
+  #while(): Node {
+    const until = literal(this.peek()) === 'until';
+    this.#at++;
+    const condition = this.list(['do']);
+    this.#keyword('do');
+    const body = this.list(['done']);
+    this.#keyword('done');
+    return { kind: 'while', condition, until, body };
+  }
+
+  #case(): Node {
+    this.#at++;
+    const subject = this.#word();
+    while (this.#operator('\n'));
+    this.#keyword('in');
+    const branches: (readonly [readonly Word[], Node])[] = [];
+    for (;;) {
+      while (this.#operator('\n'));
+      if (literal(this.peek()) === 'esac') break;
+      this.#operator('(');
+      const patterns = [this.#word()];
+      while (this.#operator('|')) patterns.push(this.#word());
+      this.#keyword(')');
+      branches.push([patterns, this.list([';;', 'esac'])]);
+      this.#operator(';;');
+    }
+    this.#keyword('esac');
+    return { kind: 'case', subject, branches };
+  }
+
+  #word(): Word {
+    const token = this.peek();
+    if (token?.kind !== 'word') throw new ShellSyntaxError(`a word expected before ${describe(token)}`);
+    this.#at++;
+    return token.word;
   }
 
   #if(): Node {
@@ -288,9 +451,8 @@ class Parser {
     const words: Word[] = [];
     const redirections: Redirection[] = [];
     for (let token = this.peek(); token !== null && token.kind !== 'operator'; token = this.peek()) {
-      this.#at++;
-      if (token.kind === 'word') words.push(token.word);
-      else redirections.push({ from: token.from, append: token.append, target: this.#target() });
+      if (token.kind === 'word') words.push(this.#word());
+      else redirections.push(...this.#redirections());
     }
     if (words.length + redirections.length === 0)
       throw new ShellSyntaxError(`${describe(this.peek())} is not expected`);

@@ -3,13 +3,15 @@ import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { Host } from '../host.js';
 import { ScriptError } from '../socket-layer.js';
-import { ok, type Context, type Result } from './command.js';
+import { globPattern, ok, type Context, type Result } from './command.js';
 import { COMMANDS } from './commands.js';
 import { parseShell, ShellSyntaxError, type Node, type Redirection, type Word } from './parse.js';
 import { sysctlOfFile, Sysctls } from './sysctls.js';
 
 /** Nested scripts and substitutions; enough for any, and an end to those that call themselves. */
 const MAX_DEPTH = 20;
+/** Turns of one loop. */
+const MAX_TURNS = 10_000;
 
 export class Shell {
   readonly host: Host;
@@ -17,6 +19,7 @@ export class Shell {
   readonly #warn: (line: number, message: string) => void;
   readonly #verbose: boolean;
   readonly #variables = new Map<string, string>();
+  readonly #functions = new Map<string, Node>();
   readonly #folder: string;
   #arguments: readonly string[] = [];
   #line = 0;
@@ -67,7 +70,14 @@ export class Shell {
     const before = this.#arguments;
     this.#arguments = [name, ...args];
     try {
-      return this.evaluate(readFileSync(path, 'utf8'));
+      const text = readFileSync(path, 'utf8');
+      const other = /^#!.*?\b(python|perl|awk)\w*/.exec(text);
+      if (other !== null) {
+        this.warn(`${name} is written in ${other[1]!}, and not run`, true);
+        return ok();
+      }
+      const { status, output } = this.evaluate(text);
+      return { status, output };
     } finally {
       this.#arguments = before;
     }
@@ -99,8 +109,8 @@ export class Shell {
         return result;
       }
       case 'not': {
-        const { status, output } = this.#run(node.command, input);
-        return { status: status === 0 ? 1 : 0, output };
+        const result = this.#run(node.command, input);
+        return { ...result, status: result.status === 0 ? 1 : 0 };
       }
       case 'if':
         for (const [condition, body] of node.branches) {
@@ -111,13 +121,46 @@ export class Shell {
         let output = '';
         for (const value of node.values.flatMap((word) => this.#expand(word))) {
           this.set(node.name, value);
-          output += this.#run(node.body, '').output;
+          const result = this.#run(node.body, input);
+          output += result.output;
+          if (result.leave === 'break') break;
+          if (result.leave !== undefined && result.leave !== 'continue') return { ...result, output };
         }
         return ok(output);
+      }
+      case 'while':
+        return this.#while(node, input);
+      case 'case': {
+        const subject = this.#expand(node.subject).join(' ');
+        for (const [patterns, body] of node.branches) {
+          const hit = patterns.some((pattern) => globPattern(this.#expand(pattern).join(' ')).test(subject));
+          if (hit) return this.#run(body, input);
+        }
+        return ok();
+      }
+      case 'function':
+        this.#functions.set(node.name, node.body);
+        return ok();
+      case 'redirected': {
+        const result = this.#run(node.body, this.#input(node.redirections, input));
+        return { ...result, output: this.#redirect(node.redirections, result.output) };
       }
       case 'simple':
         return this.#simple(node, input);
     }
+  }
+
+  #while({ condition, until, body }: Extract<Node, { kind: 'while' }>, input: string): Result {
+    let output = '';
+    for (let turns = 0; turns < MAX_TURNS; turns++) {
+      if ((this.#run(condition, input).status === 0) === until) return ok(output);
+      const result = this.#run(body, input);
+      output += result.output;
+      if (result.leave === 'break') return ok(output);
+      if (result.leave !== undefined && result.leave !== 'continue') return { ...result, output };
+    }
+    this.warn('a loop without an end', true);
+    return ok(output);
   }
 
   #list({ items }: Extract<Node, { kind: 'list' }>): Result {
@@ -128,6 +171,7 @@ export class Shell {
       const result = this.#run(command, '');
       this.#status = background ? 0 : result.status;
       output += result.output;
+      if (result.leave !== undefined) return { ...result, output };
     }
     return { status: items.length === 0 ? 0 : this.#status, output };
   }
@@ -138,12 +182,18 @@ export class Shell {
       const [name, ...value] = all.shift()!.split('=');
       this.set(name!, value.join('='));
     }
+    const result = all.length === 0 ? ok() : this.command(all, this.#input(node.redirections, input));
+    return { ...result, output: this.#redirect(node.redirections, result.output) };
+  }
+
+  /** What the command reads. */
+  #input(redirections: readonly Redirection[], input: string): string {
     let stdin = input;
-    for (const { from, target } of node.redirections) {
-      if (from === '0') stdin = this.#readFile(this.#expand(target).join(' '));
+    for (const { from, target, document } of redirections) {
+      if (document === true) stdin = this.#text(target);
+      else if (from === '0') stdin = this.#readFile(this.#expand(target).join(' '));
     }
-    const result = all.length === 0 ? ok() : this.command(all, stdin);
-    return { status: result.status, output: this.#redirect(node.redirections, result.output) };
+    return stdin;
   }
 
   /** A command by its words. */
@@ -153,12 +203,37 @@ export class Shell {
       ...{ host: this.host, sysctls: this.sysctls, input, shell: this },
       warn: (message, always) => this.warn(`${message}: ${words.join(' ')}`, always),
     };
+    const defined = this.#functions.get(name);
+    if (defined !== undefined) return this.#call(defined, words, input);
     const known = COMMANDS[name.replace(/^\/(?:usr\/)?s?bin\//, '')];
     if (known !== undefined) return known(args, context);
+    if (name.includes('/') && this.#setsFiles(name, args)) return ok();
     const ran = name.includes('/') ? this.runFile(name, args) : null;
     if (ran !== null) return ran;
     context.warn('unknown command', true);
     return ok();
+  }
+
+  /** A function of the script. */
+  #call(body: Node, words: readonly string[], input: string): Result {
+    const before = this.#arguments;
+    this.#arguments = words;
+    if (++this.#depth > MAX_DEPTH)
+      throw new ScriptError('shell functions call each other without end', this.#line);
+    const result = this.#run(body, input);
+    this.#depth--;
+    this.#arguments = before;
+    return result.leave === 'return' ? { status: result.status, output: result.output } : result;
+  }
+
+  /** Programs that write settings: `set_sysctls.py /proc/sys/net/ipv4/tcp_sack=0 ...`, in whatever language. */
+  #setsFiles(name: string, args: readonly string[]): boolean {
+    const pairs = args.map((arg) => /^(\/proc\/sys\/[^=]+)=([^]*)$/.exec(arg));
+    if (/\.sh$/.test(name) || args.length === 0 || pairs.includes(null)) return false;
+    for (const pair of pairs) {
+      this.sysctls.write(sysctlOfFile(pair![1]!)!, pair![2]!, (message) => this.warn(message));
+    }
+    return true;
   }
 
   #redirect(redirections: readonly Redirection[], output: string): string {
@@ -212,8 +287,22 @@ export class Shell {
     if (/^\d$/.test(name)) return this.#arguments[Number(name)] ?? otherwise;
     if (name === '@' || name === '*') return this.#arguments.slice(1).join(' ');
     if (name === '#') return String(Math.max(0, this.#arguments.length - 1));
+    if (name === '$' || name === 'PPID') return '1';
     if (name === '?') return String(this.#status);
     return this.#variables.get(name) ?? otherwise;
+  }
+
+  /** Text with its expansions, as one piece. */
+  #text(word: Word): string {
+    return word
+      .map((part) => {
+        if (part.kind === 'text') return part.text;
+        if (part.kind === 'arithmetic') return String(this.#arithmetic(part.text));
+        return part.kind === 'variable'
+          ? this.#value(part.name, part.otherwise)
+          : this.#substitute(part.text);
+      })
+      .join('');
   }
 
   #substitute(text: string): string {
