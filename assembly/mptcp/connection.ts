@@ -20,6 +20,7 @@ import { cfgSubflowsMax } from '../host';
 import { Settings } from '../settings';
 import { SF_FIN_QUEUED, SF_FIN_SENT, SF_JOIN, Subflow } from '../tcp/subflow';
 import { CAPABLE_CHECKSUM, CAPABLE_DENY_JOIN, CAPABLE_SHA256 } from '../wire/segment';
+import { directShift } from './direct';
 
 // ---- flags ------------------------------------------------------------------------------------------------
 /** Speaks Multipath TCP, or still may. */
@@ -133,10 +134,9 @@ export class Connection extends Settings {
   rcvCap: u32;
   /** Data sequence number of what lies first in the ring's memory, or has its place there; low half. */
   rcvStart: u32;
-  /** First and last piece of direct.ts (0: none), and the data sequence number of the first octet there. */
+  /** First piece of direct.ts (0: none), and the one that was added last (0: it may be gone). */
   directHead: u32;
-  directTail: u32;
-  directSeq: u64;
+  directLast: u32;
   /** Next octet for the application. */
   readSeq: u64;
   /** Next in-order octet: the DATA_ACK that we send. */
@@ -256,7 +256,7 @@ export function startSequences(c: Connection, local: u64, remote: u64): void {
 export function startReceiving(c: Connection, remote: u64): void {
   const shift = remote + 1 - c.rcvNxt;
   c.rcvStart += <u32>shift;
-  c.directSeq += shift;
+  directShift(c, shift);
   c.remoteIdsn = remote;
   c.readSeq += shift;
   c.rcvNxt += shift;

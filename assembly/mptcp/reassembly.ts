@@ -1,6 +1,7 @@
 /**
  * Data-level reassembly in place: every octet goes to its final position in the receive ring, in order or not; a sorted
- * list of ranges tells what has arrived beyond a hole. What is in order waits a moment where it lies (direct.ts).
+ * list of ranges tells what has arrived beyond a hole. Until the receive area is used again, octets may wait where they
+ * lie (direct.ts): what is in no piece there is in the ring.
  */
 import { alloc, free, memoryShort } from '../arena';
 import {
@@ -29,7 +30,7 @@ import {
 } from '../intervals';
 import { maxRanges } from '../limits';
 import { Subflow } from '../tcp/subflow';
-import { directAdd, directDrop, directFind, directForget, directLength, directOwner } from './direct';
+import { directAdd, directDrop, directFind, directFirst, directForget, directLength, directOwner } from './direct';
 import { Connection, C_MPTCP, C_PEER_DONE, C_PEER_FIN, tellReadable } from './connection';
 
 @inline
@@ -100,27 +101,29 @@ export function placeData(c: Connection, dsn: u64, from: usize, length: u32): bo
   }
   // Octets that were held may be placed when everything before them has been read.
   if (!receivePrepare(c)) return false;
-  if (c.oooCount == 0) {
-    const n = <u32>(end - start);
-    if (start != c.rcvNxt) copyIn(c, start, from, n);
-    else if (!directAdd(c, from, n)) copyBehind(c, start, from, n);
-  } else {
-    if (start == c.rcvNxt) settle(c);
-    copyGaps(c, start, from, end);
-  }
   if (start != c.rcvNxt) {
-    if (!rangeAdd(c, start, end)) count(MIB_DataOFODrop);
+    if (!placeBeyond(c, start, from, end)) count(MIB_DataOFODrop);
     return false;
   }
+  placeGaps(c, start, from, end);
   c.rcvNxt = c.oooCount == 0 ? end : intervalsReach(rangesOf(c), end);
   tellReadable(c);
   return true;
 }
 
-/** What is copied must not stand behind octets that are not. */
-function copyBehind(c: Connection, dsn: u64, from: usize, length: u32): void {
-  settle(c);
-  copyIn(c, dsn, from, length);
+/** Octets beyond a hole. False: one range more than there may be. */
+function placeBeyond(c: Connection, start: u64, from: usize, end: u64): bool {
+  const v = rangesOf(c);
+  const i = intervalsFind(v, start);
+  const touches = i < v.count && dsnLe(startOf(v, i), end);
+  if (touches) placeGaps(c, start, from, end);
+  if (!rangeAdd(c, start, end)) return false;
+  if (!touches) place(c, start, from, <u32>(end - start));
+  return true;
+}
+
+function place(c: Connection, dsn: u64, from: usize, length: u32): void {
+  if (!directAdd(c, dsn, from, length)) copyIn(c, dsn, from, length);
 }
 
 function copyIn(c: Connection, dsn: u64, from: usize, length: u32): void {
@@ -131,13 +134,13 @@ function copyIn(c: Connection, dsn: u64, from: usize, length: u32): void {
 }
 
 /** What has arrived before stays as it came: a peer may not change octets afterwards (RFC 8684 section 3.3.1). */
-function copyGaps(c: Connection, start: u64, from: usize, end: u64): void {
+function placeGaps(c: Connection, start: u64, from: usize, end: u64): void {
   const v = rangesOf(c);
   let i = intervalsFind(v, start);
   let dsn = start;
   while (dsnLt(dsn, end)) {
     const gapEnd = i < v.count ? dsnMin(end, startOf(v, i)) : end;
-    if (dsnLt(dsn, gapEnd)) copyIn(c, dsn, from + <usize>(dsn - start), <u32>(gapEnd - dsn));
+    if (dsnLt(dsn, gapEnd)) place(c, dsn, from + <usize>(dsn - start), <u32>(gapEnd - dsn));
     if (i == v.count) return;
     dsn = endOf(v, i++);
   }
@@ -159,9 +162,10 @@ function rangeAdd(c: Connection, start: u64, end: u64): bool {
 /** Octets that lie in packets go to their places in the ring. */
 function settle(c: Connection): void {
   while (c.directHead != 0) {
-    const from = directFind(c, 0);
-    copyIn(c, c.directSeq, from, directLength);
-    directDrop(c, c.directSeq + directLength);
+    const dsn = directFirst(c);
+    const from = directFind(c, dsn);
+    copyIn(c, dsn, from, directLength);
+    directDrop(c, dsn + directLength);
   }
 }
 
@@ -174,24 +178,16 @@ export function settleAll(): void {
 
 export function readPointer(c: Connection, skip: u32): usize {
   const seq = c.readSeq + skip;
-  if (isDirect(c, seq)) return directFind(c, <u32>(seq - c.directSeq));
-  return c.rcv + ringAt(c, seq);
+  const at = directFind(c, seq);
+  return at != 0 ? at : c.rcv + ringAt(c, seq);
 }
 
 export function readContiguous(c: Connection, skip: u32, ready: u32): u32 {
   if (ready == 0) return 0;
   const seq = c.readSeq + skip;
-  if (isDirect(c, seq)) {
-    directFind(c, <u32>(seq - c.directSeq));
-    return directLength;
-  }
-  const inRing = c.directHead == 0 ? ready : <u32>(c.directSeq - seq);
-  return min<u32>(inRing, c.rcvCap - ringAt(c, seq));
-}
-
-@inline
-function isDirect(c: Connection, seq: u64): bool {
-  return c.directHead != 0 && !dsnLt(seq, c.directSeq);
+  if (directFind(c, seq) != 0) return min(ready, directLength);
+  const inRing = directLength == 0 ? ready : min(ready, directLength);
+  return min(inRing, c.rcvCap - ringAt(c, seq));
 }
 
 /**

@@ -34,74 +34,112 @@ export const MAX_INSTRUCTIONS = 4096;
 export const DROP_ALL = assemble([[RET, 0, 0, 0]]);
 
 /** What the offsets of a filter count from: IPv4 raw sockets show it the IP header, IPv6 ones TCP's, packet sockets the link's. */
-export type FilterView = 'raw' | 'packet';
+type FilterView = 'raw' | 'packet';
+
+/** Ports that are bound at one address. */
+export interface Bound {
+  readonly size: number;
+  ports(): Iterable<number>;
+}
 
 /**
- * A program for a raw or packet socket that lets through the packets to one local address (4 or 16 octets) and one of
- * `ports`. With more ports than fit into a program (about 3,200) it is `addressFilter`'s.
+ * A program for a raw socket that lets through the packets to one local address (4 or 16 octets) and one of `ports`. With
+ * more ports than fit into a program (about 3,200) it is `addressFilter`'s.
  */
-export function portFilter(
-  address: Uint8Array,
-  ports: Iterable<number>,
-  view: FilterView = 'raw',
-): Uint8Array {
-  const sorted = [...new Set(ports)].sort((a, b) => a - b);
-  if (sorted.length === 0) return DROP_ALL;
-  const v6 = address.length === 16;
-  const program = matchAddress(address, view);
-  const ip = ipOffset(v6, view);
-  if (v6) program.push([LD_H_ABS, 0, 0, view === 'raw' ? 2 : ip + 42]);
-  else program.push([LDX_MSH, 0, 0, ip], [LD_H_IND, 0, 0, ip + 2]);
-  program.push(...search(sorted, 0, sorted.length));
-  return program.length > MAX_INSTRUCTIONS ? addressFilter(address, view) : assemble(program);
+export function portFilter(address: Uint8Array, ports: Iterable<number>): Uint8Array {
+  const chosen = new Set(ports);
+  if (chosen.size === 0) return DROP_ALL;
+  const program = [...matchAddress(address, 'raw', REFUSE), ...matchPorts(address, chosen, 'raw')];
+  return program.length > MAX_INSTRUCTIONS ? addressFilter(address) : assemble(program);
 }
 
 /**
  * The filter of a path with these ports. With thousands of them it would take longer to write the program again for each
  * port than to look at stray packets.
  */
-export function pathFilter(
-  address: Uint8Array,
-  bound: { readonly size: number; ports(): Iterable<number> },
-  view: FilterView = 'raw',
-): Uint8Array {
-  return bound.size > MANY_PORTS ? addressFilter(address, view) : portFilter(address, bound.ports(), view);
+export function pathFilter(address: Uint8Array, bound: Bound): Uint8Array {
+  return bound.size > MANY_PORTS ? addressFilter(address) : portFilter(address, bound.ports());
 }
 
 /** A program that lets through all TCP packets to one local address; the reader has to select. */
-export function addressFilter(address: Uint8Array, view: FilterView = 'raw'): Uint8Array {
-  return assemble([...matchAddress(address, view), [RET, 0, 0, ACCEPT]]);
+export function addressFilter(address: Uint8Array): Uint8Array {
+  return assemble([...matchAddress(address, 'raw', REFUSE), ADMIT]);
+}
+
+/**
+ * Programs for the packet socket that several paths of one family share, the narrowest first: the kernel's limit for
+ * filters (net.core.optmem_max) may be below a program's size. Each lets through the packets to the ports that are bound
+ * at their address; the wider ones let through more, among which the reader has to select.
+ */
+export function pathFilters(
+  paths: readonly { readonly address: Uint8Array; readonly bindings: Bound }[],
+): Uint8Array[] {
+  // Two interfaces may have the same link-local address.
+  const byAddress = new Map<string, { address: Uint8Array; ports: Set<number> }>();
+  for (const { address, bindings } of paths) {
+    if (bindings.size === 0) continue;
+    const ports = byAddress.get(address.join())?.ports ?? [];
+    byAddress.set(address.join(), { address, ports: new Set([...ports, ...bindings.ports()]) });
+  }
+  if (byAddress.size === 0) return [DROP_ALL];
+  const all = [...byAddress.values()];
+  const exact = all.flatMap(({ address, ports }) =>
+    forAddress(address, ports.size > MANY_PORTS ? [ADMIT] : matchPorts(address, ports, 'packet')),
+  );
+  const addresses = all.flatMap(({ address }) => forAddress(address, [ADMIT]));
+  return [[...exact, REFUSE], [...addresses, REFUSE], [ADMIT]]
+    .filter((program) => program.length <= MAX_INSTRUCTIONS)
+    .map(assemble);
+}
+
+/** `then` for the TCP packets to an address; what goes to others comes out behind it. */
+function forAddress(address: Uint8Array, then: readonly Instruction[]): Instruction[] {
+  const program = [...matchAddress(address, 'packet', [JA, 0, 0, 0]), ...then];
+  return program.map((one, i) => (one[0] === JA && one[3] === 0 ? [JA, 0, 0, program.length - i - 1] : one));
 }
 
 const ipOffset = (v6: boolean, view: FilterView): number => (v6 || view === 'packet' ? SKF_NET_OFF : 0);
 
-function matchAddress(address: Uint8Array, view: FilterView): Instruction[] {
+/** Goes on behind it for a TCP packet to an address, with `others` for one to another address. */
+function matchAddress(address: Uint8Array, view: FilterView, others: Instruction): Instruction[] {
   const program: Instruction[] = [];
   const bytes = new DataView(address.buffer, address.byteOffset, address.length);
   const v6 = address.length === 16;
   const ip = ipOffset(v6, view);
   for (let at = 0; at < address.length; at += 4) {
-    program.push(
-      [LD_W_ABS, 0, 0, ip + (v6 ? 24 : 16) + at],
-      [JEQ, 1, 0, bytes.getUint32(at)],
-      [RET, 0, 0, 0],
-    );
+    program.push([LD_W_ABS, 0, 0, ip + (v6 ? 24 : 16) + at], [JEQ, 1, 0, bytes.getUint32(at)], others);
   }
   if (view === 'raw') return program;
   // Packet sockets see every protocol, and fragments.
-  program.push([LD_B_ABS, 0, 0, ip + (v6 ? 6 : 9)], [JEQ, 1, 0, IPPROTO_TCP], [RET, 0, 0, 0]);
-  if (!v6) program.push([LD_H_ABS, 0, 0, ip + 6], [JSET, 0, 1, MORE_OR_OFFSET], [RET, 0, 0, 0]);
+  program.push([LD_B_ABS, 0, 0, ip + (v6 ? 6 : 9)], [JEQ, 1, 0, IPPROTO_TCP], REFUSE);
+  if (!v6) program.push([LD_H_ABS, 0, 0, ip + 6], [JSET, 0, 1, MORE_OR_OFFSET], REFUSE);
   return program;
 }
 
+/** The end of a program: lets through what goes to one of `ports`. */
+function matchPorts(address: Uint8Array, ports: ReadonlySet<number>, view: FilterView): Instruction[] {
+  const sorted = [...ports].sort((a, b) => a - b);
+  const v6 = address.length === 16;
+  const ip = ipOffset(v6, view);
+  const load: Instruction[] = v6
+    ? [[LD_H_ABS, 0, 0, view === 'raw' ? 2 : ip + 42]]
+    : [
+        [LDX_MSH, 0, 0, ip],
+        [LD_H_IND, 0, 0, ip + 2],
+      ];
+  return [...load, ...search(sorted, 0, sorted.length)];
+}
+
 type Instruction = readonly [code: number, ifTrue: number, ifFalse: number, k: number];
+const REFUSE: Instruction = [RET, 0, 0, 0];
+const ADMIT: Instruction = [RET, 0, 0, ACCEPT];
 
 /** Binary search over ports `from` to `to - 1`, in groups that are compared one by one. */
 function search(ports: readonly number[], from: number, to: number): Instruction[] {
   const count = to - from;
   if (count <= GROUP) {
     const group = ports.slice(from, to).map((port, i): Instruction => [JEQ, count - i, 0, port]);
-    return [...group, [RET, 0, 0, 0], [RET, 0, 0, ACCEPT]];
+    return [...group, REFUSE, ADMIT];
   }
   const middle = from + GROUP * Math.ceil(count / GROUP / 2);
   const below = search(ports, from, middle);

@@ -3,7 +3,7 @@
  */
 import { PlaitError } from '../errors.js';
 import { isLinkLocal, parseAddress } from './address-cache.js';
-import type { Checksum, Device, DeviceHost, DeviceKind, OutPacket, Path, ReceiveRing } from './device.js';
+import type { Checksum, Device, DeviceHost, DeviceKind, OutPacket, Path } from './device.js';
 import type { Native } from './native.js';
 import { ResetGuards } from './reset-guard.js';
 
@@ -33,8 +33,6 @@ export interface GuardedPath {
 }
 
 export interface GuardedPathEvents {
-  /** Where a path may put packets itself; it calls `received` otherwise. */
-  readonly ring: ReceiveRing | null;
   /** A TCP packet for a bound port; valid during the call. */
   received(packet: Uint8Array, checksum: Checksum, segment: number): void;
   /** A packet that nobody asked for. */
@@ -84,7 +82,6 @@ export abstract class GuardedDevice<P extends GuardedPath> implements Device {
     if (this.paths.has(path.id)) throw new PlaitError('EINVAL', `path ${String(path.id)} is attached`);
     if (address === null) throw new PlaitError('EINVAL', `"${path.address}" is not an IP address`);
     const opened: P = this.openPath(path, address, {
-      ring: host.receiveRing ?? null,
       received: (packet, checksum, segment) => {
         if (!host.receive(path.id, packet, checksum, segment)) this.stats.ringFull++;
       },

@@ -39,19 +39,19 @@ export function linkAddress(device: number, protocol: number): Uint8Array {
   return name;
 }
 
-/** Octets before the IP header of a packet that came with this `sockaddr_ll`. */
-export const headerLength = (name: Uint8Array): number =>
-  hasHeader((name[8] as number) | ((name[9] as number) << 8)) ? LINK_HEADER_MAX : 0;
+/** Octets before the IP header of a packet that came with the `sockaddr_ll` at `at`. */
+export const linkHeaderLength = (names: Uint8Array, at: number): number =>
+  hasHeader((names[at + 8] as number) | ((names[at + 9] as number) << 8)) ? LINK_HEADER_MAX : 0;
 
-/** Index of the interface that a packet with this `sockaddr_ll` came through. */
-export const linkDevice = (name: Uint8Array): number =>
-  (name[4] as number) |
-  ((name[5] as number) << 8) |
-  ((name[6] as number) << 16) |
-  ((name[7] as number) << 24);
+/** Index of the interface that a packet with the `sockaddr_ll` at `at` came through. */
+export const linkDevice = (names: Uint8Array, at: number): number =>
+  (names[at + 4] as number) |
+  ((names[at + 5] as number) << 8) |
+  ((names[at + 6] as number) << 16) |
+  ((names[at + 7] as number) << 24);
 
-/** The link address of its sender. */
-export const linkSender = (name: Uint8Array): Uint8Array => name.subarray(12, 18);
+/** The link address of its sender, a copy. */
+export const linkSender = (names: Uint8Array, at: number): Uint8Array => names.slice(at + 12, at + 18);
 
 const hasHeader = (type: number): boolean => type === ARPHRD_ETHER || type === ARPHRD_LOOPBACK;
 

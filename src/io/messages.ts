@@ -8,7 +8,8 @@ export class Messages {
   readonly #words: Uint32Array;
   /** Kept because the kernel reads them. */
   readonly #vectors: Uint32Array;
-  readonly #names: Uint8Array;
+  /** Where the socket addresses lie, each at `nameAt`. */
+  readonly names: Uint8Array;
   readonly #nameLength: number;
   readonly #perMessage: number;
 
@@ -20,8 +21,8 @@ export class Messages {
     this.#words = new Uint32Array(count * HEADER_WORDS);
     this.#headers = new Uint8Array(this.#words.buffer);
     this.#vectors = new Uint32Array(count * vectors * VECTOR_WORDS);
-    this.#names = new Uint8Array(count * NAME_SIZE);
-    const names = Number(native.address(this.#names));
+    this.names = new Uint8Array(count * NAME_SIZE);
+    const names = Number(native.address(this.names));
     const firstVector = Number(native.address(this.#vectors));
     for (let i = 0; i < count; i++) {
       const at = i * HEADER_WORDS;
@@ -46,14 +47,19 @@ export class Messages {
 
   /** Message `i` goes to a socket address; one of no octets is none. */
   setName(i: number, name: Uint8Array): void {
-    this.#names.set(name, i * NAME_SIZE);
+    this.names.set(name, i * NAME_SIZE);
     this.#words[i * HEADER_WORDS + NAME_LENGTH] = name.length;
   }
 
   /** The socket address that message `i` came from, or goes to. */
   name(i: number): Uint8Array {
     const length = this.#words[i * HEADER_WORDS + NAME_LENGTH] as number;
-    return this.#names.subarray(i * NAME_SIZE, i * NAME_SIZE + length);
+    return this.names.subarray(i * NAME_SIZE, i * NAME_SIZE + length);
+  }
+
+  /** Where that address lies in `names`. */
+  nameAt(i: number): number {
+    return i * NAME_SIZE;
   }
 
   /** Message `i` has `length` octets of control data at an address of this process, or room for so many. */

@@ -217,8 +217,8 @@ export function growSendBuffer(native: Native, fd: number): void {
     native.setOption(fd, SOL_SOCKET, SO_SNDBUF, size);
   }
 }
-export function growReceiveBuffer(native: Native, fd: number): void {
-  const size = int(SOCKET_BUFFER);
+export function growReceiveBuffer(native: Native, fd: number, octets = SOCKET_BUFFER): void {
+  const size = int(octets);
   if (native.setOption(fd, SOL_SOCKET, SO_RCVBUFFORCE, size) !== 0) {
     native.setOption(fd, SOL_SOCKET, SO_RCVBUF, size);
   }

@@ -2,7 +2,7 @@
  * Where packets of one path leave to: the link address of the next hop, from the kernel's tables, asked again when
  * they change.
  */
-import { linkHeader, type LinkHeader } from './link-header.js';
+import { linkHeader, linkSender, type LinkHeader } from './link-header.js';
 import type { Netlink } from './netlink.js';
 
 export class NextHops {
@@ -44,16 +44,17 @@ export class NextHops {
   }
 
   /**
-   * The IP packet at `at` came through the interface `device` from the link address `neighbour`. Where the kernel would
-   * answer through that interface, too, the path does: a peer that is bound to its own interface hears nothing elsewhere.
+   * The IP packet at `at` came through the interface `device`, with the `sockaddr_ll` at `name` of `names`. Where the
+   * kernel would answer through that interface, too, the path does: a peer that is bound to its own interface hears
+   * nothing elsewhere.
    */
-  cameThrough(device: number, neighbour: Uint8Array, packet: Buffer, at: number): void {
+  cameThrough(device: number, names: Uint8Array, name: number, packet: Buffer, at: number): void {
     if (device === this.#device && this.#elsewhere.size === 0) return;
     const key = this.#keyOf(packet, at + (this.#source.length === 4 ? 12 : 8));
     if ((this.#elsewhere.get(key)?.device ?? this.#device) === device) return;
     this.#known.delete(key);
     if (device === this.#device || this.#elsewhere.size >= CAPACITY) this.#elsewhere.delete(key);
-    else this.#elsewhere.set(key, { device, neighbour: Uint8Array.from(neighbour) });
+    else this.#elsewhere.set(key, { device, neighbour: linkSender(names, name) });
   }
 
   #keyOf(packet: Buffer, at: number): number | string {

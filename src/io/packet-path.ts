@@ -1,20 +1,19 @@
-/** The packet socket, and the raw socket beside it, that carry one path of the device `packet`. */
-import { constants } from 'node:os';
+/**
+ * One path of the device `packet`: a packet socket through which it sends, a raw socket beside it, and its share of the
+ * packet socket through which all paths receive.
+ */
 import { getSystemErrorName } from 'node:util';
 import { PlaitError } from '../errors.js';
 import { isLinkLocal } from './address-cache.js';
-import { addressFilter, DROP_ALL, pathFilter } from './bpf.js';
 import type { OutPacket, Path } from './device.js';
 import type { GuardedPath, GuardedPathEvents } from './guarded-device.js';
 import { interfaceIndex } from './interfaces.js';
-import { AF_PACKET, ETH_P_IP, ETH_P_IPV6, linkAddress } from './link-header.js';
 import {
   AF_INET,
   AF_INET6,
   SOCK_RAW,
   SO_BINDTODEVICE,
   SOL_SOCKET,
-  growReceiveBuffer,
   growSendBuffer,
   type Native,
   type Watch,
@@ -22,11 +21,12 @@ import {
 import type { Netlink } from './netlink.js';
 import { NextHops } from './next-hop.js';
 import { FRONT, OutBatch } from './out-batch.js';
-import { PacketReceiver } from './packet-receiver.js';
+import type { PacketReceiver, ReceivingPath } from './packet-receiver.js';
 import { PacketSender } from './packet-sender.js';
+import { openPacketSocket, socketError } from './packet-socket.js';
 import { PathHealth } from './path-health.js';
 import { PortBindings } from './ports.js';
-import { IPPROTO_RAW, RAW_PRIVILEGE_REMEDY } from './raw-socket.js';
+import { IPPROTO_RAW } from './raw-socket.js';
 import type { Timers } from './timers.js';
 
 export class PacketPath implements GuardedPath {
@@ -35,12 +35,12 @@ export class PacketPath implements GuardedPath {
   readonly health: PathHealth;
   readonly #native: Native;
   readonly #hops: NextHops;
-  readonly #socket: number;
+  readonly #socket: number = -1;
   readonly #router: number;
   readonly #watch: Watch;
   readonly #receiver: PacketReceiver;
   readonly #sender: PacketSender;
-  /** Bindings of each port, for the moments in which the kernel's filter is behind or lets every port through. */
+  readonly #receiving: ReceivingPath;
   readonly #bindings = new PortBindings();
   /** The packet of `send`. */
   readonly #single = new OutBatch(1);
@@ -53,6 +53,7 @@ export class PacketPath implements GuardedPath {
     native: Native,
     netlink: Netlink,
     timers: Timers,
+    receiver: PacketReceiver,
     events: GuardedPathEvents,
   ) {
     this.path = path;
@@ -64,36 +65,36 @@ export class PacketPath implements GuardedPath {
     const device = interfaceIndex(path.name);
     if (device === null) throw new PlaitError('EADDRNOTAVAIL', `no interface ${path.name}`, 'ip link');
     this.#hops = new NextHops(netlink, address, device);
-    this.#socket = this.#openSocket();
+    this.#receiver = receiver;
+    this.#receiving = {
+      id: path.id,
+      address,
+      device,
+      bindings: this.#bindings,
+      hops: this.#hops,
+      received: (packet, checksum, segment) => {
+        events.received(packet, checksum, segment);
+      },
+      stray: () => {
+        events.stray();
+      },
+      worked: () => {
+        this.health.worked();
+      },
+      failed: (errno) => {
+        this.health.failed(getSystemErrorName(-errno));
+      },
+    };
+    this.#router = this.#openRouter(device);
     try {
-      this.#router = this.#openRouter(device);
+      this.#socket = openPacketSocket(native);
+      growSendBuffer(native, this.#socket);
+      receiver.add(this.#receiving);
     } catch (error) {
-      native.closeAside(this.#socket);
+      if (this.#socket >= 0) native.closeAside(this.#socket);
+      native.close(this.#router);
       throw error;
     }
-    this.#receiver = new PacketReceiver(
-      native,
-      this.#socket,
-      path.id,
-      address.length === 16,
-      this.#bindings,
-      this.#hops,
-      events.ring,
-      {
-        received: (packet, checksum, segment) => {
-          events.received(packet, checksum, segment);
-        },
-        stray: () => {
-          events.stray();
-        },
-        worked: () => {
-          this.health.worked();
-        },
-        failed: (errno) => {
-          this.health.failed(getSystemErrorName(-errno));
-        },
-      },
-    );
     const route = (packet: Uint8Array): number => this.#sendRouted(packet);
     this.#sender = new PacketSender(native, this.#socket, path.mtu, this.#hops, timers, route, {
       full: () => {
@@ -116,7 +117,7 @@ export class PacketPath implements GuardedPath {
     this.#watch = native.watch(
       this.#socket,
       () => {
-        this.#receiver.receive();
+        native.receive(this.#socket, NO_OCTETS); // an error at most, which this takes away
       },
       () => {
         this.#sender.unblock();
@@ -130,13 +131,13 @@ export class PacketPath implements GuardedPath {
   }
 
   bind(port: number): void {
-    if (this.#bindings.add(port)) this.#setFilter();
+    if (this.#bindings.add(port)) this.#receiver.portsChanged();
   }
 
   /** False: it was not bound. */
   unbind(port: number): boolean {
     const left = this.#bindings.remove(port);
-    if (left === 0) this.#setFilter();
+    if (left === 0) this.#receiver.portsChanged();
     return left >= 0;
   }
 
@@ -164,7 +165,7 @@ export class PacketPath implements GuardedPath {
   }
 
   close(): void {
-    this.#receiver.close();
+    this.#receiver.remove(this.#receiving);
     this.#sender.close();
     this.#watch.close();
     this.#native.closeAside(this.#socket);
@@ -179,30 +180,6 @@ export class PacketPath implements GuardedPath {
     name.set(packet.subarray(v4 ? 16 : 24, v4 ? 20 : 40), v4 ? 4 : 8);
     if (!v4 && isLinkLocal(name.subarray(8, 24))) name.writeUInt32LE(interfaceIndex(this.path.name) ?? 0, 24);
     return this.#native.sendTo(this.#router, packet, packet.length, name);
-  }
-
-  // ---- sockets ------------------------------------------------------------------------------------------------------
-
-  #openSocket(): number {
-    const native = this.#native;
-    // Protocol 0 receives nothing until the filter is there. Then packets come from any interface, as Linux itself takes
-    // them; VLANs and bridges deliver at their upper side.
-    const fd = native.socket(AF_PACKET, SOCK_RAW, 0);
-    if (fd < 0) throw socketError(-fd);
-    const errno =
-      native.attachFilter(fd, DROP_ALL) ||
-      native.setOption(fd, SOL_PACKET, PACKET_VNET_HDR, ONE) ||
-      native.bindName(fd, linkAddress(0, this.address.length === 4 ? ETH_P_IP : ETH_P_IPV6));
-    if (errno !== 0) {
-      native.closeAside(fd);
-      throw new PlaitError(
-        'ERR_PLAIT_DEVICE',
-        `no packet socket on ${this.path.name} (${getSystemErrorName(-errno)})`,
-      );
-    }
-    growSendBuffer(native, fd);
-    growReceiveBuffer(native, fd);
-    return fd;
   }
 
   #openRouter(device: number): number {
@@ -220,31 +197,6 @@ export class PacketPath implements GuardedPath {
       'ip address',
     );
   }
-
-  #setFilter(): void {
-    const native = this.#native;
-    const ports = pathFilter(this.address, this.#bindings, 'packet');
-    // The kernel's limit for filters (net.core.optmem_max) may be below the program's size.
-    if (native.attachFilter(this.#socket, ports) !== 0)
-      native.attachFilter(this.#socket, addressFilter(this.address, 'packet'));
-  }
 }
 
-/** Opens and closes a packet socket. Null, or why this process may not: EPERM or ERR_PLAIT_DEVICE. */
-export function tryPacketSocket(native: Native): PlaitError | null {
-  const fd = native.socket(AF_PACKET, SOCK_RAW, 0);
-  if (fd < 0) return socketError(-fd);
-  native.closeAside(fd);
-  return null;
-}
-
-function socketError(errno: number): PlaitError {
-  return errno === constants.errno.EPERM || errno === constants.errno.EACCES
-    ? new PlaitError('EPERM', 'packet sockets need the privilege CAP_NET_RAW', RAW_PRIVILEGE_REMEDY)
-    : new PlaitError('ERR_PLAIT_DEVICE', `no packet socket (${getSystemErrorName(-errno)})`);
-}
-
-const ONE = new Uint8Array(Int32Array.of(1).buffer);
-// linux/if_packet.h
-const SOL_PACKET = 263;
-const PACKET_VNET_HDR = 15;
+const NO_OCTETS = new Uint8Array(0);

@@ -1,100 +1,194 @@
-/** What comes in through one packet socket: read by the kernel straight into the host's receive ring where there is one. */
+/**
+ * The packet socket through which all paths of one family receive, read by the kernel straight into the host's receive
+ * ring where there is one. One socket, because its queue keeps the order in which packets came: with one per path, what
+ * subflows bring waits in one queue for what is in the other, and has to be kept aside meanwhile.
+ */
 import { constants } from 'node:os';
+import { getSystemErrorName } from 'node:util';
+import { PlaitError } from '../errors.js';
+import { DROP_ALL, pathFilters } from './bpf.js';
 import { Checksum, type ReceiveRing } from './device.js';
-import { headerLength, LINK_HEADER_MAX, linkDevice, linkSender } from './link-header.js';
+import {
+  ETH_P_IP,
+  ETH_P_IPV6,
+  LINK_HEADER_MAX,
+  linkAddress,
+  linkDevice,
+  linkHeaderLength,
+} from './link-header.js';
 import { MappedMemory } from './mapped-memory.js';
 import { Messages } from './messages.js';
-import type { Native } from './native.js';
+import { growReceiveBuffer, type Native, type Watch } from './native.js';
 import type { NextHops } from './next-hop.js';
+import { openPacketSocket } from './packet-socket.js';
 import type { PortBindings } from './ports.js';
 import { VNET_SIZE, vnetSegment, vnetTrusted } from './vnet-header.js';
 
-export interface ReceiverEvents {
+/** A path, as far as it receives. */
+export interface ReceivingPath {
+  readonly id: number;
+  readonly address: Uint8Array;
+  /** Index of its interface. */
+  readonly device: number;
+  /** Bindings of each port, for the moments in which the kernel's filter is behind or lets more ports through. */
+  readonly bindings: PortBindings;
+  readonly hops: NextHops;
   /** A TCP packet for a bound port; valid during the call. Only called where the host has no ring. */
   received(packet: Uint8Array, checksum: Checksum, segment: number): void;
   /** A packet for a bound port came. */
   worked(): void;
-  /** A packet that nobody asked for. */
+  /** A packet for another port. */
   stray(): void;
   failed(errno: number): void;
 }
 
 export class PacketReceiver {
-  readonly #fd: number;
-  readonly #path: number;
+  /** Set before the first path comes; null: packets go to `ReceivingPath.received`. */
+  ring: ReceiveRing | null = null;
+  readonly #native: Native;
   readonly #v6: boolean;
-  readonly #bindings: PortBindings;
-  readonly #hops: NextHops;
-  readonly #ring: ReceiveRing | null;
-  readonly #events: ReceiverEvents;
+  readonly #paths = new Set<ReceivingPath>();
+  /** Whose the latest packet was. */
+  #latest: ReceivingPath | null = null;
+  /** Open while there are paths. */
+  #socket: { readonly fd: number; readonly watch: Watch } | null = null;
   readonly #messages: Messages;
   readonly #memory: MappedMemory;
-  #open = true;
+  /** Where the places of the messages begin. */
+  #prepared = 0;
 
-  constructor(
-    native: Native,
-    fd: number,
-    path: number,
-    v6: boolean,
-    bindings: PortBindings,
-    hops: NextHops,
-    ring: ReceiveRing | null,
-    events: ReceiverEvents,
-  ) {
-    this.#fd = fd;
-    this.#path = path;
-    this.#v6 = v6;
-    this.#bindings = bindings;
-    this.#hops = hops;
-    this.#ring = ring;
-    this.#events = events;
+  constructor(native: Native, family: 4 | 6) {
+    this.#native = native;
+    this.#v6 = family === 6;
     this.#messages = new Messages(native, COUNT, 1);
     this.#memory = new MappedMemory(native);
-    if (ring === null) this.#memory.look(new Uint8Array(COUNT * PLACE));
   }
 
-  /** A bounded batch per event: timers and the application get their turn between two of them. */
-  receive(): void {
-    for (let round = 0; round < ROUNDS && this.#open; round++) {
-      const places = this.#ring === null ? COUNT : this.#ring.reserve(PLACE, COUNT);
-      if (places === 0 || !this.#open) return; // making room ran the stack, which may have closed the path
-      const first = this.#ring === null ? 0 : this.#ring.first;
-      if (this.#ring !== null) this.#memory.look(this.#ring.memory);
-      for (let i = 0; i < places; i++)
-        this.#messages.setPiece(i, 0, this.#memory.base + first + i * PLACE, PLACE);
-      const n = this.#messages.receive(this.#fd, places);
-      if (n < 0 && n !== -constants.errno.EAGAIN) this.#events.failed(-n);
-      for (let i = 0; i < n && this.#open; i++) this.#deliver(i, first + i * PLACE);
+  /** Throws PlaitError: EPERM, ERR_PLAIT_DEVICE. */
+  add(path: ReceivingPath): void {
+    this.#socket ??= this.#open();
+    this.#paths.add(path);
+  }
+
+  remove(path: ReceivingPath): void {
+    this.#paths.delete(path);
+    if (this.#latest === path) this.#latest = null;
+    if (this.#paths.size > 0) this.portsChanged();
+    else this.#close();
+  }
+
+  /** Some path has other ports than before. */
+  portsChanged(): void {
+    const fd = this.#socket?.fd;
+    if (fd === undefined) return;
+    for (const program of pathFilters([...this.#paths])) {
+      if (this.#native.attachFilter(fd, program) === 0) return;
+    }
+  }
+
+  #open(): { fd: number; watch: Watch } {
+    const native = this.#native;
+    const fd = openPacketSocket(native);
+    // Packets come from any interface, as Linux itself takes them; VLANs and bridges deliver at their upper side.
+    const protocol = this.#v6 ? ETH_P_IPV6 : ETH_P_IP;
+    const errno = native.attachFilter(fd, DROP_ALL) || native.bindName(fd, linkAddress(0, protocol));
+    if (errno !== 0) {
+      native.closeAside(fd);
+      throw new PlaitError('ERR_PLAIT_DEVICE', `no packet socket (${getSystemErrorName(-errno)})`);
+    }
+    growReceiveBuffer(native, fd, BUFFER);
+    if (this.ring === null) this.#memory.look(new Uint8Array(COUNT * PLACE));
+    const watch = native.watch(
+      fd,
+      () => {
+        this.#receive(fd);
+      },
+      () => undefined,
+    );
+    return { fd, watch };
+  }
+
+  #close(): void {
+    if (this.#socket === null) return;
+    this.#socket.watch.close();
+    this.#native.closeAside(this.#socket.fd);
+    this.#socket = null;
+  }
+
+  /** Bounded batches per event: timers and the application get their turn between two events. */
+  #receive(fd: number): void {
+    const { ring } = this;
+    for (let round = 0; round < ROUNDS && this.#socket?.fd === fd; round++) {
+      const places = ring === null ? COUNT : ring.reserve(PLACE, COUNT);
+      // Making room ran the stack, which may have given up the last path.
+      if (places === 0 || this.#socket?.fd !== fd) return;
+      if (ring !== null) this.#memory.look(ring.memory);
+      const first = ring === null ? 0 : ring.first;
+      this.#prepare(first);
+      const n = this.#messages.receive(fd, places);
+      if (n < 0 && n !== -constants.errno.EAGAIN) for (const path of this.#paths) path.failed(-n);
+      for (let i = 0; i < n; i++) this.#deliver(i, first + i * PLACE);
       if (n < places) return;
     }
   }
 
-  close(): void {
-    this.#open = false;
+  /** The messages' places, as a rule where they were in the turn before. */
+  #prepare(first: number): void {
+    const from = this.#memory.base + first;
+    if (from === this.#prepared) return;
+    this.#prepared = from;
+    for (let i = 0; i < COUNT; i++) this.#messages.setPiece(i, 0, from + i * PLACE, PLACE);
   }
 
   #deliver(i: number, at: number): void {
     const { octets } = this.#memory;
-    const name = this.#messages.name(i);
-    const start = at + VNET_SIZE + headerLength(name);
+    const { names } = this.#messages;
+    const name = this.#messages.nameAt(i);
+    const start = at + VNET_SIZE + linkHeaderLength(names, name);
     const end = at + Math.min(this.#messages.received(i), PLACE);
     const header = this.#v6 ? IPV6_HEADER : ((octets[start] as number) & 15) * 4;
-    if (end < start + header + TCP_HEADER || !this.#bindings.has(octets.readUInt16BE(start + header + 2))) {
-      this.#events.stray();
+    if (end < start + header + TCP_HEADER) return;
+    const device = linkDevice(names, name);
+    const path = this.#pathTo(octets, start, device);
+    if (path === null) return;
+    if (!path.bindings.has(octets.readUInt16BE(start + header + 2))) {
+      path.stray();
       return;
     }
-    this.#events.worked();
-    this.#hops.cameThrough(linkDevice(name), linkSender(name), octets, start);
+    path.worked();
+    path.hops.cameThrough(device, names, name, octets, start);
     const checksum = vnetTrusted(octets, at) ? Checksum.Good : Checksum.Unknown;
     const segment = vnetSegment(octets, at);
-    if (this.#ring === null) this.#events.received(octets.subarray(start, end), checksum, segment);
-    else this.#ring.commit(this.#path, start, end - start, checksum, segment);
+    if (this.ring === null) path.received(octets.subarray(start, end), checksum, segment);
+    else this.ring.commit(path.id, start, end - start, checksum, segment);
   }
+
+  /** The path with the destination of the IP packet at `at`; of several the one whose interface it came through. */
+  #pathTo(octets: Buffer, at: number, device: number): ReceivingPath | null {
+    const to = at + (this.#v6 ? 24 : 16);
+    const latest = this.#latest;
+    if (latest !== null && latest.device === device && isAddress(octets, to, latest.address)) return latest;
+    let found: ReceivingPath | null = null;
+    for (const path of this.#paths) {
+      if ((found !== null && path.device !== device) || !isAddress(octets, to, path.address)) continue;
+      found = path;
+      if (path.device === device) break;
+    }
+    this.#latest = found;
+    return found;
+  }
+}
+
+function isAddress(octets: Buffer, at: number, address: Uint8Array): boolean {
+  for (let i = 0; i < address.length; i++) if (octets[at + i] !== address[i]) return false;
+  return true;
 }
 
 const COUNT = 32;
 /** Room for one packet: the kernel joins segments to 64 KB. A multiple of a cache line, not of a page. */
 const PLACE = (VNET_SIZE + LINK_HEADER_MAX + 65536 + 63) & ~63;
+/** Of the socket, octets: what all peers may have under way at once. */
+const BUFFER = 8 << 20;
 /** Batches per event. */
 const ROUNDS = 4;
 const IPV6_HEADER = 40;

@@ -3,12 +3,14 @@
  * network, as the device `raw`, at a fraction of its cost. Linux, with the privilege CAP_NET_RAW and the optional package
  * koffi.
  */
-import type { Path } from './device.js';
+import type { DeviceHost, Path } from './device.js';
 import { GuardedDevice, type GuardedPathEvents } from './guarded-device.js';
 import { loadNative, type Native } from './native.js';
 import { Netlink } from './netlink.js';
 import type { OutBatch } from './out-batch.js';
-import { PacketPath, tryPacketSocket } from './packet-path.js';
+import { PacketPath } from './packet-path.js';
+import { PacketReceiver } from './packet-receiver.js';
+import { tryPacketSocket } from './packet-socket.js';
 import type { Timers } from './timers.js';
 
 export class PacketDevice extends GuardedDevice<PacketPath> {
@@ -18,11 +20,13 @@ export class PacketDevice extends GuardedDevice<PacketPath> {
   readonly #native: Native;
   readonly #timers: Timers;
   readonly #netlink: Netlink;
+  readonly #receivers: Readonly<Record<4 | 6, PacketReceiver>>;
 
   private constructor(native: Native, timers: Timers) {
     super(native);
     this.#native = native;
     this.#timers = timers;
+    this.#receivers = { 4: new PacketReceiver(native, 4), 6: new PacketReceiver(native, 6) };
     this.#netlink = new Netlink(native, () => {
       for (const path of this.paths.values()) path.routesChanged();
     });
@@ -36,8 +40,14 @@ export class PacketDevice extends GuardedDevice<PacketPath> {
     return new PacketDevice(native, timers);
   }
 
+  override open(host: DeviceHost): void {
+    super.open(host);
+    for (const receiver of [this.#receivers[4], this.#receivers[6]]) receiver.ring = host.receiveRing ?? null;
+  }
+
   protected override openPath(path: Path, address: Uint8Array, events: GuardedPathEvents): PacketPath {
-    return new PacketPath(path, address, this.#native, this.#netlink, this.#timers, events);
+    const receiver = this.#receivers[address.length === 4 ? 4 : 6];
+    return new PacketPath(path, address, this.#native, this.#netlink, this.#timers, receiver, events);
   }
 
   sendMany(path: number, packets: OutBatch): number {

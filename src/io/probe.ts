@@ -4,7 +4,7 @@ import { PlaitError } from '../errors.js';
 import { localAddresses } from './interfaces.js';
 import type { DeviceName, HostDevice } from '../net/types.js';
 import { loadNative } from './native.js';
-import { tryPacketSocket } from './packet-path.js';
+import { tryPacketSocket } from './packet-socket.js';
 import { RAW_PRIVILEGE_REMEDY, loadRawSocket, tryRawSocket } from './raw-socket.js';
 import type { LocalAddress } from '../path/interfaces.js';
 

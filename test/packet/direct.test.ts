@@ -1,5 +1,6 @@
-/** Octets in order are read out of the packets that brought them, or from the ring when the application is late. */
+/** Octets are read out of the packets that brought them, or from the ring when the application is late. */
 import { expect } from 'chai';
+import { SeededRandom } from '../../src/core/random.js';
 import { Bench } from './bench.js';
 import { Peer } from './peer.js';
 
@@ -80,6 +81,53 @@ describe('packets: reading out of received packets', () => {
     part(10, 'kl');
     bench.settle();
     expect(read(bench, 100)).to.equal('abcdefghijklmn');
+  });
+
+  it('gives what came in any order, in pieces of any size, each octet as it came first', async () => {
+    for (let seed = 1; seed <= 40; seed++) {
+      const [bench, peer] = await connected();
+      const random = new SeededRandom(seed);
+      const part = (from: number, data: string): void => {
+        [...data].forEach((one, i) => (first[from + i] ??= one));
+        peer.send({ seq, data, dss: { dsn: 2 + from, ssn: seq, length: data.length, dack: 1 } });
+        seq += data.length;
+      };
+      const octet = (): string => String.fromCharCode(97 + random.int(0, 25));
+      const first: string[] = [];
+      let { seq } = peer;
+      let done = 0;
+      bench.app.reading = false;
+      let text = '';
+      const target = Buffer.alloc(200);
+      const take = (most: number): void => {
+        const { live } = bench.app;
+        const skip = random.int(0, 3);
+        const ahead = live.peekInto(target.subarray(0, 50), skip);
+        const looked = target.toString('latin1', 0, ahead);
+        const n = live.readInto(target.subarray(0, most));
+        text += target.toString('latin1', 0, n);
+        done += n;
+        if (n > skip)
+          expect(looked.startsWith(target.toString('latin1', skip, Math.min(n, skip + ahead)))).to.equal(
+            true,
+          );
+      };
+      bench.app.onReadable = () => {
+        for (let i = random.int(0, 2); i > 0; i--) take(random.int(0, 59));
+      };
+      for (let batch = 0; batch < 30; batch++) {
+        for (let packet = random.int(0, 11); packet > 0; packet--) {
+          const from = Math.max(0, done - 20) + random.int(0, 119);
+          part(from, Array.from({ length: random.int(1, 40) }, octet).join(''));
+        }
+        bench.settle();
+        if (random.int(0, 2) === 0) take(random.int(0, 199));
+      }
+      part(done, Array.from(first.slice(done), octet).join('')); // fills every hole
+      bench.settle();
+      while (bench.app.live.available() > 0) take(200);
+      expect(text, `seed ${String(seed)}`).to.equal(first.join(''));
+    }
   });
 
   it('outlives its connection: a batch that ends one goes on with others', async () => {

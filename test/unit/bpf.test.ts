@@ -5,6 +5,7 @@ import {
   MAX_INSTRUCTIONS,
   addressFilter,
   pathFilter,
+  pathFilters,
   portFilter,
 } from '../../src/io/bpf.js';
 import { PortBindings } from '../../src/io/ports.js';
@@ -12,6 +13,8 @@ import { parseAddress } from '../../src/io/address-cache.js';
 import { tcpPacket } from './tcp-packet.js';
 
 const V4 = parseAddress('10.1.2.3') as Uint8Array;
+/** Offsets that count from the link header would not be found. */
+const LINK = -1_000_000;
 const V6 = parseAddress('2001:db8::9') as Uint8Array;
 
 describe('bpf', () => {
@@ -79,6 +82,62 @@ describe('bpf', () => {
     expect(pathFilter(V4, bound)).to.deep.equal(portFilter(V4, bound.ports()));
   });
 
+  it('lets through what is bound at each address that shares a socket', () => {
+    const paths = [
+      { address: V4, bindings: bindings(443, 8080) },
+      { address: parseAddress('10.9.9.9') as Uint8Array, bindings: bindings(443) },
+      { address: parseAddress('10.8.8.8') as Uint8Array, bindings: bindings() },
+      { address: V4, bindings: bindings(25) },
+    ];
+    const [exact, addresses, any, ...more] = pathFilters(paths) as [Uint8Array, Uint8Array, Uint8Array];
+    expect(more).to.deep.equal([]);
+    const admitted = (program: Uint8Array, address: string, port: number): boolean =>
+      passes(program, to(address, port), 'packet');
+    for (const program of [exact, addresses, any]) {
+      expect(admitted(program, '10.1.2.3', 443)).to.equal(true);
+      expect(admitted(program, '10.1.2.3', 8080)).to.equal(true);
+      expect(admitted(program, '10.1.2.3', 25)).to.equal(true);
+      expect(admitted(program, '10.9.9.9', 443)).to.equal(true);
+    }
+    expect(admitted(exact, '10.9.9.9', 8080)).to.equal(false);
+    expect(admitted(addresses, '10.9.9.9', 8080)).to.equal(true);
+    for (const program of [exact, addresses]) {
+      expect(admitted(program, '10.8.8.8', 443), 'nothing is bound there').to.equal(false);
+      expect(admitted(program, '10.7.7.7', 443)).to.equal(false);
+      const datagram = to('10.1.2.3', 443);
+      datagram[9] = 17;
+      expect(passes(program, datagram, 'packet'), 'no TCP').to.equal(false);
+      const fragment = to('10.1.2.3', 443);
+      fragment[6] = 0x20;
+      expect(passes(program, fragment, 'packet'), 'a fragment').to.equal(false);
+    }
+  });
+
+  it('shares a socket between IPv6 addresses that differ in their last words', () => {
+    const other = parseAddress('2001:db8::a') as Uint8Array;
+    const [exact] = pathFilters([
+      { address: V6, bindings: bindings(443) },
+      { address: other, bindings: bindings(...Array.from({ length: MANY_PORTS + 1 }, (_, i) => 1000 + i)) },
+    ]) as [Uint8Array];
+    expect(passes(exact, to('2001:db8::9', 443), 'packet')).to.equal(true);
+    expect(passes(exact, to('2001:db8::9', 1000), 'packet')).to.equal(false);
+    expect(passes(exact, to('2001:db8::a', 1000), 'packet')).to.equal(true);
+    expect(passes(exact, to('2001:db8::a', 443), 'packet'), 'too many ports to tell apart').to.equal(true);
+    expect(passes(exact, to('2001:db8::b', 443), 'packet')).to.equal(false);
+  });
+
+  it('leaves out programs that the kernel would not take', () => {
+    const many = (count: number): { address: Uint8Array; bindings: PortBindings }[] =>
+      Array.from({ length: count }, (_, i) => ({
+        address: parseAddress(`2001:db8::${(i + 1).toString(16)}`) as Uint8Array,
+        bindings: bindings(443),
+      }));
+    expect(pathFilters(many(100))).to.have.lengthOf(3);
+    expect(pathFilters(many(255))).to.have.lengthOf(2);
+    expect(pathFilters(many(300))).to.have.lengthOf(1);
+    expect(pathFilters([])).to.deep.equal([DROP_ALL]);
+  });
+
   it('drops a packet that ends before the fields', () => {
     expect(passes(portFilter(V4, [443]), to('10.1.2.3', 443).subarray(0, 22))).to.equal(false);
   });
@@ -89,19 +148,25 @@ function to(destination: string, destinationPort: number): Uint8Array {
   return tcpPacket({ source, destination, destinationPort });
 }
 
-/** Runs a program on an IP packet as the kernel does for a raw socket of its family. */
-function passes(program: Uint8Array, packet: Uint8Array): boolean {
+function bindings(...ports: number[]): PortBindings {
+  const bound = new PortBindings();
+  for (const port of ports) bound.add(port);
+  return bound;
+}
+
+/** Runs a program on an IP packet as the kernel does for a raw or packet socket of its family. */
+function passes(program: Uint8Array, packet: Uint8Array, socket: 'raw' | 'packet' = 'raw'): boolean {
   const codes = new Uint16Array(program.buffer, program.byteOffset, program.length / 2);
   const values = new Uint32Array(program.buffer, program.byteOffset, program.length / 4);
   const view = new DataView(packet.buffer, packet.byteOffset, packet.length);
-  const data = (packet[0] as number) >> 4 === 6 ? 40 : 0;
+  const data = socket === 'packet' ? LINK : (packet[0] as number) >> 4 === 6 ? 40 : 0;
   let accumulator = 0;
   let index = 0;
   for (let at = 0; ; at++) {
     const k = values[at * 2 + 1] as number;
     const ifTrue = program[at * 8 + 2] as number;
     const ifFalse = program[at * 8 + 3] as number;
-    const start = k >= 0xfff00000 ? k - 0xfff00000 : data + k;
+    const start = k >= 0xfff00000 ? k - 0xfff00000 : data + k; // a packet socket's link header is not here
     try {
       switch (codes[at * 4]) {
         case 0x20:
@@ -118,6 +183,12 @@ function passes(program: Uint8Array, packet: Uint8Array): boolean {
           break;
         case 0x15:
           at += accumulator === k ? ifTrue : ifFalse;
+          break;
+        case 0x45:
+          at += (accumulator & k) !== 0 ? ifTrue : ifFalse;
+          break;
+        case 0x30:
+          accumulator = view.getUint8(start);
           break;
         case 0x35:
           at += accumulator >= k ? ifTrue : ifFalse;
