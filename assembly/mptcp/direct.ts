@@ -7,7 +7,7 @@ import { dsnDiff, dsnLt } from '../dsn';
 import { inRxArea, RX_SLOTS } from '../rings';
 import { Connection } from './connection';
 
-/** Data sequence number u64, address u32, length u32, connection u32, number of the connection's next piece u32 (0: none). */
+/** Data sequence number u64; u32 each: address, length, connection, number of the connection's next piece (0: none). */
 const PIECE: u32 = 24;
 const ADDRESS: usize = 8;
 const LENGTH: usize = 12;
