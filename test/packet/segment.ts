@@ -29,9 +29,11 @@ export interface Segment extends TcpOptions, MptcpOptions {
   data: Buffer;
   /** Hex of options put after all others, or, parsed, of all options. */
   raw?: string;
+  /** Hex of all options, in the place of the fields. */
+  exactly?: string;
 }
 
-export interface ParsedSegment extends Required<Segment> {
+export interface ParsedSegment extends Required<Omit<Segment, 'exactly'>> {
   /** Octets of the IP packet. */
   packetLength: number;
   optionLength: number;
@@ -46,6 +48,7 @@ const pad = (octets: number[]): number[] => [
 const be32 = (value: number): number[] => [24, 16, 8, 0].map((shift) => (value >>> shift) & 255);
 
 function buildOptions(s: Segment): number[] {
+  if (s.exactly !== undefined) return pad([...Buffer.from(s.exactly, 'hex')]);
   const result: number[] = [];
   if (typeof s.mss === 'number') result.push(2, 4, s.mss >> 8, s.mss & 255);
   if (s.sackOk === true) result.push(1, 1, 4, 2);

@@ -3,9 +3,10 @@
  * than one round trip or one retransmission. A failure names its seed: `PLAIT_SEED=N npx mocha
  * dist/test/sim/random-boxes.test.js` runs it alone.
  */
-import { runBox } from './random-boxes.js';
+import { runBox, type BoxKind } from './random-boxes.js';
 
 const COUNT = 120;
+const first = (n: number): number[] => Array.from({ length: n }, (_, i) => i + 1);
 /** Later seeds that once failed: stalls, and repetitions taken for new data. */
 const FORMER = [
   ...[130, 173, 188, 223, 229, 249, 250, 268, 273],
@@ -13,19 +14,26 @@ const FORMER = [
   ...[3218, 3739, 6467, 6868], // octets without a mapping and FIN while a join is refused
 ];
 
+const SEEDS: Record<BoxKind, readonly number[]> = {
+  stream: [...first(COUNT), ...FORMER],
+  header: first(COUNT),
+};
+
 describe('random middleboxes', function () {
   this.timeout(120_000);
   const only = process.env['PLAIT_SEED'];
-  const seeds = [...Array.from({ length: COUNT }, (_, i) => i + 1), ...FORMER];
-  it(only === undefined ? `${seeds.length} seeds` : `seed ${only}`, async () => {
-    const failures: string[] = [];
-    for (const seed of only === undefined ? seeds : [Number(only)]) {
-      try {
-        await runBox(seed);
-      } catch (error) {
-        failures.push((error as Error).message);
+  for (const kind of ['stream', 'header'] as const) {
+    const seeds = only === undefined ? SEEDS[kind] : [Number(only)];
+    it(`${kind}: ${only === undefined ? `${String(seeds.length)} seeds` : `seed ${only}`}`, async () => {
+      const failures: string[] = [];
+      for (const seed of seeds) {
+        try {
+          await runBox(seed, kind);
+        } catch (error) {
+          failures.push((error as Error).message);
+        }
       }
-    }
-    if (failures.length > 0) throw new Error(failures.join('\n'));
-  });
+      if (failures.length > 0) throw new Error(failures.join('\n'));
+    });
+  }
 });

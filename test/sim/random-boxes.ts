@@ -12,6 +12,7 @@ import {
   type Direction,
   type Script,
 } from '../middlebox/scripts.js';
+import { headerBox, type Box } from './header-boxes.js';
 import { Middlebox } from './middlebox.js';
 import { Pair, done, expectWhole, start, type Transfer } from './pair.js';
 
@@ -21,14 +22,8 @@ const COST = 100_000 + 240_000 + 2 * RTT;
 /** Where a subflow has to go, another one is waited for; no transfer may take longer. */
 const LIMIT = 65e6;
 
-interface Box {
-  readonly name: string;
-  readonly script: Script;
-  /** Whether it changes octets. */
-  readonly alters: boolean;
-}
-
-function randomBox(random: SeededRandom): Box {
+/** Those that change octets, split or join segments, or take options away. */
+function streamBox(random: SeededRandom): Box {
   const way: Direction = random.unit() < 0.5 ? 'up' : 'down';
   const n = random.int(0, 80);
   const at = random.unit();
@@ -76,26 +71,31 @@ function randomBox(random: SeededRandom): Box {
   return made();
 }
 
+const KINDS = { stream: streamBox, header: headerBox } as const;
+export type BoxKind = keyof typeof KINDS;
+
 /** Throws when a transfer does not end, when octets are wrong without cause, or when it takes too long. */
-export async function runBox(seed: number): Promise<void> {
+export async function runBox(seed: number, kind: BoxKind): Promise<void> {
   const random = new SeededRandom(seed);
   const paths = random.unit() < 0.6 ? 1 : 2;
   const boxed = random.int(0, paths - 1);
   const checksums = random.unit() < 0.6;
   const up = random.unit() < 0.3 ? 0 : random.int(1, 150_000);
   const down = random.unit() < 0.3 ? 0 : random.int(1, 150_000);
-  const box = randomBox(random);
+  const box = KINDS[kind](random);
   const what = `${paths} paths, ${checksums ? 'checksums, ' : ''}up ${up}, down ${down}; box on ${boxed} ${box.name}`;
+  const setup = { paths, boxed, checksums, up, down };
   try {
-    const [transfer, time] = await run(paths, boxed, checksums, up, down, box.script);
+    const [transfer, time] = await run(setup, box);
     const { client, server } = transfer;
     if (!done(transfer)) throw new Error('stall');
     const multipath = client.connection?.info().mptcp === true && server.connection?.info().mptcp === true;
     if (!box.alters || (checksums && multipath)) expectWhole(transfer);
     if (client.error !== null || server.error !== null) throw new Error(String(client.error ?? server.error));
-    const [, free] = await run(paths, boxed, checksums, up, down, null);
+    if (box.times === Infinity) return;
+    const [, free] = await run(setup, null);
     // Unnoticed, a box may change the repetition as well.
-    const times = box.alters && !checksums ? 2 : 1;
+    const times = box.times ?? (box.alters && !checksums ? 2 : 1);
     if (time - free > times * COST) throw new Error(`cost ${Math.round((time - free) / 1000)} ms`);
   } catch (error) {
     throw new Error(`seed ${seed}: ${String((error as Error).message).split('\n')[0]}: ${what}`, {
@@ -104,25 +104,27 @@ export async function runBox(seed: number): Promise<void> {
   }
 }
 
-async function run(
-  paths: number,
-  boxed: number,
-  checksums: boolean,
-  up: number,
-  down: number,
-  script: Script | null,
-): Promise<[Transfer, number]> {
+interface Setup {
+  readonly paths: number;
+  readonly boxed: number;
+  readonly checksums: boolean;
+  readonly up: number;
+  readonly down: number;
+}
+
+async function run(setup: Setup, box: Box | null): Promise<[Transfer, number]> {
+  const { paths, boxed, checksums, up, down } = setup;
   const config = checksums ? ([[CFG_CHECKSUM, 1]] as const) : [];
   const pair = await Pair.create({
     links: Array.from({ length: paths }, () => ({ rate: 100e6, delay: RTT / 2, queue: 1e6 })),
-    pairing: paths === 1 ? 'none' : 'laminar',
+    pairing: paths === 1 && box?.breaks !== true ? 'none' : 'laminar',
     client: config,
     server: config,
     wrap: (device, name) =>
-      name === 'client' && script !== null
+      name === 'client' && box !== null
         ? new Middlebox(device, (segment, direction) =>
             [segment.source, segment.destination].includes(`10.0.${boxed}.1`)
-              ? script(segment, direction)
+              ? box.script(segment, direction)
               : [{ segment, direction }],
           )
         : device,
