@@ -53,6 +53,7 @@ import { scheduleRetransmission, startTimer } from '../tcp/timers';
 import { seqDiff, seqGe, seqGt, seqLe, seqLt } from '../seq';
 import {
   ACK,
+  DSS_FIN,
   FIN,
   HAS_ADD_ADDR,
   HAS_DSS,
@@ -119,6 +120,8 @@ export function segmentArrives(sf: Subflow): i32 {
   if (sf.state == TCP_TIME_WAIT) return timeWaitArrives(sf);
   const c = changetype<Connection>(sf.conn);
   if (sf.state == TCP_SYN_SENT) return synSentArrives(c, sf);
+  // A middlebox took them from one of the SYNs: the peer may take them for agreed, but has none of ours to echo.
+  if (!sf.is(SF_TIMESTAMPS)) seg.options &= ~HAS_TS;
   if (!checksPassed(c, sf)) return DONE;
 
   if (sf.state == TCP_SYN_RCVD) {
@@ -413,8 +416,9 @@ function finArrives(c: Connection, sf: Subflow): void {
   }
   if (sf.rcvNxt == sf.finAt) sf.rcvNxt++;
   markDirty(c);
-  // After MP_FAIL a FIN without DSS says that the peer has become plain.
-  if (sf.is(SF_FAILING) && !seg.has(HAS_DSS)) fallBack(c, sf, FALLBACK_CHECKSUM);
+  // After MP_FAIL a FIN without DSS says that the peer has become plain, and so does one with the DATA_FIN of data that
+  // nobody has acknowledged: its own MP_FAIL was lost.
+  if (sf.is(SF_FAILING) && (!seg.has(HAS_DSS) || (seg.dssFlags & DSS_FIN) != 0)) fallBack(c, sf, FALLBACK_CHECKSUM);
   plainFin(c);
   switch (sf.state) {
     case TCP_ESTABLISHED:

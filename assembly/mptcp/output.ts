@@ -38,7 +38,7 @@ import {
 } from '../tcp/records';
 import { pace, paced, paceWake } from '../tcp/pacing';
 import { noteRetransmission } from '../tcp/recovery';
-import { currentRto, tsNow } from '../tcp/rtt';
+import { currentRto } from '../tcp/rtt';
 import {
   CA_CWR,
   CA_LOSS,
@@ -159,7 +159,7 @@ export function retransmit(c: Connection, sf: Subflow, id: u32): bool {
   if (!sendRecord(c, sf, r)) return false;
   countBy(MIB_RetransSegs, r.segments);
   sf.retransmissions += r.segments;
-  noteRetransmission(sf, tsNow(sf));
+  noteRetransmission(sf, r.xmit);
   if (!r.is(REC_RETRANS)) {
     r.flags |= REC_RETRANS;
     sf.retransOut += r.segments;

@@ -221,10 +221,15 @@ function markSacked(sf: Subflow, start: u32, end: u32): void {
 
 /** Records of unretransmitted segments first; the timestamp echo where there are none (Karn, RFC 7323). */
 function sampleRtt(sf: Subflow): void {
+  takeSample(sf);
+  if (ackAdvanced && seg.has(HAS_TS)) sf.lastEcho = seg.tsEcr;
+}
+
+function takeSample(sf: Subflow): void {
   if (firstRtt >= 0) {
     rttSample(sf, firstRtt);
     minRttSample(sf, lastRtt);
-  } else if (ackAdvanced && seg.has(HAS_TS) && seg.tsEcr != 0) {
+  } else if (ackAdvanced && seg.has(HAS_TS) && seg.tsEcr != 0 && seg.tsEcr != sf.lastEcho) {
     const elapsed = seqDiff(tsNow(sf), seg.tsEcr);
     if (elapsed >= 0 && elapsed < 1 << 20) rttSample(sf, <f64>elapsed * 1000 + 500);
   }

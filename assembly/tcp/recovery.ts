@@ -25,6 +25,7 @@ import {
 } from './subflow';
 import { REC_LOST, REC_RETRANS, REC_SACKED, recAt, recMarkLost, recShatter, timePrepend } from './records';
 import { rackDetect, rackRecovered } from './rack';
+import { tsAt, tsNow } from './rtt';
 
 const DUP_THRESH: u32 = 3;
 
@@ -88,11 +89,13 @@ function rememberForUndo(sf: Subflow): void {
   sf.undoStamp = 0;
 }
 
-/** The first retransmission of an episode leaves its timestamp for Eifel detection. */
-export function noteRetransmission(sf: Subflow, stamp: u32): void {
+/** The first retransmission of an episode leaves its timestamp for Eifel detection, and that of what it repeats. */
+export function noteRetransmission(sf: Subflow, before: f64): void {
   if (sf.caState < CA_RECOVERY) return;
   sf.undoRetrans++;
-  if (sf.undoStamp == 0) sf.undoStamp = max<u32>(stamp, 1);
+  if (sf.undoStamp != 0) return;
+  sf.undoStamp = max<u32>(tsNow(sf), 1);
+  sf.undoFrom = tsAt(sf, before);
 }
 
 /** A D-SACK says that one retransmission was not needed. */
@@ -106,7 +109,9 @@ function undoPossible(sf: Subflow): bool {
     sf.undoStamp != 0 &&
     seg.has(HAS_TS) &&
     seg.tsEcr != 0 &&
-    seqLt(seg.tsEcr, sf.undoStamp)
+    seqLt(seg.tsEcr, sf.undoStamp) &&
+    // An older echo tells of a middlebox that takes our timestamps away: the peer's knowledge stands still.
+    seqGe(seg.tsEcr, sf.undoFrom)
   );
 }
 

@@ -57,5 +57,11 @@ export function currentRto(sf: Subflow): f64 {
 /** Milliseconds of the timestamp clock (RFC 7323 section 5.4). */
 @inline
 export function tsNow(sf: Subflow): u32 {
-  return <u32>(<u64>(now / 1000)) + sf.tsOffset;
+  return tsAt(sf, now);
+}
+
+/** The same at another time, microseconds. */
+@inline
+export function tsAt(sf: Subflow, time: f64): u32 {
+  return <u32>(<u64>(time / 1000)) + sf.tsOffset;
 }

@@ -190,6 +190,9 @@ export class Subflow extends CcState {
   undoRetrans: i32;
   /** Timestamp of the first retransmission of the episode; 0: nothing to undo. */
   undoStamp: u32;
+  undoFrom: u32;
+  /** Timestamp echo of the last acknowledgement that moved sndUna. */
+  lastEcho: u32;
 
   // RACK-TLP (RFC 8985)
   rackXmit: f64;

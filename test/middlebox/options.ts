@@ -3,7 +3,7 @@
  * Multipath TCP. Scripts as in scripts.ts.
  */
 import type { SeededRandom } from '../../src/core/random.js';
-import type { Segment, ParsedSegment } from '../packet/segment.js';
+import { buildPacket, parsePacket, type ParsedSegment, type Segment } from '../packet/segment.js';
 import { isSyn, stripped, type Direction, type Script } from './scripts.js';
 
 const ROOM = 40;
@@ -150,15 +150,19 @@ export const resetOld = (which: Direction, behind: number): Script => {
   };
 };
 
-/** A NAT that forgets after `n` segments, once: what follows goes out from another port, and only that comes back. */
+/**
+ * A NAT that forgets, once, `n` segments after the first DSS came back (before, nothing could take the subflow's place):
+ * what follows goes out from another port, and only that comes back.
+ */
 export const rebind = (n: number): Script => {
   const away = new Map<number, number>();
   const back = new Map<number, number>();
   let count = 0;
+  let begun = false;
   return (segment, direction) => {
     if (direction === 'up') {
       const known = away.has(segment.sourcePort);
-      if (++count === n || !known) {
+      if ((begun && count++ === n) || !known) {
         const port = known ? 20_000 + (segment.sourcePort % 10_000) : segment.sourcePort;
         back.delete(away.get(segment.sourcePort) ?? 0);
         away.set(segment.sourcePort, port);
@@ -171,6 +175,7 @@ export const rebind = (n: number): Script => {
         },
       ];
     }
+    begun ||= segment.dss !== null;
     const port = back.get(segment.destinationPort);
     if (port === undefined && isSyn(segment)) return [{ segment, direction }];
     return port === undefined ? [] : [{ segment: { ...segment, destinationPort: port }, direction }];
@@ -199,11 +204,13 @@ export const swap = (which: Direction, n: number): Script => {
 
 /** One box behind the other. */
 export const chain =
-  (first: Script, second: Script, reparse: (segment: Segment) => ParsedSegment): Script =>
+  (first: Script, second: Script): Script =>
   (segment, direction) => {
     // Towards the network the first box comes first, from there the second.
     const [near, far] = direction === 'up' ? [first, second] : [second, first];
     return near(segment, direction).flatMap((passed) =>
-      passed.direction === direction ? far(reparse(passed.segment), direction) : [passed],
+      passed.direction === direction
+        ? far(parsePacket(buildPacket({ ...passed.segment, raw: '' })), direction)
+        : [passed],
     );
   };

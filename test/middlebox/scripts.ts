@@ -35,7 +35,7 @@ export const alter = (
   change: (data: Buffer) => Buffer,
   always = false,
 ): Script => {
-  const seen = new Map<number, Buffer>();
+  const seen = new Map<number, { readonly length: number; readonly data: Buffer }>();
   let order = 0;
   /** Segments that became longer or shorter: where they begin and end for the sender, and by how much. */
   const shifts: { begin: number; from: number; by: number }[] = [];
@@ -61,8 +61,9 @@ export const alter = (
     if (data.length > 0) {
       const known = seen.get(segment.seq);
       if (known !== undefined && known.length >= data.length)
-        data = known; // a retransmission is changed likewise
+        data = known.data; // a retransmission is changed likewise
       else {
+        const { length } = data;
         if (order === n || (always && order > n)) {
           const changed = change(data);
           if (changed.length !== data.length) {
@@ -74,7 +75,7 @@ export const alter = (
           }
           data = changed;
         }
-        seen.set(segment.seq, data);
+        seen.set(segment.seq, { length, data });
         order++;
       }
     }

@@ -109,6 +109,18 @@ describe('packets: a DSS checksum that is wrong on the only subflow', () => {
     expect(fin.bench.app.ended).to.equal(true);
   });
 
+  it('takes FIN with DATA_FIN for the answer: MP_FAIL was lost, and the peer has no more data', async () => {
+    const peer = await verified();
+    peer.data('world', { checksum: 1, length: 6, fin: true });
+    peer.expect({ ack: 11, dss: { dack: 6 }, fail: 6 });
+    const sum = dssChecksum(peer.session.idsn + 11n, 0, 1, Buffer.alloc(0));
+    peer.send({ flags: 'FA', dss: { dack: 1, dsn: 11, ssn: 0, length: 1, fin: true, checksum: sum } });
+    peer.bench.wait(50_000);
+    peer.expect({ ack: 12 });
+    expect([peer.bench.app.text, peer.bench.app.ended]).to.deep.equal(['helloworld', true]);
+    expect(peer.bench.app.fallback).to.equal('wrong DSS checksum');
+  });
+
   it('goes on with Multipath TCP when the peer repeats what failed and it is right', async () => {
     const peer = await failing();
     peer.data('later').expect({ ack: 16, dss: { dack: 6 } });

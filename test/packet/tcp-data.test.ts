@@ -276,6 +276,28 @@ describe('packets: what SYNs agree on', () => {
     peer.expect({ data: 'world' });
   });
 
+  it('a timeout is spurious when what it repeats had arrived, not when the echo stands still (RFC 3522)', async () => {
+    for (const [echoes, undone] of [
+      ['what was sent first', 1],
+      ['something older: a middlebox takes our timestamps away', 0],
+      ['nothing: timestamps were not agreed', 0],
+    ] as const) {
+      const agreed = undone === 1 || echoes.startsWith('something');
+      const peer = await opened({ ts: agreed });
+      const { bench } = peer;
+      bench.wait(50_000);
+      write(peer, 5000);
+      const [first] = peer.drain();
+      if (first === undefined) throw new Error('nothing was sent');
+      const stamp = agreed ? (first.ts?.[0] ?? 0) : 1;
+      bench.wait(1.5e6);
+      expect(bench.counter('TCPTimeouts')).to.be.above(0);
+      const echo = undone === 1 ? stamp : stamp - 40;
+      peer.send({ ack: first.seq + first.length, ts: [peer.clock, echo] });
+      expect(bench.counter('TCPFullUndo'), echoes).to.equal(undone);
+    }
+  });
+
   it('drops a segment with a wrong checksum', async () => {
     const peer = await opened();
     const { bench } = peer;

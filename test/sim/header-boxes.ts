@@ -33,6 +33,12 @@ export interface Box {
   readonly times?: number;
   /** Whether the only subflow may have to be replaced. */
   readonly breaks?: boolean;
+  /** Beside another box or losses it leaves nothing to be done. */
+  readonly alone?: boolean;
+  /** A connection may have to end with an error: mappings vanish, or the last DATA_ACK does. */
+  readonly fatal?: boolean;
+  /** The share of packets that the paths lose as well. */
+  readonly loss?: number;
 }
 
 export function headerBox(random: SeededRandom): Box {
@@ -72,7 +78,7 @@ export function headerBox(random: SeededRandom): Box {
     () => box('repeats signals', signals(way, 2)),
     () => box('checksums 0', zeroChecksums(way, n - 1)),
     () => box('resets what is old', resetOld(way, n * 1000)),
-    () => box('rebinds', rebind(n + 4), { breaks: true, times: Infinity }),
+    () => box('rebinds', rebind(n + 4), { breaks: true, fatal: true, alone: true, times: Infinity }),
     () => box('swaps', swap(way, few)),
     () => box('cuts anew', resegment(way, n * 10)),
     () => box('in order only', inOrderOnly(way, [n]), { times: 2 }),

@@ -17,12 +17,13 @@ const FORMER = [
 const SEEDS: Record<BoxKind, readonly number[]> = {
   stream: [...first(COUNT), ...FORMER],
   header: first(COUNT),
+  two: [...first(60), 189, 430],
 };
 
 describe('random middleboxes', function () {
   this.timeout(120_000);
   const only = process.env['PLAIT_SEED'];
-  for (const kind of ['stream', 'header'] as const) {
+  for (const kind of ['stream', 'header', 'two'] as const) {
     const seeds = only === undefined ? SEEDS[kind] : [Number(only)];
     it(`${kind}: ${only === undefined ? `${String(seeds.length)} seeds` : `seed ${only}`}`, async () => {
       const failures: string[] = [];
