@@ -229,6 +229,10 @@ export const OPT_KEEPALIVE_INTERVAL = 57;
 export const OPT_KEEPALIVE_COUNT = 58;
 /** Largest segment to announce and to send, octets; 0: what the path takes. Before the connection opens. */
 export const OPT_MAX_SEGMENT = 59;
+/** The program will not read any more: data that comes after our FIN is refused. */
+export const OPT_READ_SHUT = 60;
+/** Linux' TCP_QUICKACK: 0 delays acknowledgements, others send what waits; without bit 0 for this once. */
+export const OPT_QUICKACK = 61;
 /**
  * Pacing, octets per second on each subflow at most: bursts leave at the rate of window and round trip up to this one.
  * 0: they leave as soon as the window lets them (Linux' SO_MAX_PACING_RATE).
@@ -515,6 +519,10 @@ export const MIB_MismatchPortAckRx = 120;
 export const MIB_MPJoinSynTxCreatSkErr = 121;
 export const MIB_MPJoinSynTxBindErr = 122;
 export const MIB_MPJoinSynTxConnectErr = 123;
+export const MIB_TCPDSACKOfoSent = 130;
+export const MIB_TCPAbortOnData = 131;
+export const MIB_TCPACKSkippedSynRecv = 132;
+export const MIB_TCPACKSkippedTimeWait = 133;
 // What met a limit
 /** Memory was refused: CFG_MEMORY_MAX, or none is left. */
 export const MIB_MemoryDrop = 170;

@@ -21,7 +21,7 @@ import { NO_REASON } from './mptcp/close';
 import { AGAIN, REFUSE, segmentArrives } from './mptcp/input';
 import { refuse } from './mptcp/refuse';
 import { proofArrives } from './mptcp/stateless';
-import { findSubflow } from './mptcp/tables';
+import { findListener, findSubflow } from './mptcp/tables';
 import { coalesce } from './tcp/coalesce';
 import { Subflow } from './tcp/subflow';
 import { IP_IGNORE, IP_OK, parseIp } from './wire/ip';
@@ -60,6 +60,7 @@ export function packetArrives(at: usize, following: u32): u32 {
   }
   const flags = seg.flags & (SYN | ACK | RST);
   if (flags == SYN) synArrives(path);
+  else if ((flags & ACK) == 0 && findListener(seg.dstHigh, seg.dstLow, seg.dstPort) != 0) return 0; // nothing to refuse
   else if (flags != ACK || !proofArrives(path)) refuse(path, NO_REASON);
   return 0;
 }

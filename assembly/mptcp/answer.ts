@@ -64,11 +64,11 @@ export function synArrives(path: u32): void {
     return;
   }
   const l = findListener(seg.dstHigh, seg.dstLow, seg.dstPort);
-  if ((seg.flags & FIN) != 0) return; // as Linux does it: no such segment has a purpose
   if (l == 0) {
     refuse(path, NO_REASON);
     return;
   }
+  if ((seg.flags & FIN) != 0) return; // as Linux does it: no such segment has a purpose
   if (changetype<Listener>(l).joinsOnly) {
     count(MIB_MPCapableEndpAttempt);
     refuse(path, RST_PROHIBITED);

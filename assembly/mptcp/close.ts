@@ -76,7 +76,7 @@ import {
   timeWaitRoom,
   unlink,
 } from './lifecycle';
-import { begin, finishControl, optionAdded, optionPointer } from './packet';
+import { begin, finishControl, offeredWindow, optionAdded, optionPointer } from './packet';
 import { reinjectSubflow } from './reinject';
 import { sendRelease } from './send-ring';
 import { removeToken } from './tables';
@@ -234,7 +234,7 @@ export function sendReset(c: Connection, sf: Subflow, reason: u32, transient: bo
       count(MIB_MPRstTx);
     }
   }
-  finishControl(sf, sf.sndNxt, sf.rcvNxt, RST | ACK, 0);
+  finishControl(sf, sf.sndNxt, sf.rcvNxt, RST | ACK, offeredWindow(sf));
 }
 
 /**

@@ -73,6 +73,8 @@ export const C_RELEASED: u32 = 1 << 22;
 export const C_OVERFULL: u32 = 1 << 25;
 /** The application has left: nobody reads any more. */
 export const C_ORPHAN: u32 = 1 << 29;
+/** The program will not read any more. */
+export const C_DEAF: u32 = 1 << 10;
 
 @unmanaged
 export class Connection extends Settings {

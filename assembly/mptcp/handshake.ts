@@ -204,8 +204,10 @@ function addSynOptions(c: Connection, sf: Subflow): void {
   let at = optionPointer();
   put32(at, 0x02040000 | announcedMss(c, sf));
   at += 4;
-  if (sf.is(SF_TIMESTAMPS)) {
-    put32(at, sf.is(SF_SACK) ? 0x0402080a : 0x0101080a);
+  // Where both sides open at once, the SYN/ACK is our SYN again, whatever the peer's SYN has (as on Linux).
+  const ours = sf.state == TCP_SYN_RCVD && c.is(C_CLIENT) && !sf.is(SF_PASSIVE);
+  if (ours ? cfgTimestamps : sf.is(SF_TIMESTAMPS)) {
+    put32(at, (ours ? cfgSack : sf.is(SF_SACK)) ? 0x0402080a : 0x0101080a);
     put32(at + 4, tsNow(sf));
     put32(at + 8, sf.tsRecent);
     at += 12;

@@ -12,12 +12,11 @@ import {
   MIB_MPRstRx,
   MIB_PAWSEstab,
   MIB_SubflowRecover,
+  MIB_TCPAbortOnData,
   MIB_TCPACKSkippedChallenge,
   MIB_TCPChallengeACK,
-  MIB_TCPDSACKOldSent,
   MIB_TCPOFOQueue,
   MIB_TCPSYNChallenge,
-  MIB_TWRecycled,
   TCP_CLOSE_WAIT,
   TCP_CLOSING,
   TCP_ESTABLISHED,
@@ -32,7 +31,7 @@ import { count } from '../counters';
 import { cfgChallengeInterval, cfgTimeWait, now } from '../host';
 import { ackAcceptable, ackAdvanced, ackFin, ackReorderWait, takeAck } from '../tcp/ack';
 import { ecnTakeCwr, ecnTakeMark } from '../tcp/ecn';
-import { rangesAdd } from '../tcp/ranges';
+import { dsackSet, rangesAdd, rangesRepeated } from '../tcp/ranges';
 import { receiverRttSample } from '../tcp/rtt';
 import {
   SF_ACK_NOW,
@@ -47,10 +46,11 @@ import {
   SF_TIMESTAMPS,
   Subflow,
   TIMER_END,
+  TIMER_HANDSHAKE,
 } from '../tcp/subflow';
 import { enterQuickAcks, isQuick, noteArrival, startDelack } from '../tcp/delack';
 import { scheduleRetransmission, startTimer } from '../tcp/timers';
-import { seqDiff, seqGe, seqGt, seqLe, seqLt } from '../seq';
+import { seqDiff, seqGe, seqGt, seqLe, seqLt, seqMin } from '../seq';
 import {
   ACK,
   DSS_FIN,
@@ -78,16 +78,27 @@ import {
   sendReset,
   subflowFailed,
 } from './close';
-import { Connection, C_FIN_SENT, C_MPTCP, C_ORPHAN, C_REPORTED, C_WATCH, markDirty } from './connection';
+import {
+  Connection,
+  C_DEAF,
+  C_FIN_QUEUED,
+  C_FIN_SENT,
+  C_MPTCP,
+  C_ORPHAN,
+  C_REPORTED,
+  C_WATCH,
+  markDirty,
+} from './connection';
 import { fallBack } from './fallback';
 import { leaveQueue } from './fast-open';
-import { handshakeAckArrives, joinConfirmed, openFailed, sendSyn, simultaneousOpen, synAckArrives } from './handshake';
-import { freeSubflow } from './lifecycle';
+import { handshakeAckArrives, joinConfirmed, openFailed, simultaneousOpen, synAckArrives } from './handshake';
 import { headUnmapped, mappingBegins } from './mapping';
+import { orphanArrives, requestArrives, timeWaitArrives } from './minisocks';
 import { owesKeys, sendAck, sendBareAck, sendKeys } from './packet';
 import {
   displaced,
   DROPPED,
+  endsAt,
   GONE,
   optionsLost,
   plainFin,
@@ -113,6 +124,8 @@ export const DONE: i32 = 0;
 export const REFUSE: i32 = 1;
 /** The subflow was a TIME-WAIT and made room: treat the SYN as new. */
 export const AGAIN: i32 = 2;
+/** It is no such segment. */
+export const GO_ON: i32 = 3;
 
 export function segmentArrives(sf: Subflow): i32 {
   sf.segmentsIn++;
@@ -122,7 +135,13 @@ export function segmentArrives(sf: Subflow): i32 {
   if (sf.state == TCP_SYN_SENT) return synSentArrives(c, sf);
   // A middlebox took them from one of the SYNs: the peer may take them for agreed, but has none of ours to echo.
   if (!sf.is(SF_TIMESTAMPS)) seg.options &= ~HAS_TS;
-  if (!checksPassed(c, sf)) return DONE;
+  if (sf.state == TCP_FIN_WAIT_2 && c.is(C_ORPHAN) && sf.timerKind == TIMER_END && !c.is(C_MPTCP)) {
+    return orphanArrives(c, sf);
+  }
+  if (sf.state == TCP_SYN_RCVD && sf.is(SF_PASSIVE)) {
+    const result = requestArrives(c, sf);
+    if (result != GO_ON) return result;
+  } else if (!checksPassed(c, sf)) return DONE;
 
   if (sf.state == TCP_SYN_RCVD) {
     if (!seqLe(seg.ack, sf.sndNxt) || !seqGt(seg.ack, sf.sndUna)) return REFUSE;
@@ -145,10 +164,17 @@ let refused: bool = false;
 
 // ---- before the connection is synchronised ----------------------------------------------------------------
 
+/** Until a SYN is sent again after an acknowledgement of something else (Linux' TCP_TIMEOUT_MIN), microseconds. */
+const SOON: f64 = 8e3;
+
 function synSentArrives(c: Connection, sf: Subflow): i32 {
   const flags = seg.flags;
   // Nothing, or some of the data of the SYN, may be acknowledged with it.
-  if ((flags & ACK) != 0 && seg.ack - (sf.iss + 1) > sf.synData) return (flags & RST) != 0 ? DONE : REFUSE;
+  if ((flags & ACK) != 0 && seg.ack - (sf.iss + 1) > sf.synData) {
+    // The peer still has an older connection: its end makes room for this one.
+    if (sf.retries == 0) startTimer(sf, TIMER_HANDSHAKE, SOON);
+    return (flags & RST) != 0 ? DONE : REFUSE;
+  }
   if ((flags & RST) != 0) {
     if ((flags & ACK) != 0) openFailed(c, sf, CLOSE_REFUSED, resetReason(), resetTransient());
     return DONE;
@@ -177,16 +203,17 @@ function checksPassed(c: Connection, sf: Subflow): bool {
     answerOld(c, sf);
     return false;
   }
-  if (sf.state == TCP_SYN_RCVD && (flags & (SYN | RST)) == SYN && seg.seq == sf.irs) {
-    // Both sides opened at once: the peer's SYN/ACK acknowledges our SYN (RFC 9293 section 3.5, figure 7).
-    if ((flags & ACK) != 0 && !sf.is(SF_PASSIVE) && seg.ack == sf.sndNxt) {
-      answerDuplicate(sf, seg.seq + 1); // its SYN has been here before (as Linux says it)
-      sf.set(SF_ACK_NOW);
-      markDirty(c);
-      return true;
-    }
-    sendSyn(c, sf); // the SYN again: our answer was lost
-    return false;
+  // Both sides opened at once: the peer's SYN/ACK acknowledges our SYN (RFC 9293 section 3.5, figure 7).
+  if (
+    sf.state == TCP_SYN_RCVD &&
+    (flags & (SYN | RST | ACK)) == (SYN | ACK) &&
+    seg.seq == sf.irs &&
+    seg.ack == sf.sndNxt
+  ) {
+    answerDuplicate(sf, seg.seq + 1); // its SYN has been here before (as Linux says it)
+    sf.set(SF_ACK_NOW);
+    markDirty(c);
+    return true;
   }
   if (!inWindow(c, sf)) {
     if ((flags & RST) != 0) return false;
@@ -206,38 +233,54 @@ function checksPassed(c: Connection, sf: Subflow): bool {
     return false;
   }
   if ((flags & ACK) == 0) return false;
-  // RFC 7323 section 4.3: remember the timestamp of the segment that covers what was acknowledged last.
+  takeTimestamp(sf);
+  return true;
+}
+
+/** RFC 7323 section 4.3: remember the timestamp of the segment that covers what was acknowledged last. */
+export function takeTimestamp(sf: Subflow): void {
   if (seg.has(HAS_TS) && seqLe(seg.seq, sf.lastAck) && seqGe(seg.tsVal, sf.tsRecent)) {
     sf.tsRecent = seg.tsVal;
     sf.tsRecentAt = now;
   }
-  return true;
 }
 
 /** PAWS (RFC 7323 section 5.3). */
-function oldTimestamp(sf: Subflow): bool {
+export function oldTimestamp(sf: Subflow): bool {
   return seqLt(seg.tsVal, sf.tsRecent) && now - sf.tsRecentAt < TWENTY_FOUR_DAYS;
 }
 
-/** Some octet of the segment, or the segment itself when it is empty, lies in the receive window. */
+/**
+ * Nothing of the segment lies before what was acknowledged last, and its beginning in the receive window (Linux'
+ * tcp_sequence). A probe of a subflow whose mapping is cut short is looked at below.
+ */
 function inWindow(c: Connection, sf: Subflow): bool {
-  return seqGe(seg.end, sf.rcvNxt) ? seqLe(seg.seq, subflowEdge(c, sf)) : seg.length != 0 && seqGe(seg.end, sf.lastAck);
+  const from = sf.mapCount != 0 && seg.length == 0 ? sf.rcvNxt : sf.lastAck;
+  return seqGe(seg.end, from) && seqLe(seg.seq, subflowEdge(c, sf));
 }
 
 /** An unacceptable segment is answered by an ACK (RFC 9293 section 3.10.7.4); old data with a D-SACK. */
 function answerOld(c: Connection, sf: Subflow): void {
-  if (seg.length != 0 && seqLe(seg.end, sf.rcvNxt)) {
-    answerDuplicate(sf, seg.end);
+  if (seg.end != seg.seq && (seg.flags & SYN) == 0 && seqLt(seg.seq, sf.rcvNxt)) {
+    answerDuplicate(sf, seqMin(seg.end, sf.rcvNxt));
   }
   // The repeated third ACK of a join wants its fourth packet, and data its acknowledgement: no loop comes of those.
-  if (seg.length != 0 || seg.has(HAS_JOIN) || allowed(sf)) {
-    sf.set(SF_ACK_NOW);
-    markDirty(c);
+  const octets = seg.end != seg.seq && (seg.flags & SYN) == 0;
+  if (octets || seg.has(HAS_JOIN) || allowed(sf)) acknowledgeAtOnce(c, sf);
+}
+
+/** An acknowledgement for a segment that is not taken; before the handshake is over it has no place in `output`. */
+function acknowledgeAtOnce(c: Connection, sf: Subflow): void {
+  if (!sf.synchronized || sf.state == TCP_SYN_RCVD) {
+    sendBareAck(sf);
+    return;
   }
+  sf.set(SF_ACK_NOW);
+  markDirty(c);
 }
 
 /** RFC 5961 section 7: challenge ACKs are rationed, so that nobody counts with them. */
-function allowed(sf: Subflow): bool {
+export function allowed(sf: Subflow): bool {
   if (now - sf.challengeAt < cfgChallengeInterval) {
     count(MIB_TCPACKSkippedChallenge);
     return false;
@@ -249,12 +292,11 @@ function allowed(sf: Subflow): bool {
 function challenge(sf: Subflow): void {
   if (!allowed(sf)) return;
   count(MIB_TCPChallengeACK);
-  sf.set(SF_ACK_NOW);
-  markDirty(changetype<Connection>(sf.conn));
+  acknowledgeAtOnce(changetype<Connection>(sf.conn), sf);
 }
 
 /** RFC 5961 section 3: only the exact sequence number resets. */
-function resetArrives(c: Connection, sf: Subflow): void {
+export function resetArrives(c: Connection, sf: Subflow): void {
   if (seg.seq != sf.rcvNxt) {
     challenge(sf);
     return;
@@ -268,8 +310,7 @@ function resetArrives(c: Connection, sf: Subflow): void {
     return;
   }
   if (sf.is(SF_FAST_OPEN)) leaveQueue(sf, true);
-  if (sf.state == TCP_SYN_RCVD && !sf.is(SF_PASSIVE)) openFailed(c, sf, CLOSE_REFUSED, resetReason(), resetTransient());
-  else subflowFailed(c, sf, CLOSE_RESET, resetReason(), resetTransient());
+  subflowFailed(c, sf, CLOSE_RESET, resetReason(), resetTransient());
 }
 
 // ---- the established part ---------------------------------------------------------------------------------
@@ -329,45 +370,73 @@ function payload(c: Connection, sf: Subflow): void {
     repeated = lookAtMapping(c, sf);
   }
   const receiving = sf.state == TCP_ESTABLISHED || sf.state == TCP_FIN_WAIT_1 || sf.state == TCP_FIN_WAIT_2;
-  if (seg.length != 0) {
-    // Nobody is left to read it (RFC 1122 section 4.2.2.13).
-    if (c.is(C_ORPHAN) && !multipath && seqGt(seg.end, sf.rcvNxt)) {
-      refused = true;
-      subflowFailed(c, sf, CLOSE_RESET, NO_REASON, false);
-      return;
+  const last = seg.seq + seg.length;
+  // Nothing counts behind the peer's FIN; data for a program that has left is refused (RFC 1122 section 4.2.2.13).
+  if (!receiving && seg.end != seg.seq) {
+    if (seqLt(seg.seq, sf.rcvNxt)) {
+      if (seqGt(last, sf.rcvNxt) && !multipath) abortOnData(c, sf);
+      else {
+        answerDuplicate(sf, seqMin(seg.end, sf.rcvNxt));
+        sf.set(SF_ACK_NOW);
+        markDirty(c);
+      }
     }
-    if (!receiving) {
-      sf.set(SF_ACK_NOW);
-      markDirty(c);
-      if (multipath) settleFins(c, sf);
+    if (multipath) settleFins(c, sf);
+    return;
+  }
+  if (seg.length != 0) {
+    const deaf = c.is(C_ORPHAN) || (c.is(C_DEAF) && c.is(C_FIN_QUEUED));
+    if (deaf && !multipath && seqGt(last, sf.rcvNxt)) {
+      abortOnData(c, sf);
       return;
     }
     if (ecnTakeCwr(sf)) sf.set(SF_ACK_NOW);
+    if (!multipath && ((seg.flags & FIN) != 0 || sf.is(SF_FIN_KNOWN))) {
+      endsAt(c, sf, sf.is(SF_FIN_KNOWN) ? sf.finAt : last);
+    }
+    if (seg.length == 0) {
+      sf.set(SF_ACK_NOW); // all of it lies behind the end
+      markDirty(c);
+      return;
+    }
     const before = sf.rcvNxt;
     const holes = sf.oooCount;
     const result = repeated < 0 ? DROPPED : takeData(c, sf, repeated);
     if (result == GONE) return;
     if (result != DROPPED) ecnTakeMark(sf);
+    if (result != DROPPED || seqLe(last, sf.rcvNxt)) noteFin(sf);
     acknowledge(c, sf, before, holes, result == DROPPED);
     if (multipath) settleFins(c, sf);
-    if (result == DROPPED && !seqLe(seg.end, sf.rcvNxt)) return; // not taken: its FIN does not count either
+    if (result == DROPPED && !seqLe(last, sf.rcvNxt)) return; // not taken: its FIN does not count either
   } else if (multipath && seg.has(HAS_DSS)) {
     // A mapping may come after the octets that it is for.
     if (settle(c, sf) == GONE) return;
   }
   if (c.is(C_WATCH)) settleWatched(c, sf);
-  if ((seg.flags & FIN) != 0 && !sf.is(SF_FIN_KNOWN)) {
-    sf.set(SF_FIN_KNOWN);
-    sf.finAt = seg.seq + seg.length;
-    if (sf.finAt != sf.rcvNxt) {
-      rangesAdd(sf, sf.finAt, sf.finAt + 1);
-      if (seg.length == 0) {
-        sf.set(SF_ACK_NOW); // out of order, like data beyond a hole
-        markDirty(c);
-      }
+  if (seg.length == 0 && (seg.flags & FIN) != 0) {
+    if (!sf.is(SF_FIN_KNOWN)) noteFin(sf);
+    else if (seqGt(seg.seq, sf.rcvNxt)) rangesRepeated(sf, seg.seq, seg.end);
+    if (seqGt(seg.seq, sf.rcvNxt)) {
+      sf.set(SF_ACK_NOW); // out of order, like data beyond a hole
+      markDirty(c);
     }
   }
   if (sf.is(SF_FIN_KNOWN) && !sf.is(SF_FIN_RECEIVED) && seqGe(sf.rcvNxt, sf.finAt)) finArrives(c, sf);
+}
+
+/** The peer's FIN comes with the segment in hand: beyond a hole it is kept like data. */
+function noteFin(sf: Subflow): void {
+  if ((seg.flags & FIN) == 0 || sf.is(SF_FIN_KNOWN)) return;
+  sf.set(SF_FIN_KNOWN);
+  sf.finAt = seg.seq + seg.length;
+  if (seqGt(sf.finAt, sf.rcvNxt)) rangesAdd(sf, sf.finAt, sf.finAt + 1);
+}
+
+/** New data, and the program has left: RST as to a stranger. */
+function abortOnData(c: Connection, sf: Subflow): void {
+  count(MIB_TCPAbortOnData);
+  refused = true;
+  subflowFailed(c, sf, CLOSE_RESET, NO_REASON, false);
 }
 
 /** Acknowledgements at once after a duplicate (Linux' TCP_MAX_QUICKACKS). */
@@ -392,23 +461,21 @@ function acknowledge(c: Connection, sf: Subflow, before: u32, holes: u32, droppe
     return;
   }
   noteArrival(sf);
+  // The program is likely to close as well: the acknowledgement waits for that.
+  if (sf.is(SF_FIN_KNOWN) && sf.finAt == sf.rcvNxt && sf.state == TCP_ESTABLISHED) sf.pingPong = true;
   // More than one full segment: Linux' form of every second one.
   if (holes != 0 || isQuick(sf) || <u32>seqDiff(sf.rcvNxt, sf.lastAck) > sf.rcvMss) sf.set(SF_ACK_NOW);
   else startDelack(sf);
 }
 
 function answerDuplicate(sf: Subflow, end: u32): void {
-  sf.dsackStart = seg.seq;
-  sf.dsackEnd = end;
-  sf.hasDsack = true;
-  count(MIB_TCPDSACKOldSent);
+  dsackSet(sf, seg.seq, end);
   enterQuickAcks(sf, DUPLICATE_ACKS);
 }
 
 /** The peer's FIN is in order. */
-function finArrives(c: Connection, sf: Subflow): void {
+export function finArrives(c: Connection, sf: Subflow): void {
   sf.set(SF_FIN_RECEIVED);
-  // The program is likely to close as well: the acknowledgement waits for that.
   if (sf.state != TCP_ESTABLISHED) sf.set(SF_ACK_NOW);
   else {
     sf.pingPong = true;
@@ -436,27 +503,6 @@ function finArrives(c: Connection, sf: Subflow): void {
       enterTimeWait(c, sf);
       break;
   }
-}
-
-// ---- TIME-WAIT --------------------------------------------------------------------------------------------
-
-/** RFC 9293 section 3.10.7.4 and RFC 6191: a new SYN may take over; RST is ignored (RFC 1337). */
-function timeWaitArrives(sf: Subflow): i32 {
-  const flags = seg.flags;
-  if ((flags & RST) != 0) return DONE;
-  if ((flags & (SYN | ACK)) == SYN) {
-    const newer = sf.is(SF_TIMESTAMPS) && seg.has(HAS_TS) ? seqGt(seg.tsVal, sf.tsRecent) : seqGt(seg.seq, sf.rcvNxt);
-    if (newer) {
-      count(MIB_TWRecycled);
-      freeSubflow(sf);
-      return AGAIN;
-    }
-  }
-  if (seg.length != 0 || (flags & (FIN | SYN)) != 0) {
-    sendBareAck(sf);
-    startTimer(sf, TIMER_END, cfgTimeWait);
-  }
-  return DONE;
 }
 
 /** Ends a subflow at the path manager's wish, with a reset that says why. */

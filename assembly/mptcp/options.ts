@@ -18,11 +18,14 @@ import {
   OPT_RCVBUF_MAX,
   OPT_SNDBUF_MAX,
   OPT_TOS,
+  OPT_QUICKACK,
+  OPT_READ_SHUT,
   OPT_WATCH,
 } from '../abi';
 import { isRingSize } from '../config';
-import { Connection, markDirty } from './connection';
+import { Connection, C_DEAF, markDirty } from './connection';
 import { armKeepalive } from './timers';
+import { wantQuickAck } from '../tcp/delack';
 import { Subflow } from '../tcp/subflow';
 
 function armAll(c: Connection): i32 {
@@ -82,6 +85,14 @@ export function setConnectionOption(c: Connection, option: i32, value: i32): i32
     case OPT_MAX_PACING_RATE:
       if (value < 0) return E_INVAL;
       c.maxPacing = <f64>value;
+      return 0;
+    case OPT_READ_SHUT:
+      c.set(C_DEAF);
+      return 0;
+    case OPT_QUICKACK:
+      for (let p = c.subflows; p != 0; p = changetype<Subflow>(p).nextOfConn) {
+        if (wantQuickAck(changetype<Subflow>(p), value, c.unread == 0)) markDirty(c);
+      }
       return 0;
     case OPT_WATCH:
       c.watch = value != 0;

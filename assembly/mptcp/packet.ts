@@ -495,13 +495,20 @@ export function sendProbe(c: Connection, sf: Subflow): bool {
   return true;
 }
 
-/** An ACK of a subflow that has no connection any more (TIME-WAIT). */
+/** An ACK of a subflow that has no connection yet, or none any more (TIME-WAIT). */
 export function sendBareAck(sf: Subflow): bool {
   if (txRoom() == 0) return false;
   begin(sf);
   addTimestamps(sf);
-  finish(sf, optAt, sf.sndNxt, sf.rcvNxt, ACK, 0, 0, 0);
+  addSack(sf, 0);
+  finish(sf, optAt, sf.sndNxt, sf.rcvNxt, ACK, offeredWindow(sf), 0, 0);
   return true;
+}
+
+/** What was offered last, as a window field. */
+export function offeredWindow(sf: Subflow): u32 {
+  const left = seqDiff(sf.rcvEdge, sf.rcvNxt);
+  return left <= 0 ? 0 : min<u32>((<u32>left) >> sf.rcvScale, 65535);
 }
 
 // ---- for packets built elsewhere: handshake and resets ----------------------------------------------------

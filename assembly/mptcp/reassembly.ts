@@ -21,6 +21,7 @@ import {
   Intervals,
   intervalsAdd,
   intervalsCover,
+  intervalsCut,
   intervalsFind,
   intervalsFree,
   intervalsReach,
@@ -242,6 +243,11 @@ function moveTo(c: Connection, capacity: u32): bool {
   free(c.rcv, c.rcvCap);
   c.rcv = fresh;
   return true;
+}
+
+/** Nothing from `dsn` on counts any more: the stream ends there. */
+export function receiveEnd(c: Connection, dsn: u64): void {
+  intervalsCut(rangesOf(c), dsn, dsn + 0x40000000);
 }
 
 export function receiveFree(c: Connection): void {

@@ -20,7 +20,7 @@ import { dsnExpand, dsnGt } from '../dsn';
 import { now } from '../host';
 import { seqDiff, seqGt, seqLe, seqLt, seqMax } from '../seq';
 import { currentRto, RTO_MAX } from '../tcp/rtt';
-import { SF_ACK_NOW, SF_ASKED, SF_BARE, SF_FAILING, SF_SEND_FAIL, Subflow } from '../tcp/subflow';
+import { SF_ACK_NOW, SF_ASKED, SF_BARE, SF_FAILING, SF_FIN_KNOWN, SF_SEND_FAIL, Subflow } from '../tcp/subflow';
 import {
   DSS_ACK,
   DSS_ACK8,
@@ -69,9 +69,9 @@ import {
 import { isMapped, MAP_CONFLICT, MAP_FULL } from './mappings';
 import { signalFin } from './output';
 import { sendAck, sendProbe } from './packet';
-import { placeData, receiveEdge, receivePrepare, receiveRest } from './reassembly';
+import { placeData, receiveEdge, receiveEnd, receivePrepare, receiveRest } from './reassembly';
 import { sendRelease } from './send-ring';
-import { rangesAdd, rangesCover, rangesRoom } from '../tcp/ranges';
+import { dsackSet, rangesAdd, rangesCover, rangesEnd, rangesRepeated, rangesRoom } from '../tcp/ranges';
 import { settleWatched, tellLater, tellPeer } from './unaware';
 
 /** What became of a segment's Multipath part. */
@@ -80,6 +80,8 @@ export const TAKEN: i32 = 0;
 export const DROPPED: i32 = 1;
 /** The subflow is gone. */
 export const GONE: i32 = 2;
+/** All of it had come before, beyond a hole. */
+export const REPEATED: i32 = 3;
 
 // ---- acknowledgements -------------------------------------------------------------------------------------
 
@@ -313,11 +315,15 @@ export function takeData(c: Connection, sf: Subflow, repeated: u32): i32 {
   if (seqLt(seq, sf.rcvNxt)) {
     const old = <u32>seqDiff(sf.rcvNxt, seq);
     if (old >= length) return DROPPED;
+    dsackSet(sf, seq, sf.rcvNxt);
     seq += old;
     from += old;
     length -= old;
   }
-  if (rangesCover(sf, seq, seq + length)) return DROPPED;
+  if (rangesCover(sf, seq, seq + length)) {
+    rangesRepeated(sf, seq, seg.end);
+    return REPEATED;
+  }
   if (!rangesRoom(sf, seq) || !receivePrepare(c)) return DROPPED;
   const result = c.is(C_MPTCP)
     ? takeMapped(c, sf, seq, from, length)
@@ -325,6 +331,14 @@ export function takeData(c: Connection, sf: Subflow, repeated: u32): i32 {
   // Another subflow had brought it all.
   if (result != GONE) receiveRest(c);
   return result;
+}
+
+/** A plain stream ends at `last`: what has come of numbers beyond does not count (as on Linux). */
+export function endsAt(c: Connection, sf: Subflow, last: u32): void {
+  if (seqGt(seg.seq + seg.length, last)) seg.length = seqGt(last, seg.seq) ? <u32>seqDiff(last, seg.seq) : 0;
+  if (sf.oooCount == 0) return;
+  rangesEnd(sf, sf.is(SF_FIN_KNOWN) ? last + 1 : last);
+  receiveEnd(c, plainDsn(c, last));
 }
 
 function takePlain(c: Connection, sf: Subflow, seq: u32, from: usize, length: u32, repeated: u32): i32 {

@@ -44,7 +44,8 @@ let sawDsack: bool = false;
 
 /** Whether the acknowledgement number is one that this side may get (RFC 9293 3.10.7.4, RFC 5961 section 5.2). */
 export function ackAcceptable(sf: Subflow): bool {
-  return seqLe(seg.ack, sf.sndNxt) && seqGe(seg.ack, sf.sndUna - sf.maxWnd);
+  const before = min(sf.maxWnd, sf.sndUna - sf.iss - 1);
+  return seqLe(seg.ack, sf.sndNxt) && seqGe(seg.ack, sf.sndUna - before);
 }
 
 /**

@@ -89,6 +89,20 @@ export function dueAfterRead(sf: Subflow, drained: bool): bool {
   return drained && (sf.pushed == 2 || (sf.pushed == 1 && !sf.pingPong));
 }
 
+/**
+ * The program's wish (Linux' TCP_QUICKACK): 0 for delayed acknowledgements; with others what waits goes at once, unless
+ * it waits for the program to read; an even number leaves the mode as it was. Whether something has to go.
+ */
+export function wantQuickAck(sf: Subflow, value: i32, drained: bool): bool {
+  sf.pingPong = value == 0;
+  if (value == 0 || sf.delackAt == Infinity) return false;
+  if (sf.pushed == 0) sf.pushed = 1;
+  const due = dueAfterRead(sf, drained);
+  if (due) sf.set(SF_ACK_NOW);
+  if ((value & 1) == 0) sf.pingPong = true;
+  return due;
+}
+
 /** The delay is over: without an answer of the program the next one may be longer. */
 export function delackDue(sf: Subflow): void {
   sf.delackAt = Infinity;

@@ -252,11 +252,13 @@ describe('packets: TIME-WAIT', () => {
     return peer;
   };
 
-  it('answers a repeated FIN and ignores RST (RFC 1337)', async () => {
+  it('answers a repeated FIN, and ends with an exact RST, as on Linux', async () => {
     const peer = await waiting();
-    peer.send({ flags: 'R', seq: 2 });
+    peer.send({ flags: 'R', seq: 3 });
     peer.send({ flags: 'FA', seq: 1, ack: 2 }).expect({ flags: 'A', seq: 2, ack: 2 });
     expect(peer.bench.stack.core.x.subflows()).to.equal(1);
+    peer.send({ flags: 'R', seq: 2 });
+    expect(peer.bench.stack.core.x.subflows()).to.equal(0);
   });
 
   it('gives way to a SYN with a larger sequence number or timestamp (RFC 6191), not to an older one', async () => {

@@ -35,7 +35,7 @@ export function runScript(script: Script, mode: Mode, config: Config, environmen
   const run = new Run(script, mode, config, environment);
   try {
     const failure = failureOf(() => run.all());
-    if (failure !== null) run.noteTheRest();
+    run.noteTheRest();
     const unclean = failureOf(() => run.cleanUp());
     return { failure: failure ?? unclean ?? run.code(), warnings: run.warnings, log: run.log };
   } finally {
@@ -275,7 +275,6 @@ class Run {
   }
 
   #begin(call: SocketCall): RunningCall {
-    this.#note(`${call.name}(...)`);
     try {
       return this.#setup.layer.begin(call);
     } catch (error) {
@@ -309,6 +308,7 @@ class Run {
   }
 
   #compare(call: SocketCall, outcome: CallOutcome): void {
+    this.#note(`${call.name}(...) = ${outcome.result} ${outcome.errno ?? ''}`.trimEnd());
     const error = wrongResult(call, outcome) ?? outcome.mismatch;
     if (error === null) return;
     const message = `${call.name}: ${error}`;

@@ -23,6 +23,7 @@ const CORE: Readonly<Record<string, number>> = {
   '6:6': abi.OPT_KEEPALIVE_COUNT,
   '6:7': abi.OPT_SYN_RETRIES,
   '6:8': abi.OPT_FIN_TIMEOUT,
+  '6:12': abi.OPT_QUICKACK,
   '6:18': abi.OPT_USER_TIMEOUT,
   '6:23': abi.OPT_FAST_OPEN,
   '6:30': abi.OPT_FAST_OPEN,

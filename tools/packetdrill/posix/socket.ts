@@ -309,6 +309,7 @@ export class Socket extends OpenFile implements ConnectionHandler {
 
   shutdownRead(): void {
     this.readShut = true;
+    this.connection?.setOption(abi.OPT_READ_SHUT, 1);
     this.changed(0);
   }
 
