@@ -2,7 +2,7 @@
  * The lowest round-trip time first (Linux' out-of-tree default). Backup subflows carry data only while every regular
  * one is in a timeout or set aside; those in turn only while there is nothing else.
  */
-import { Subflow } from '../tcp/subflow';
+import { SF_ACK_NOW, Subflow } from '../tcp/subflow';
 import { canCarry, hasRoom, isWorking } from './available';
 
 /** `avoid` is the handle of a subflow that is passed over; as long as it works, no backup takes its place. */
@@ -23,12 +23,26 @@ export function minRtt(first: usize, avoid: u32): usize {
       best = 0;
       bestRtt = Infinity;
     }
-    if (kind == bestClass && sf.srtt < bestRtt && hasRoom(sf)) {
+    if (kind != bestClass) continue;
+    const rtt = expectedRtt(sf);
+    if (rtt < bestRtt && hasRoom(sf)) {
       best = p;
-      bestRtt = sf.srtt;
+      bestRtt = rtt;
     }
   }
   return regular && bestClass >= BACKUP ? 0 : best;
+}
+
+/**
+ * The round trip of the next segment. Where an acknowledgement waits and nothing is in flight, no queue of ours delays it:
+ * the least that was measured counts, for an answer on another subflow than the question's costs a packet more. Where no
+ * data was sent yet, the handshake says little: the peer's choice says more, once.
+ */
+@inline
+function expectedRtt(sf: Subflow): f64 {
+  const owes = sf.delackAt != Infinity || sf.is(SF_ACK_NOW);
+  if (!owes || sf.inFlight != 0) return sf.srtt;
+  return sf.dataSegmentsOut == 0 ? 0 : min(sf.minRtt, sf.srtt);
 }
 
 /** One whose probe waits for an answer comes after its like, but still before all backups. */
