@@ -73,6 +73,9 @@ class CaptureDevice implements Device {
         this.#writeSegment(path, remote, remotePort, localPort, segment);
         return host.receiveSegment(path, remote, remotePort, localPort, segment, joined);
       },
+      batchOver: () => {
+        host.batchOver?.();
+      },
       noSegmentation: (path) => {
         host.noSegmentation(path);
       },

@@ -54,7 +54,10 @@ export interface ReceiveRing {
    */
   reserve(size: number, count: number): number;
   readonly first: number;
-  /** A packet lies in that room, behind those of earlier calls; `segment` as in `DeviceHost.receive`. */
+  /**
+   * A packet lies in that room, behind those of earlier calls; `segment` as in `DeviceHost.receive`. It is handled after
+   * `DeviceHost.batchOver`.
+   */
   commit(path: number, at: number, length: number, checksum: Checksum, segment: number): void;
 }
 
@@ -80,6 +83,11 @@ export interface DeviceHost {
     segment: Uint8Array,
     joined?: number,
   ): boolean;
+  /**
+   * What arrived at once is handed over. A packet or two are handled in this call, so that they do not wait for the turn
+   * of the event loop to end; more wait for those that other paths bring in the same turn.
+   */
+  batchOver?(): void;
   /** Packets of a path are not cut into segments any more, whatever `Device.segmentation` says. */
   noSegmentation(path: number): void;
   /** The device can take packets again after `send` returned false. */

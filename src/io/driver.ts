@@ -40,6 +40,13 @@ export class Driver implements Timers {
     if (this.#immediate === null && this.#stack !== null) this.#immediate = setImmediate(this.#onImmediate);
   };
 
+  /** Runs the stack in this call. */
+  readonly runNow = (): void => {
+    if (this.#immediate !== null) clearImmediate(this.#immediate);
+    this.#immediate = null;
+    this.#run();
+  };
+
   readonly #onImmediate = (): void => {
     this.#immediate = null;
     this.#run();

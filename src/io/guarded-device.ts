@@ -35,6 +35,8 @@ export interface GuardedPath {
 export interface GuardedPathEvents {
   /** A TCP packet for a bound port; valid during the call. */
   received(packet: Uint8Array, checksum: Checksum, segment: number): void;
+  /** See `DeviceHost.batchOver`. */
+  batchOver(): void;
   /** A packet that nobody asked for. */
   stray(): void;
   /** A packet that could not be sent. */
@@ -84,6 +86,9 @@ export abstract class GuardedDevice<P extends GuardedPath> implements Device {
     const opened: P = this.openPath(path, address, {
       received: (packet, checksum, segment) => {
         if (!host.receive(path.id, packet, checksum, segment)) this.stats.ringFull++;
+      },
+      batchOver: () => {
+        host.batchOver?.();
       },
       stray: () => this.stats.strays++,
       lost: () => this.stats.sendErrors++,

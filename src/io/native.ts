@@ -182,6 +182,16 @@ async function load(): Promise<Native> {
       let wanted = reading;
       const handle = poll(fd, reading, onEvents);
       function onEvents(status: number, events: Readiness): void {
+        try {
+          callBack(status, events);
+        } catch (error) {
+          // koffi would keep the exception to itself and poll no more.
+          queueMicrotask(() => {
+            throw error;
+          });
+        }
+      }
+      function callBack(status: number, events: Readiness): void {
         // The socket holds an error, for which polling stopped. Reading takes the error away.
         if (status < 0) {
           handle.start(wanted, onEvents);

@@ -45,6 +45,8 @@ export interface ReceivingPath {
 export class PacketReceiver {
   /** Set before the first path comes; null: packets go to `ReceivingPath.received`. */
   ring: ReceiveRing | null = null;
+  /** See `DeviceHost.batchOver`. Set before the first path comes. */
+  batchOver: () => void = () => undefined;
   readonly #native: Native;
   readonly #v6: boolean;
   readonly #paths = new Set<ReceivingPath>();
@@ -102,6 +104,7 @@ export class PacketReceiver {
       fd,
       () => {
         this.#receive(fd);
+        this.batchOver();
       },
       () => undefined,
     );

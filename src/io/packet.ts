@@ -42,7 +42,12 @@ export class PacketDevice extends GuardedDevice<PacketPath> {
 
   override open(host: DeviceHost): void {
     super.open(host);
-    for (const receiver of [this.#receivers[4], this.#receivers[6]]) receiver.ring = host.receiveRing ?? null;
+    for (const receiver of [this.#receivers[4], this.#receivers[6]]) {
+      receiver.ring = host.receiveRing ?? null;
+      receiver.batchOver = () => {
+        host.batchOver?.();
+      };
+    }
   }
 
   protected override openPath(path: Path, address: Uint8Array, events: GuardedPathEvents): PacketPath {

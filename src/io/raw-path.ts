@@ -181,6 +181,7 @@ export class RawPath implements GuardedPath {
     this.#receiver.wrap.removeAllListeners('recvReady');
     this.#receiver.wrap.on('recvReady', () => {
       this.#receiveAll();
+      this.#events.batchOver();
     });
   }
 

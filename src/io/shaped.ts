@@ -87,6 +87,9 @@ export class ShapedDevice implements Device {
         !passes(path) || host.receive(path, packet, checksum),
       receiveSegment: (path, remote, remotePort, localPort, segment, joined) =>
         !passes(path) || host.receiveSegment(path, remote, remotePort, localPort, segment, joined),
+      batchOver: () => {
+        host.batchOver?.();
+      },
       noSegmentation: (path) => {
         host.noSegmentation(path);
       },

@@ -85,6 +85,7 @@ export class NativeSocket extends UdpSocket {
       fd,
       () => {
         this.#receiveAll();
+        this.events.batchOver();
       },
       () => {
         const then = this.#onWritable;

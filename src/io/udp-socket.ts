@@ -20,6 +20,8 @@ export interface UdpSocketEvents {
     remotePort: number,
     joined: number,
   ): void;
+  /** What was there is received; see `DeviceHost.batchOver`. */
+  batchOver(): void;
   /** The peer's machine says that nobody listens on its port. */
   refused(socket: UdpSocket): void;
   /** Nothing can be sent or received any more. */

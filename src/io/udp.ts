@@ -157,6 +157,9 @@ export class UdpDevice implements Device {
         else if (!host.receiveSegment(path.id, remote, port, socket.port, segment, joined))
           this.stats.ringFull++;
       },
+      batchOver: () => {
+        host.batchOver?.();
+      },
       refused: (socket) => {
         this.stats.refused++;
         this.#refused(host, path.id, socket);

@@ -84,6 +84,7 @@ export async function createHost(options: HostOptions = {}): Promise<Host> {
     random: secureRandom,
     timers: driver,
     wake: driver.wake,
+    runNow: driver.runNow,
     config,
   });
   const host = new RealHost(stack, driver, platform, options);

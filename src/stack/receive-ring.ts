@@ -5,13 +5,11 @@ import type { Checksum, ReceiveRing } from '../io/device.js';
 export class CoreRing implements ReceiveRing {
   readonly #core: Core;
   readonly #makeRoom: () => void;
-  readonly #wake: () => void;
 
-  /** `makeRoom` handles what waits, if that is possible now; `wake` has it handled soon. */
-  constructor(core: Core, makeRoom: () => void, wake: () => void) {
+  /** `makeRoom` handles what waits, if that is possible now. */
+  constructor(core: Core, makeRoom: () => void) {
     this.#core = core;
     this.#makeRoom = makeRoom;
-    this.#wake = wake;
   }
 
   get memory(): Uint8Array {
@@ -29,7 +27,6 @@ export class CoreRing implements ReceiveRing {
 
   commit(path: number, at: number, length: number, checksum: Checksum, segment: number): void {
     this.#core.rxCommit(at, length, path, checksum, segment);
-    this.#wake();
   }
 }
 

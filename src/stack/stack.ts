@@ -9,26 +9,18 @@ import { readCounters } from '../core/counters.js';
 import type { CoreModule } from '../core/load.js';
 import type { Random } from '../core/random.js';
 import { PlaitError } from '../errors.js';
-import {
-  Checksum,
-  type Device,
-  type DeviceHost,
-  type OutPacket,
-  type Path,
-  type ReceiveRing,
-} from '../io/device.js';
+import type { Checksum, Device, DeviceHost, OutPacket, Path, ReceiveRing } from '../io/device.js';
 import type { Timers } from '../io/timers.js';
 import { Connection, type ConnectionHost } from './connection.js';
 import { created, dispatch } from './dispatch.js';
 import type { Counters } from './info.js';
 import { Backlog } from './backlog.js';
-import { ipHeaderLength, writeIpHeader } from './ip-header.js';
+import { Intake } from './intake.js';
 import { JoinPorts } from './join-ports.js';
 import { Listener } from './listener.js';
 import { Monitor } from './monitor.js';
 import { commandError } from './names.js';
 import type { PathPolicy } from './policy.js';
-import { CoreRing } from './receive-ring.js';
 import { Transmitter, type Outlet } from './transmitter.js';
 
 export type { PathPolicy, SubflowDown } from './policy.js';
@@ -40,6 +32,8 @@ export interface StackOptions {
   readonly timers: Timers;
   /** Called when the stack wants to be run soon. */
   readonly wake: () => void;
+  /** Called when it wants to be run now, from outside of `run`. Default: `wake`. */
+  readonly runNow?: () => void;
   /** CFG_* of assembly/abi.ts, applied in order. */
   readonly config?: readonly (readonly [number, number])[];
 }
@@ -77,7 +71,7 @@ export class Stack implements DeviceHost, ConnectionHost {
   /** By address and port: one port may have a listener per address. */
   readonly #listeners = new Map<string, Listener>();
   readonly #transmitter: Transmitter;
-  readonly receiveRing: ReceiveRing;
+  readonly #intake: Intake;
   #nextPath = 1;
   #running = false;
   /** What handlers threw during this turn. */
@@ -94,13 +88,16 @@ export class Stack implements DeviceHost, ConnectionHost {
     this.#wake = options.wake;
     this.core = new Core(options.module, options.random);
     this.#transmitter = new Transmitter(this.core, this.#paths);
-    this.receiveRing = new CoreRing(
-      this.core,
-      () => {
+    const { wake, runNow = wake } = options;
+    this.#intake = new Intake(this.core, {
+      wake,
+      runNow: () => {
+        if (!this.#running) runNow();
+      },
+      makeRoom: () => {
         if (!this.#running) this.run(this.now());
       },
-      this.#wake,
-    );
+    });
     for (const [key, value] of options.config ?? []) {
       const result = this.core.x.configure(key, value);
       if (result < 0) throw commandError(result, `configuration ${key}`);
@@ -207,25 +204,22 @@ export class Stack implements DeviceHost, ConnectionHost {
 
   // ---- DeviceHost -----------------------------------------------------------------------------------------------------
 
+  get receiveRing(): ReceiveRing {
+    return this.#intake.ring;
+  }
+
   receive(path: number, packet: Uint8Array, checksum: Checksum, segment = 0): boolean {
-    const at = this.#reserve(packet.length, path, checksum, segment);
-    if (at === 0) return false;
-    this.core.u8.set(packet, at);
-    return true;
+    return this.#intake.packet(path, packet, checksum, segment);
   }
 
   /** Like `receive`, straight out of another stack's memory (`DirectHost` of io/pipe.ts). */
   receiveFrom(path: number, packet: OutPacket, checksum: Checksum): boolean {
-    const at = this.#reserve(packet.length, path, checksum, packet.segment);
-    if (at === 0) return false;
-    packet.copyTo(this.core.u8, at);
-    return true;
+    return this.#intake.gather(path, packet, checksum);
   }
 
   /** Like `receiveFrom`, a whole batch. */
   receivePack(path: number, pack: Uint8Array, packets: number, checksum: Checksum): boolean {
-    this.#wake();
-    return this.core.rxPack(pack, packets, path, checksum);
+    return this.#intake.pack(path, pack, packets, checksum);
   }
 
   receiveSegment(
@@ -236,26 +230,13 @@ export class Stack implements DeviceHost, ConnectionHost {
     segment: Uint8Array,
     joined = 0,
   ): boolean {
-    const entry = this.#paths.get(path);
-    if (entry === undefined || segment.length < 20) return true;
-    const header = ipHeaderLength(remote);
-    const at = this.#reserve(header + segment.length, path, Checksum.Good, joined);
-    if (at === 0) return false;
-    const { u8, dv } = this.core;
-    writeIpHeader(u8.subarray(at, at + header), remote, entry.bytes, segment.length);
-    u8.set(segment, at + header);
-    dv.setUint16(at + header, remotePort);
-    dv.setUint16(at + header + 2, localPort);
-    return true;
+    const local = this.#paths.get(path)?.bytes;
+    if (local === undefined || segment.length < 20) return true;
+    return this.#intake.segment(path, local, localPort, remote, remotePort, segment, joined);
   }
 
-  /** Room for a packet. A device may bring more at once than the ring holds: then what is there is handled first. */
-  #reserve(length: number, path: number, checksum: Checksum, segment: number): number {
-    const at = this.core.rxReserve(length, path, checksum, segment);
-    this.#wake();
-    if (at !== 0 || this.#running) return at;
-    this.run(this.now());
-    return this.core.rxReserve(length, path, checksum, segment);
+  batchOver(): void {
+    this.#intake.batchOver();
   }
 
   noSegmentation(path: number): void {
