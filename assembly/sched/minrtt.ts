@@ -34,9 +34,9 @@ export function minRtt(first: usize, avoid: u32): usize {
 }
 
 /**
- * The round trip of the next segment. Where an acknowledgement waits and nothing is in flight, no queue of ours delays it:
- * the least that was measured counts, for an answer on another subflow than the question's costs a packet more. Where no
- * data was sent yet, the handshake says little: the peer's choice says more, once.
+ * The round trip of the next segment. Where an acknowledgement waits and nothing is in flight, no queue of ours delays
+ * it: the least that was measured counts, for an answer on another subflow than the question's costs a packet more. As
+ * long as no data was sent, the handshake says little: the peer's choice says more, once.
  */
 @inline
 function expectedRtt(sf: Subflow): f64 {
