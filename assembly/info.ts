@@ -117,6 +117,14 @@ export function connectionInfo(c: Connection, at: usize): void {
   store<u32>(at + CI_UNSENT, <u32>(c.writeSeq - dsnMin(c.dataNxt, c.writeSeq)));
 }
 
+/** TCPI_OPT_* of Linux. */
+function optionsOf(sf: Subflow): u32 {
+  let options: u32 = (sf.is(SF_TIMESTAMPS) ? 1 : 0) | (sf.is(SF_SACK) ? 2 : 0) | (sf.is(SF_SCALE) ? 4 : 0);
+  if ((sf.ecn & ECN_OK) != 0) options |= 8;
+  if ((sf.ecn & ECN_SEEN) != 0) options |= 16;
+  return options;
+}
+
 export function subflowInfo(sf: Subflow, at: usize): void {
   store<u32>(at + SI_STATE, sf.state);
   store<u32>(at + SI_PATH, sf.path);
@@ -150,7 +158,7 @@ export function subflowInfo(sf: Subflow, at: usize): void {
   store<u32>(at + SI_RETRANS_OUT, sf.retransOut);
   store<u32>(at + SI_RETRIES, sf.retries);
   store<u32>(at + SI_BACKOFF, sf.backoff);
-  store<u32>(at + SI_OPTIONS, (sf.is(SF_TIMESTAMPS) ? 1 : 0) | (sf.is(SF_SACK) ? 2 : 0) | (sf.is(SF_SCALE) ? 4 : 0));
+  store<u32>(at + SI_OPTIONS, optionsOf(sf));
   store<u32>(at + SI_SND_SCALE, sf.sndScale);
   store<u32>(at + SI_RCV_SCALE, sf.rcvScale);
   store<u32>(at + SI_ADV_MSS, sf.mtu - (sf.family == 4 ? 40 : 60) - sf.overhead - (sf.is(SF_TIMESTAMPS) ? 12 : 0));

@@ -28,6 +28,9 @@ export class Flows {
     peerAddresses.idOf(machine.addressing.remote);
   }
 
+  /** The flow of the last packet of the script: those without addresses stay with it. */
+  #current: Flow | null = null;
+
   get newest(): Flow | null {
     return this.#flows[0] ?? null;
   }
@@ -76,6 +79,7 @@ export class Flows {
 
   /** Names in a packet stand for its flow's ends from now on, unless they had a meaning already. */
   learnNames(spec: PacketSpec, flow: Flow): void {
+    if (this.#flows.includes(flow)) this.#current = flow;
     const [from, to] = spec.direction === 'out' ? [flow.local, flow.remote] : [flow.remote, flow.local];
     const learn = (end: EndpointSpec | null, value: Endpoint): void => {
       if (end?.kind !== 'name' || this.#names.addresses.has(end.name)) return;
@@ -113,10 +117,18 @@ export class Flows {
     return flow;
   }
 
-  /** The newest flow with these ends; without any the newest of all. */
+  /** Whether a packet of this flow is one that the script can mean when it expects `expected`. */
+  fits(flow: Flow, expected: Flow | null, { source, destination, socket }: PacketSpec): boolean {
+    if (expected === null || flow === expected) return true;
+    return source === null && destination === null && socket === null && flow === this.newest;
+  }
+
+  /** The newest flow with these ends; without any that of the packet before. */
   #find(local: Wanted, remote: Wanted, line: number): Flow {
     const fits = (end: Endpoint, { address, port }: Wanted): boolean =>
       (address === null || address === end.address) && (port === null || port === end.port);
+    const anywhere = [local, remote].every(({ address, port }) => address === null && port === null);
+    if (anywhere && this.#current !== null) return this.#current;
     const flow = this.#flows.find((one) => fits(one.local, local) && fits(one.remote, remote));
     if (flow !== undefined) return flow;
     const { newest } = this;

@@ -113,7 +113,7 @@ export class ScriptPeer {
     const first = this.#next(body, latest);
     if (first === null) return { packet: null, mismatch: null, actual: '' };
     const { flow } = first;
-    if (expected !== null && flow !== expected) {
+    if (!this.#flows.fits(flow, expected, spec)) {
       const actual = this.#show(first.packet, flow);
       return { packet: first.packet, mismatch: 'the packet is of another flow', actual };
     }

@@ -213,13 +213,17 @@ const EPOLL_EVENT = process.arch === 'x64' ? 12 : 16;
 
 const eventTable = (count: number): Buffer => Buffer.alloc(EPOLL_EVENT * count);
 
+/** A number that no descriptor has. */
+const NOT_OPEN = 0x7fffffff;
+
 const polls = (p: Preparation, timeout: readonly Word[]): void => {
   const entries = items(p.argument(0));
   const table = Buffer.alloc(8 * entries.length);
   entries.forEach((entry, i) => {
     const fd = number(field(entry, 'fd'));
     const events = field(entry, 'events');
-    table.writeInt32LE(fd < 0 ? fd : p.scene.live(fd), 8 * i);
+    const live = fd < 0 ? fd : p.scene.live(fd);
+    table.writeInt32LE(fd >= 0 && live < 0 ? NOT_OPEN : live, 8 * i);
     table.writeUInt16LE(events === undefined ? 0 : number(events), 8 * i + 4);
   });
   p.args = [p.memory(table), p.number(1), ...timeout];

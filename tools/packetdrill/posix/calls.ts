@@ -439,13 +439,7 @@ const SOCKET_CALLS: Readonly<Record<string, SocketOnly>> = {
   },
   getsockopt(s, call) {
     const [, level, name, value, length] = call.args;
-    if (
-      length !== undefined &&
-      !isEllipsis(length) &&
-      !(length.kind === 'list' && isEllipsis(length.items[0]))
-    ) {
-      if (number(length) < 0) return this.now(fail('EINVAL'));
-    }
+    if (!isEllipsis(length) && number(length) < 0) return this.now(fail('EINVAL'));
     return this.now(getOption(s, number(level), number(name), value ?? { kind: 'ellipsis' }, length));
   },
 };

@@ -50,7 +50,11 @@ function called(name: string, args: readonly Expr[]): bigint {
 
 export const isNull = (e: Expr | undefined): boolean => e?.kind === 'symbol' && e.name === 'NULL';
 
-export const isEllipsis = (e: Expr | undefined): boolean => e === undefined || e.kind === 'ellipsis';
+/** `...`, also as what a pointer points at: `[...]`. */
+export const isEllipsis = (e: Expr | undefined): boolean =>
+  e === undefined ||
+  e.kind === 'ellipsis' ||
+  (e.kind === 'list' && e.items.length === 1 && e.items[0]!.kind === 'ellipsis');
 
 export function describe(e: Expr): string {
   if (e.kind === 'string') return JSON.stringify(e.value.toString('latin1'));

@@ -30,6 +30,9 @@ const CORE: Readonly<Record<string, number>> = {
   '6:34': abi.OPT_FAST_OPEN_NO_COOKIE,
 };
 
+const TOS = '0:1';
+const TCLASS = '41:67';
+
 export class SocketOptions {
   /** Integers by "level:name"; those that were never set are absent. */
   readonly #numbers = new Map<string, bigint>();
@@ -66,18 +69,23 @@ export class SocketOptions {
   }
 
   /** For the core, before the first packet. */
-  settings(multipath: boolean): (readonly [number, number])[] {
+  settings(multipath: boolean, v6: boolean): (readonly [number, number])[] {
     const result: [number, number][] = [[abi.OPT_MULTIPATH, multipath ? 1 : 0]];
     for (const [key, value] of this.#numbers) {
-      const option = CORE[key];
+      const option = SocketOptions.coreOf(key, v6);
       if (option !== undefined) result.push([option, Number(value)]);
     }
     return result;
   }
 
   /** The core's number of an option; undefined where the core has none. */
-  static core(level: number, name: number): number | undefined {
-    return CORE[`${level}:${name}`];
+  static core(level: number, name: number, v6: boolean): number | undefined {
+    return SocketOptions.coreOf(`${level}:${name}`, v6);
+  }
+
+  /** `v6`: on the wire, where one of IP_TOS and IPV6_TCLASS counts. */
+  private static coreOf(key: string, v6: boolean): number | undefined {
+    return key === (v6 ? TCLASS : TOS) ? abi.OPT_TOS : CORE[key];
   }
 
   get lingerZero(): boolean {

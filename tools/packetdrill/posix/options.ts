@@ -5,7 +5,7 @@
 import type { Expr } from '../ast.js';
 import { ScriptError } from '../socket-layer.js';
 import { constant, errnoNumber, SOL } from './constants.js';
-import { field, integer, items, Mismatches, number } from './evaluate.js';
+import { field, integer, isEllipsis, items, Mismatches, number } from './evaluate.js';
 import { fail, ok, type Attempt } from './files.js';
 import { mptcpInfo, tcpInfo } from './info.js';
 import { SocketOptions } from './option-values.js';
@@ -204,7 +204,7 @@ function setNumber(s: Socket, level: number, name: number, rule: Rule, given: bi
     value = value === 0n ? 1n : 0x7fffffffn;
   const before = s.options.timestamping;
   s.options.set(level, name, value);
-  const core = SocketOptions.core(level, name);
+  const core = SocketOptions.core(level, name, s.onV6);
   if (core !== undefined) s.setOption(core, Number(value));
   if (level === SOL.SOCKET && s.options.timestamping !== before) numberStamps(s);
   if (level === SOL.TCP && name === constant('TCP_NOTSENT_LOWAT')) s.spaceMayHaveCome();
@@ -341,7 +341,7 @@ export function getOption(
   const key = `${level}:${name}`;
   const wrong = new Mismatches();
   const size = (octets: number): void => {
-    if (length?.kind === 'list' || length?.kind === 'integer') wrong.number('optlen', length, octets);
+    if (!isEllipsis(length)) wrong.number('optlen', length, Math.min(octets, number(length)));
   };
   const mptcp = speaksMultipath(s);
   if (key === LINGER) {
@@ -366,7 +366,7 @@ export function getOption(
   if (key === CONGESTION || key === BINDTODEVICE || key === ULP) {
     if (key === ULP && !mptcp) return ok(0, wrong.text);
     const value = key === ULP ? 'mptcp' : key === CONGESTION ? s.options.congestion : s.options.device;
-    const wanted = expected.kind === 'ellipsis' ? value : text(expected);
+    const wanted = isEllipsis(expected) ? value : text(expected);
     if (wanted !== value) wrong.add(`expected "${wanted}", got "${value}"`);
     return ok(0, wrong.text);
   }
@@ -385,7 +385,9 @@ export function getOption(
   const value = buffer ? bufferSize(s, key === SNDBUF[0]) : current(s, level, name, rule);
   if (typeof value === 'string') return fail(value);
   wrong.number('value', expected, value);
-  size(4);
+  // An octet will do for what IP keeps in one.
+  const short = level === SOL.IP && !isEllipsis(length) && number(length) < 4 && value >= 0n && value < 256n;
+  size(short ? 1 : 4);
   return ok(0, wrong.text);
 }
 

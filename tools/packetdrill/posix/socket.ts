@@ -95,6 +95,11 @@ export class Socket extends OpenFile implements ConnectionHandler {
     return this.protocol === IPPROTO_MPTCP;
   }
 
+  /** The wire is IPv6. */
+  get onV6(): boolean {
+    return this.addressing.mode === 'ipv6';
+  }
+
   get listening(): boolean {
     return this.#listener !== null;
   }
@@ -138,7 +143,7 @@ export class Socket extends OpenFile implements ConnectionHandler {
       this.bound?.port ?? 0,
       this.bound?.address ?? null,
       (connection) => this.#accepted(connection),
-      this.options.settings(this.multipath),
+      this.options.settings(this.multipath, this.onV6),
     );
     let errno: string | null = null;
     listener.start((error) => (errno = error === null ? null : errnoOf(error)));
@@ -172,7 +177,7 @@ export class Socket extends OpenFile implements ConnectionHandler {
     const local = this.bound?.address ?? this.addressing.local;
     const path = this.stack.paths().find((p) => p.address === local);
     if (path === undefined) return 'EADDRNOTAVAIL';
-    const settings = this.options.settings(this.multipath);
+    const settings = this.options.settings(this.multipath, this.onV6);
     let errno: string | null = null;
     this.stack.connect(
       path.id,
