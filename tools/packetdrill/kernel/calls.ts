@@ -6,7 +6,7 @@ import { field, integer, isEllipsis, isNull, items, Mismatches, number } from '.
 import { compareBuffer, octets, vector } from '../posix/transfer.js';
 import { ScriptError, type Addressing } from '../socket-layer.js';
 import { pointer, type Word } from './libc.js';
-import { compareOption, encodeOption, optionRoom } from './options.js';
+import { compareOption, encodeOption, fillOption, optionRoom } from './options.js';
 import {
   addressArgument,
   decodeAddress,
@@ -376,6 +376,7 @@ const CALLS: Readonly<Record<string, Prepare>> = {
     const [, level, name, value = ELLIPSIS, length] = p.call.args;
     const memory = Buffer.alloc(Math.max(16, optionRoom(length)));
     const room = int32(optionRoom(length));
+    fillOption(number(level), number(name), value, memory);
     p.args = [p.fd(0), number(level), number(name), p.memory(memory), p.memory(room)];
     p.done = (result) => {
       const written = room.readInt32LE(0);

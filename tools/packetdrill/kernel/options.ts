@@ -1,6 +1,7 @@
 /** Values of socket options, as octets. */
 import type { Expr } from '../ast.js';
 import { constant, SOL } from '../posix/constants.js';
+import { FULL_INFO, inputOf, SUBFLOW_DATA } from '../posix/mptcp-options.js';
 import { field, integer, isEllipsis, items, Mismatches, number } from '../posix/evaluate.js';
 import { ScriptError } from '../socket-layer.js';
 import {
@@ -26,6 +27,19 @@ const TEXTS = [
 const PEERNAME = key(SOL.SOCKET, 'SO_PEERNAME');
 const TCP_INFO = key(SOL.TCP, 'TCP_INFO');
 const MPTCP_INFO = key(SOL.MPTCP, 'MPTCP_INFO');
+/** Structures that the caller fills in part. */
+const WORDS: Readonly<Record<string, readonly string[]>> = {
+  [key(SOL.MPTCP, 'MPTCP_TCPINFO')]: SUBFLOW_DATA,
+  [key(SOL.MPTCP, 'MPTCP_SUBFLOW_ADDRS')]: SUBFLOW_DATA,
+  [key(SOL.MPTCP, 'MPTCP_FULL_INFO')]: FULL_INFO,
+};
+
+/** What a getsockopt hands in. */
+export function fillOption(level: number, name: number, value: Expr, memory: Buffer): void {
+  const words = WORDS[`${level}:${name}`];
+  if (words === undefined) return;
+  [...inputOf(value, words).values()].forEach((word, i) => memory.writeUInt32LE(word, 4 * i));
+}
 
 /** What setsockopt is given. `length`: what the script says, or null. */
 export function encodeOption(level: number, name: number, value: Expr, length: number | null): Buffer {
@@ -59,6 +73,12 @@ export function compareOption(level: number, name: number, expected: Expr, octet
   const wrong = new Mismatches();
   const id = `${level}:${name}`;
   if (isEllipsis(expected)) return null;
+  const words = WORDS[id];
+  if (words !== undefined) {
+    const fields = words.map((word, i) => [word, BigInt(octets.readUInt32LE(4 * i))] as const);
+    compareInfo(expected, new Map(fields), wrong);
+    return wrong.text;
+  }
   if (id === LINGER) {
     wrong.number('onoff', field(expected, 'onoff', 'l_onoff'), octets.readInt32LE(0));
     wrong.number('linger', field(expected, 'linger', 'l_linger'), octets.readInt32LE(4));

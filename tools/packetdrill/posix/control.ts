@@ -54,7 +54,7 @@ function socketFigure(s: Socket, request: number): number | string {
     case constant('SIOCOUTQNSD'):
       return s.listening ? 'EINVAL' : unsent;
     case constant('SIOCATMARK'):
-      return 0;
+      return s.multipath ? 'ENOTTY' : 0;
     default:
       return 'ENOTTY';
   }

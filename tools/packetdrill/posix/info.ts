@@ -65,6 +65,15 @@ const NAMES = `tcpi_state tcpi_ca_state tcpi_retransmits tcpi_probes tcpi_backof
   /\s+/,
 );
 
+/** Octets that the core's segment size leaves to options of the data: TCP's account of the MSS does not (Linux). */
+export function dataOptions(s: Socket): number {
+  const { core } = s.stack;
+  if (s.connection === null || core.x.connectionInfo(s.connection.handle) < 0) return 0;
+  const flags = core.scratchU32(abi.CI_FLAGS);
+  if ((flags & abi.CIF_MPTCP) === 0) return 0;
+  return (flags & abi.CIF_CHECKSUM) !== 0 ? 28 : 24;
+}
+
 /** TCP_INFO; of a Multipath TCP socket that of its first subflow. */
 export function tcpInfo(s: Socket): Map<string, bigint> {
   const info = new Map(NAMES.map((name) => [name, 0n]));

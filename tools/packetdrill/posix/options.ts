@@ -7,7 +7,8 @@ import { ScriptError } from '../socket-layer.js';
 import { constant, errnoNumber, SOL } from './constants.js';
 import { field, integer, isEllipsis, items, Mismatches, number } from './evaluate.js';
 import { fail, ok, type Attempt } from './files.js';
-import { mptcpInfo, tcpInfo } from './info.js';
+import { dataOptions, mptcpInfo, tcpInfo } from './info.js';
+import { fullInfo, SIZE_SUBFLOW_ADDRS, SIZE_TCP_INFO, subflowData } from './mptcp-options.js';
 import { SocketOptions } from './option-values.js';
 import { AF_INET, AF_INET6, IPPROTO_MPTCP, IPPROTO_TCP, STATE, type Socket } from './socket.js';
 
@@ -138,6 +139,9 @@ const CC_INFO = option(SOL.TCP, 'TCP_CC_INFO');
 const FASTOPEN_KEY = option(SOL.TCP, 'TCP_FASTOPEN_KEY');
 const TIMESTAMP = option(SOL.TCP, 'TCP_TIMESTAMP');
 const MPTCP_INFO = option(SOL.MPTCP, 'MPTCP_INFO');
+const MPTCP_TCPINFO = option(SOL.MPTCP, 'MPTCP_TCPINFO');
+const MPTCP_SUBFLOW_ADDRS = option(SOL.MPTCP, 'MPTCP_SUBFLOW_ADDRS');
+const MPTCP_FULL_INFO = option(SOL.MPTCP, 'MPTCP_FULL_INFO');
 
 const CONGESTION_CONTROLS = new Set(['reno', 'cubic', 'bbr', 'dctcp', 'lia', 'olia', 'balia', 'wvegas']);
 /** SOCK_MIN_RCVBUF, SOCK_MIN_SNDBUF, net.core.rmem_max and wmem_max of 6.18. */
@@ -370,7 +374,9 @@ export function getOption(
     if (wanted !== value) wrong.add(`expected "${wanted}", got "${value}"`);
     return ok(0, wrong.text);
   }
-  if (key === TCP_INFO || key === CC_INFO || key === MPTCP_INFO) return getInfo(s, key, expected, wrong);
+  const structure = mptcpStructure(s, key, expected);
+  if (structure !== undefined) return structure === null ? fail('EINVAL') : compareFields(expected, structure);
+  if (key === TCP_INFO || key === CC_INFO || key === MPTCP_INFO) return getInfo(s, key, expected);
   if (key === FASTOPEN_KEY) return ok();
   const rule = ruleOf(s, level, name);
   const buffer = SNDBUF[0] === key || RCVBUF[0] === key;
@@ -431,21 +437,36 @@ function current(s: Socket, level: number, name: number, rule: Rule | undefined)
 
 function maxSegment(s: Socket): bigint {
   const [first] = s.connection?.liveSubflows() ?? [];
-  if (s.established && first !== undefined) return BigInt(first.mss);
+  // Linux does not count the DSS option in.
+  if (s.established && first !== undefined) return BigInt(first.mss + dataOptions(s));
   const wanted = s.options.get(SOL.TCP, constant('TCP_MAXSEG')) ?? 0n;
   return wanted === 0n ? 536n : wanted;
 }
 
-function getInfo(s: Socket, key: string, expected: Expr, wrong: Mismatches): Attempt {
-  if (key === MPTCP_INFO && !s.multipath) return fail(s.family === AF_INET6 ? 'ENOPROTOOPT' : 'EOPNOTSUPP');
-  const info = key === MPTCP_INFO ? mptcpInfo(s) : tcpInfo(s);
+/** undefined: another option; null: its sizes are wrong. */
+function mptcpStructure(s: Socket, key: string, value: Expr): Map<string, number> | null | undefined {
+  if (!s.multipath || s.listening) return undefined;
+  const subflows = s.connection?.liveSubflows().length ?? 0;
+  if (key === MPTCP_TCPINFO) return subflowData(value, subflows, SIZE_TCP_INFO);
+  if (key === MPTCP_SUBFLOW_ADDRS) return subflowData(value, subflows, SIZE_SUBFLOW_ADDRS);
+  return key === MPTCP_FULL_INFO ? fullInfo(value, subflows) : undefined;
+}
+
+function compareFields(expected: Expr, actual: ReadonlyMap<string, bigint | number>): Attempt {
+  const wrong = new Mismatches();
   if (expected.kind === 'struct') {
     for (const [name, value] of expected.fields) {
       if (name === '') continue;
-      const actual = info.get(name);
-      if (actual === undefined) throw new ScriptError(`unknown field ${name}`);
-      wrong.number(name, value, actual);
+      const got = actual.get(name);
+      if (got === undefined) throw new ScriptError(`unknown field ${name}`);
+      wrong.number(name, value, got);
     }
   }
   return ok(0, wrong.text);
+}
+
+function getInfo(s: Socket, key: string, expected: Expr): Attempt {
+  if (key === MPTCP_INFO && !s.multipath) return fail(s.family === AF_INET6 ? 'ENOPROTOOPT' : 'EOPNOTSUPP');
+  const info = key === MPTCP_INFO ? mptcpInfo(s) : tcpInfo(s);
+  return compareFields(expected, info);
 }

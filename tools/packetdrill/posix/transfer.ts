@@ -48,7 +48,7 @@ export function receive(
       const error = s.errors.take();
       return error === undefined ? fail('EAGAIN') : ok(Math.min(error.length, length));
     }
-    if ((flags & MSG_OOB) !== 0) return fail(s.multipath ? 'EOPNOTSUPP' : 'EINVAL');
+    if ((flags & MSG_OOB) !== 0 && !s.multipath) return fail('EINVAL');
     if (s.listening) return fail('ENOTCONN');
     const c = s.connection;
     if (c !== null && c.handle !== 0 && have < length) {
