@@ -65,14 +65,20 @@ const NAMES = `tcpi_state tcpi_ca_state tcpi_retransmits tcpi_probes tcpi_backof
   /\s+/,
 );
 
-/** Octets that the core's segment size leaves to options of the data: TCP's account of the MSS does not (Linux). */
-export function dataOptions(s: Socket): number {
+/** TCP's segment size, in which Linux leaves no room for DSS: as much as the core has kept back for it. */
+export function maxSegment(s: Socket): number | null {
   const { core } = s.stack;
-  if (s.connection === null || core.x.connectionInfo(s.connection.handle) < 0) return 0;
-  const flags = core.scratchU32(abi.CI_FLAGS);
-  if ((flags & abi.CIF_MPTCP) === 0) return 0;
-  return (flags & abi.CIF_CHECKSUM) !== 0 ? 28 : 24;
+  const handle = s.connection?.handle ?? 0;
+  const subflow = handle === 0 ? 0 : core.x.nextSubflow(handle, 0);
+  if (subflow === 0 || core.x.connectionInfo(handle) < 0) return null;
+  const multipath = (core.scratchU32(abi.CI_FLAGS) & abi.CIF_MPTCP) !== 0;
+  core.x.subflowInfo(subflow);
+  const mss = core.scratchU32(abi.SI_MSS);
+  return multipath ? Math.min(mss + DSS, core.scratchU32(abi.SI_ADV_MSS)) : mss;
 }
+
+/** The longest mapping without a checksum, padded. */
+const DSS = 28;
 
 /** TCP_INFO; of a Multipath TCP socket that of its first subflow. */
 export function tcpInfo(s: Socket): Map<string, bigint> {

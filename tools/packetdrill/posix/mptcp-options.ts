@@ -19,7 +19,13 @@ export const FULL_INFO = [
 ] as const;
 
 /** Fields that the caller fills in. */
-const INPUTS = new Set(['size_subflow_data', 'size_user', 'size_tcpinfo_user', 'size_sfinfo_user', 'size_arrays_user']);
+const INPUTS = new Set([
+  'size_subflow_data',
+  'size_user',
+  'size_tcpinfo_user',
+  'size_sfinfo_user',
+  'size_arrays_user',
+]);
 
 /** What the caller hands in: its sizes, and zeros. */
 export const inputOf = (value: Expr, names: readonly string[]): Map<string, number> =>

@@ -7,7 +7,7 @@ import { ScriptError } from '../socket-layer.js';
 import { constant, errnoNumber, SOL } from './constants.js';
 import { field, integer, isEllipsis, items, Mismatches, number } from './evaluate.js';
 import { fail, ok, type Attempt } from './files.js';
-import { dataOptions, mptcpInfo, tcpInfo } from './info.js';
+import { maxSegment, mptcpInfo, tcpInfo } from './info.js';
 import { fullInfo, SIZE_SUBFLOW_ADDRS, SIZE_TCP_INFO, subflowData } from './mptcp-options.js';
 import { SocketOptions } from './option-values.js';
 import { AF_INET, AF_INET6, IPPROTO_MPTCP, IPPROTO_TCP, STATE, type Socket } from './socket.js';
@@ -375,7 +375,8 @@ export function getOption(
     return ok(0, wrong.text);
   }
   const structure = mptcpStructure(s, key, expected);
-  if (structure !== undefined) return structure === null ? fail('EINVAL') : compareFields(expected, structure);
+  if (structure !== undefined)
+    return structure === null ? fail('EINVAL') : compareFields(expected, structure);
   if (key === TCP_INFO || key === CC_INFO || key === MPTCP_INFO) return getInfo(s, key, expected);
   if (key === FASTOPEN_KEY) return ok();
   const rule = ruleOf(s, level, name);
@@ -425,7 +426,7 @@ function current(s: Socket, level: number, name: number, rule: Rule | undefined)
   }
   if (level === SOL.TCP) {
     if (name === constant('TCP_IS_MPTCP')) return BigInt(speaksMultipath(s));
-    if (name === constant('TCP_MAXSEG')) return maxSegment(s);
+    if (name === constant('TCP_MAXSEG')) return segmentSize(s);
   }
   if (level === SOL.IP && name === constant('IP_MTU')) {
     const c = s.connection;
@@ -435,10 +436,9 @@ function current(s: Socket, level: number, name: number, rule: Rule | undefined)
   return s.options.get(level, name) ?? rule?.initial ?? 0n;
 }
 
-function maxSegment(s: Socket): bigint {
-  const [first] = s.connection?.liveSubflows() ?? [];
-  // Linux does not count the DSS option in.
-  if (s.established && first !== undefined) return BigInt(first.mss + dataOptions(s));
+function segmentSize(s: Socket): bigint {
+  const size = s.established ? maxSegment(s) : null;
+  if (size !== null) return BigInt(size);
   const wanted = s.options.get(SOL.TCP, constant('TCP_MAXSEG')) ?? 0n;
   return wanted === 0n ? 536n : wanted;
 }
