@@ -1,7 +1,7 @@
 /**
- * The packet rings at the boundary. Receive: descriptors that point into one data area, filled by the host and
- * emptied by one call. Transmit: descriptors with the header inside and up to two payload spans that point into
- * a send ring.
+ * The packet rings at the boundary. Receive: descriptors that point into one of two data areas, which batches use in
+ * turn, filled by the host and emptied by one call. Transmit: descriptors with the header inside and up to two payload
+ * spans that point into a send ring.
  */
 import {
   RX_SIZE,
@@ -20,7 +20,9 @@ import {
 import { alloc, blockSize } from './arena';
 
 export const RX_SLOTS: u32 = 256;
+/** Of one area. */
 export const RX_BYTES: u32 = 1 << 20;
+export const RX_AREAS: u32 = 2;
 export const TX_SLOTS: u32 = 256;
 
 export let rxDescriptors: usize = 0;
@@ -31,20 +33,20 @@ let txTail: u32 = 0; // next free
 
 export function initRings(): bool {
   rxDescriptors = alloc(RX_SLOTS * RX_SIZE);
-  rxData = alloc(RX_BYTES);
+  rxData = alloc(RX_AREAS * RX_BYTES);
   txDescriptors = alloc(TX_SLOTS * TX_SIZE);
   return rxDescriptors != 0 && rxData != 0 && txDescriptors != 0;
 }
 
 /** Octets that the rings take from the arena. */
 export function ringsBytes(): u32 {
-  return blockSize(RX_SLOTS * RX_SIZE) + blockSize(RX_BYTES) + blockSize(TX_SLOTS * TX_SIZE);
+  return blockSize(RX_SLOTS * RX_SIZE) + blockSize(RX_AREAS * RX_BYTES) + blockSize(TX_SLOTS * TX_SIZE);
 }
 
-/** Whether octets lie in a received packet. */
+/** The area of received packets in which octets lie, or -1. */
 @inline
-export function inRxArea(at: usize): bool {
-  return at >= rxData && at < rxData + RX_BYTES;
+export function rxAreaOf(at: usize): i32 {
+  return at >= rxData && at < rxData + RX_AREAS * RX_BYTES ? <i32>((at - rxData) / RX_BYTES) : -1;
 }
 
 /** Packets waiting for the device. */

@@ -1,21 +1,26 @@
 /**
  * Octets that still lie in the packets that brought them, in order or beyond a hole: an application that reads them
- * before the receive area is used again gets them from there, which saves the copy to the receive ring. Subflows are
- * read one after the other, so what one of them brings often waits only for what the other brought in the same batch.
+ * before their receive area is used again gets them from there, which saves the copy to the receive ring. What one
+ * subflow brings often waits only for what another brings in the same batch, or in the next one: that has another area.
  */
 import { dsnDiff, dsnLt } from '../dsn';
-import { inRxArea, RX_SLOTS } from '../rings';
+import { RX_SLOTS, rxAreaOf } from '../rings';
 import { Connection } from './connection';
 
-/** Data sequence number u64; u32 each: address, length, connection, number of the connection's next piece (0: none). */
+/** Data sequence number u64; u32 each: address, length (0: gone), connection, number of its next piece (0: none). */
 const PIECE: u32 = 24;
 const ADDRESS: usize = 8;
 const LENGTH: usize = 12;
 const OWNER: usize = 16;
 const NEXT: usize = 20;
-const table = memory.data(256 * 24, 8);
-let pieces: u32 = 0;
+/** As many for each area as it has packets, in the order in which they came, and how many there are. */
+const table = memory.data(2 * 256 * 24, 8);
+const counts = memory.data(2 * 4, 4);
 
+@inline
+function countOf(area: u32): u32 {
+  return load<u32>(counts + area * 4);
+}
 /** Pieces are numbered from 1. */
 @inline
 function pieceAt(number: u32): usize {
@@ -32,8 +37,12 @@ function nextOf(number: u32): u32 {
 
 /** Leaves octets from `dsn` on, of which no piece has any, where they lie. False: they have to be copied. */
 export function directAdd(c: Connection, dsn: u64, from: usize, length: u32): bool {
-  if (pieces == RX_SLOTS || !inRxArea(from)) return false;
-  const at = pieceAt(++pieces);
+  const area = rxAreaOf(from);
+  if (area < 0 || countOf(area) == RX_SLOTS) return false;
+  const count = countOf(area) + 1;
+  store<u32>(counts + area * 4, count);
+  const number = area * RX_SLOTS + count;
+  const at = pieceAt(number);
   store<u64>(at, dsn);
   store<u32>(at, <u32>from, ADDRESS);
   store<u32>(at, length, LENGTH);
@@ -47,9 +56,9 @@ export function directAdd(c: Connection, dsn: u64, from: usize, length: u32): bo
     next = nextOf(next);
   }
   store<u32>(at, next, NEXT);
-  if (before == 0) c.directHead = pieces;
-  else store<u32>(pieceAt(before), pieces, NEXT);
-  c.directLast = pieces;
+  if (before == 0) c.directHead = number;
+  else store<u32>(pieceAt(before), number, NEXT);
+  c.directLast = number;
   return true;
 }
 
@@ -73,11 +82,6 @@ export function directFind(c: Connection, dsn: u64): usize {
 /** Of an octet in no piece: how far it is to the next one; 0: there is none. */
 export let directLength: u32 = 0;
 
-/** Data sequence number of the first octet in a piece. There is one. */
-export function directFirst(c: Connection): u64 {
-  return numberOf(pieceAt(c.directHead));
-}
-
 /** What precedes `end` is not needed any more. */
 export function directDrop(c: Connection, end: u64): void {
   while (c.directHead != 0) {
@@ -92,6 +96,7 @@ export function directDrop(c: Connection, end: u64): void {
       store<u32>(at, length - n, LENGTH);
       return;
     }
+    store<u32>(at, 0, LENGTH);
     if (c.directLast == c.directHead) c.directLast = 0;
     c.directHead = load<u32>(at, NEXT);
   }
@@ -106,15 +111,42 @@ export function directShift(c: Connection, shift: u64): void {
 
 /** The connection is about to be freed. */
 export function directForget(c: Connection): void {
-  const owner = <u32>changetype<usize>(c);
-  for (let i: u32 = 1; i <= pieces; i++) if (load<u32>(pieceAt(i), OWNER) == owner) store<u32>(pieceAt(i), 0, OWNER);
+  while (c.directHead != 0) {
+    const at = pieceAt(c.directHead);
+    store<u32>(at, 0, LENGTH);
+    c.directHead = load<u32>(at, NEXT);
+  }
+  c.directLast = 0;
 }
 
-/** Some connection that has pieces, or 0: then there are none any more. */
-export function directOwner(): usize {
-  for (; pieces != 0; pieces--) {
-    const p: usize = load<u32>(pieceAt(pieces), OWNER);
-    if (p != 0 && changetype<Connection>(p).directHead != 0) return p;
+/** Takes a piece of an area out, which has to be copied. Returns whose it is, or 0: there are none any more. */
+export function directTake(area: u32): usize {
+  for (let count = countOf(area); count != 0; ) {
+    const number = area * RX_SLOTS + count;
+    store<u32>(counts + area * 4, --count);
+    const at = pieceAt(number);
+    directLength = load<u32>(at, LENGTH);
+    if (directLength == 0) continue;
+    takenSeq = numberOf(at);
+    takenAt = load<u32>(at, ADDRESS);
+    const owner: usize = load<u32>(at, OWNER);
+    unlink(changetype<Connection>(owner), number);
+    return owner;
   }
   return 0;
+}
+/** Data sequence number and place of the octets of the piece taken last; `directLength` is how many. */
+export let takenSeq: u64 = 0;
+export let takenAt: usize = 0;
+
+function unlink(c: Connection, number: u32): void {
+  const next = nextOf(number);
+  if (c.directLast == number) c.directLast = 0;
+  if (c.directHead == number) {
+    c.directHead = next;
+    return;
+  }
+  let before = c.directHead;
+  while (nextOf(before) != number) before = nextOf(before);
+  store<u32>(pieceAt(before), next, NEXT);
 }

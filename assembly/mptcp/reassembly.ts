@@ -31,7 +31,7 @@ import {
 } from '../intervals';
 import { maxRanges } from '../limits';
 import { Subflow } from '../tcp/subflow';
-import { directAdd, directDrop, directFind, directFirst, directForget, directLength, directOwner } from './direct';
+import { directAdd, directDrop, directFind, directForget, directLength, directTake, takenAt, takenSeq } from './direct';
 import { Connection, C_MPTCP, C_PEER_DONE, C_PEER_FIN, tellReadable } from './connection';
 
 @inline
@@ -160,19 +160,11 @@ function rangeAdd(c: Connection, start: u64, end: u64): bool {
   return result != NOT_ADDED;
 }
 
-/** Octets that lie in packets go to their places in the ring. */
-function settle(c: Connection): void {
-  while (c.directHead != 0) {
-    const dsn = directFirst(c);
-    const from = directFind(c, dsn);
-    copyIn(c, dsn, from, directLength);
-    directDrop(c, dsn + directLength);
+/** A receive area is about to be used again: octets that lie in its packets go to their places in the ring. */
+export function settleArea(area: u32): void {
+  for (let p = directTake(area); p != 0; p = directTake(area)) {
+    copyIn(changetype<Connection>(p), takenSeq, takenAt, directLength);
   }
-}
-
-/** The receive area is about to be used again. */
-export function settleAll(): void {
-  for (let p = directOwner(); p != 0; p = directOwner()) settle(changetype<Connection>(p));
 }
 
 // ---- the application's side -------------------------------------------------------------------------------

@@ -39,7 +39,9 @@ export class Core {
   readonly #rxDescriptors: number;
   readonly #rxData: number;
   readonly #rxSlots: number;
+  /** Of one of the two areas, and the one that is filled at present. */
   readonly #rxBytes: number;
+  #rxArea = 0;
   #rxCount = 0;
   #rxUsed = 0;
   #rxHandled = 0;
@@ -133,7 +135,11 @@ export class Core {
     return Math.min(this.#rxSlots - this.#rxCount, Math.floor((this.#rxBytes - this.#rxUsed) / size));
   }
   get rxNext(): number {
-    return this.#rxData + this.#rxUsed;
+    return this.#rxStart + this.#rxUsed;
+  }
+
+  get #rxStart(): number {
+    return this.#rxData + this.#rxArea * this.#rxBytes;
   }
 
   /** A packet lies at an address beyond `rxNext`; the next ones follow it. */
@@ -146,7 +152,7 @@ export class Core {
     dv.setUint32(descriptor + abi.RX_CHECKSUM, checksum, true);
     dv.setUint32(descriptor + abi.RX_SEGMENT, segment, true);
     this.#rxCount++;
-    this.#rxUsed = Math.min(this.#rxBytes, (at - this.#rxData + length + 15) & ~15);
+    this.#rxUsed = Math.min(this.#rxBytes, (at - this.#rxStart + length + 15) & ~15);
   }
 
   /** Takes the pack of `packets` packets that another core made. False: no room, nothing was copied. */
@@ -173,10 +179,14 @@ export class Core {
     }
   }
 
-  /** Events are handled: the ring is used from the start again, if everything in it is. */
+  /**
+   * Events are handled: if everything in the ring is, the next batch has the other area. What the application did not read
+   * out of the batch before this one has to leave that.
+   */
   rxRelease(): void {
     if (this.#rxCount === 0 || this.rxPending > 0) return;
-    this.x.inputDone();
+    this.#rxArea ^= 1;
+    this.x.inputDone(this.#rxArea);
     this.#rxCount = this.#rxUsed = this.#rxHandled = 0;
   }
 

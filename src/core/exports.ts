@@ -11,7 +11,7 @@ export interface CoreExports {
   setNextId(id: number): void;
   setPathBlocked(path: number, on: number): void;
   input(now: number, from: number, n: number): number;
-  inputDone(): void;
+  inputDone(area: number): void;
   poll(now: number): number;
   deadline(): number;
   blocked(): number;
