@@ -19,7 +19,7 @@ import { deadlineArm } from '../deadlines';
 import { dsnExpand, dsnGt } from '../dsn';
 import { now } from '../host';
 import { seqDiff, seqGt, seqLe, seqLt, seqMax } from '../seq';
-import { currentRto, RTO_MAX } from '../tcp/rtt';
+import { currentRto, RTO_INITIAL } from '../tcp/rtt';
 import { SF_ACK_NOW, SF_ASKED, SF_BARE, SF_FAILING, SF_FIN_KNOWN, SF_SEND_FAIL, Subflow } from '../tcp/subflow';
 import {
   DSS_ACK,
@@ -423,7 +423,8 @@ function waitFor(sf: Subflow, delay: f64): void {
 
 /**
  * RFC 8684 section 3.7: MP_FAIL, and the subflow goes unless it is the only one and still in step. There nothing of the
- * mapping is delivered before the peer answers, with MP_FAIL or with an infinite mapping, or repeats the data.
+ * mapping is delivered before the peer answers, with MP_FAIL or with an infinite mapping, or repeats the data, or has
+ * had the time for it.
  */
 function checksumFailed(c: Connection, sf: Subflow): i32 {
   sf.failDsn = failedDsn;
@@ -434,7 +435,7 @@ function checksumFailed(c: Connection, sf: Subflow): i32 {
       return TAKEN;
     }
     sf.set(SF_FAILING | SF_SEND_FAIL | SF_ACK_NOW);
-    waitFor(sf, RTO_MAX);
+    waitFor(sf, RTO_INITIAL + 2 * currentRto(sf));
     return TAKEN;
   }
   sf.set(SF_SEND_FAIL);

@@ -79,7 +79,7 @@ import {
   mappingOpen,
   markDirty,
 } from './connection';
-import { canFallBack, endAfterFail, fallBack } from './fallback';
+import { canFallBack, endAfterFail, failAnswered, fallBack } from './fallback';
 import { fastOpenTimeout } from './fast-open';
 import { openFailed, sendSyn } from './handshake';
 import { freeSubflow } from './lifecycle';
@@ -270,6 +270,11 @@ function waitDue(c: Connection, sf: Subflow): bool {
   // A join was under way when the octets came, and has failed since.
   if (!sf.is(SF_FAILING) && canFallBack(c)) {
     fallBack(c, sf, FALLBACK_NO_MAPPING);
+    return true;
+  }
+  // Linux's answer finds no room beside its DATA_FIN, and it repeats nothing after MP_FAIL.
+  if (sf.is(SF_FAILING) && canFallBack(c)) {
+    failAnswered(c, sf);
     return true;
   }
   if (!sf.is(SF_FAILING)) count(MIB_DSSCorruptionReset);

@@ -282,7 +282,10 @@ class Reading {
 
   #address(offset: number, family: 4 | 6): string {
     const octets = this.packet.subarray(offset, offset + (family === 4 ? 4 : 16));
-    return family === 4 ? octets.join('.') : new ipaddr.IPv6(Array.from(octets)).toString();
+    if (family === 4) return octets.join('.');
+    const address = new ipaddr.IPv6(Array.from(octets));
+    // RFC 5952 section 5.
+    return address.isIPv4MappedAddress() ? `::ffff:${octets.subarray(12).join('.')}` : address.toString();
   }
 
   #hex(offset: number, length: number): string {

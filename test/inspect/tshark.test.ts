@@ -81,6 +81,12 @@ describe('tshark', function () {
     expect(compared.get('tcp.options.mptcp.port')).to.equal(2);
   });
 
+  it('agrees on announced IPv4 addresses in IPv6 form', async () => {
+    const options = fromHex('1e14310700000000000000000000ffff0a000201');
+    const { compared } = await agree(captureOf([ipPacket({ options })]));
+    expect(compared.get('tcp.options.mptcp.ipv6')).to.equal(1);
+  });
+
   it('agrees on the transfer of the determinism tests', async () => {
     for (const seed of [7, 8]) {
       const scene = { seed, links: UNSTEADY_LINKS, up: 400_000, down: 300_000 };
