@@ -62,6 +62,7 @@ import {
   joinDenied,
   markDirty,
   roomForJoin,
+  spaceForJoin,
   setFirst,
   sizeRings,
   takeDirty,
@@ -322,7 +323,7 @@ export function join(
   if (c.state >= CONN_CLOSING && c.subflows != 0) return E_STATE;
   if (joinDenied(c, get64(scratch + ARG_REMOTE), get64(scratch + ARG_REMOTE + 8), remotePort)) return E_STATE;
   if (pathMtu(path) == 0) return E_INVAL;
-  if (!roomForJoin(c) || !host.randomLeft(64)) return E_LIMIT;
+  if (!roomForJoin(c) || !spaceForJoin(c) || !host.randomLeft(64)) return E_LIMIT;
   if (tupleTaken(localPort, remotePort)) return E_INUSE;
   const p = open(c, path, localPort, remotePort);
   if (p == 0) return E_NOMEM;

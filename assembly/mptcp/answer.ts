@@ -47,7 +47,7 @@ import {
 import { startTimer } from '../tcp/timers';
 import { CAPABLE_CHECKSUM, FIN, HAS_CAPABLE, HAS_JOIN, seg } from '../wire/segment';
 import { NO_REASON, RST_MPTCP, RST_PROHIBITED, RST_RESOURCES } from './close';
-import { Connection, C_CHECKSUM, C_CLIENT, C_ESTABLISHED, C_MPTCP, isOpen, roomForJoin, setFirst } from './connection';
+import { Connection, C_CHECKSUM, C_CLIENT, C_ESTABLISHED, C_MPTCP, isOpen, roomForJoin, setFirst, spaceForJoin } from './connection';
 import { acceptEarly, fastOpenAsked } from './fast-open';
 import { drawKey, prepareSubflow, sendSyn, takeSynOptions } from './handshake';
 import { enterHalfOpen, freeConnection, halfOpenRoom, newConnection, newSubflow } from './lifecycle';
@@ -140,7 +140,9 @@ function joinArrives(path: u32): void {
     }
     count(MIB_MPJoinPortSynRx);
   }
-  if (!takesJoins(c) || !roomForJoin(c)) {
+  const stateless = cfgSynCookies != 0 && (cfgSynCookies == 2 || !halfOpenRoom());
+  // The limit of subflows counts when a join has proved itself, as on Linux.
+  if (!takesJoins(c) || !spaceForJoin(c) || (stateless && !roomForJoin(c))) {
     count(MIB_MPJoinRejected);
     refuse(path, RST_PROHIBITED);
     return;
@@ -150,7 +152,7 @@ function joinArrives(path: u32): void {
     refuse(path, RST_RESOURCES);
     return;
   }
-  if (cfgSynCookies != 0 && (cfgSynCookies == 2 || !halfOpenRoom())) {
+  if (stateless) {
     joinStateless(c, path);
     return;
   }

@@ -10,6 +10,7 @@ import {
   EVENT_WRITABLE,
   FALLBACK_OFF,
   MIB_MPCurrEstab,
+  TCP_SYN_RCVD,
 } from '../abi';
 import { rotate } from '../bytes';
 import { count, uncount } from '../counters';
@@ -310,19 +311,24 @@ export function joinDenied(c: Connection, high: u64, low: u64, port: u32): bool 
 const CLOSING_MAX: u32 = 8;
 
 /**
- * One more join is within the limits. The first subflow and those on their way out do not count (as in Linux), and a
- * connection without any other may always have one.
+ * One more join is within the limits. The first subflow, those on their way out and those that have not proved themselves
+ * do not count (as in Linux), and a connection without any other may always have one.
  */
 export function roomForJoin(c: Connection): bool {
   let live: u32 = 0;
   let joins: u32 = 0;
   for (let p = c.subflows; p != 0; p = changetype<Subflow>(p).nextOfConn) {
     const sf = changetype<Subflow>(p);
-    if ((sf.flags & (SF_FIN_QUEUED | SF_FIN_SENT)) != 0) continue;
+    if ((sf.flags & (SF_FIN_QUEUED | SF_FIN_SENT)) != 0 || sf.state == TCP_SYN_RCVD) continue;
     live++;
     if (sf.is(SF_JOIN)) joins++;
   }
-  return (live == 0 || joins + 1 < cfgSubflowsMax) && c.subflowCount < cfgSubflowsMax + CLOSING_MAX;
+  return live == 0 || joins + 1 < cfgSubflowsMax;
+}
+
+/** What the table of the connection takes, whatever state its subflows are in. */
+export function spaceForJoin(c: Connection): bool {
+  return c.subflowCount < cfgSubflowsMax + CLOSING_MAX;
 }
 
 export function tellReadable(c: Connection): void {

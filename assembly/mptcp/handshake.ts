@@ -108,6 +108,7 @@ import {
   markDirty,
   startReceiving,
   startSequences,
+  roomForJoin,
 } from './connection';
 import { failConnection, RST_MPTCP, RST_PROHIBITED, sendReset, subflowFailed, NO_REASON } from './close';
 import { fallBack } from './fallback';
@@ -532,7 +533,7 @@ function joinAckArrives(c: Connection, sf: Subflow): bool {
     count(MIB_MismatchPortAckRx);
     return joinRefused(c, sf, RST_PROHIBITED);
   }
-  if (!takesJoins(c)) {
+  if (!takesJoins(c) || !roomForJoin(c)) {
     count(MIB_MPJoinRejected);
     return joinRefused(c, sf, RST_PROHIBITED);
   }

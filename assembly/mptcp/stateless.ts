@@ -47,7 +47,7 @@ import {
 import { CAPABLE_CHECKSUM, HAS_CAPABLE, HAS_JOIN, HAS_SACK_OK, HAS_SCALE, HAS_TS, seg } from '../wire/segment';
 import { backupOn, likeOf, localIdOn, newSubflowFor, takesJoins } from './answer';
 import { RST_MPTCP, RST_PROHIBITED, RST_RESOURCES } from './close';
-import { Connection, C_CHECKSUM, C_MPTCP, initConnection, roomForJoin, setFirst } from './connection';
+import { Connection, C_CHECKSUM, C_MPTCP, initConnection, roomForJoin, setFirst, spaceForJoin } from './connection';
 import { adoptLocalKey, prepareSubflow, sendSyn, synWindow, takeSynOptions } from './handshake';
 import { segmentArrives } from './input';
 import { joinHmac } from './keys';
@@ -281,7 +281,7 @@ function joinProved(path: u32, n: JoinNote): void {
     refuse(path, RST_MPTCP);
     return;
   }
-  if (!takesJoins(c) || !roomForJoin(c)) {
+  if (!takesJoins(c) || !roomForJoin(c) || !spaceForJoin(c)) {
     count(MIB_MPJoinRejected);
     refuse(path, RST_PROHIBITED);
     return;

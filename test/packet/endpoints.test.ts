@@ -377,10 +377,10 @@ describe('packets: joins that come in', () => {
     const [bench, peer] = await server((b) => b.ip('limits set subflows 1'));
     new Peer(bench, { session: peer.session, path: 1, port: 30001 }).joinNow(5);
     const late = new Peer(bench, { session: peer.session, path: 1, port: 30002 });
-    late.send({ flags: 'S', join: late.joinSyn(6) }).expect({ flags: 'RA' });
+    late.join(6).expect({ flags: 'R', reset: { reason: 3 } });
     const [closed, other] = await server((b) => b.ip('limits set subflows 0'));
     const one = new Peer(closed, { session: other.session, path: 1, port: 30002 });
-    one.send({ flags: 'S', join: one.joinSyn(6) }).expect({ flags: 'RA' });
+    one.join(6).expect({ flags: 'R', reset: { reason: 3 } });
   });
 
   it('make an implicit endpoint of the address, which is not announced nor withdrawn', async () => {

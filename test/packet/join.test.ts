@@ -93,8 +93,7 @@ describe('packets: MP_JOIN on SYN', () => {
     const [bench, first] = await opened([[CFG_SUBFLOWS_MAX, 2]]);
     second(bench, first).joinNow();
     const third = second(bench, first, 30002);
-    third.send({ flags: 'S', join: { token: stackToken(first.session), nonce: 1 } });
-    third.expect({ flags: 'RA', reset: { reason: 3 } });
+    third.join(2).expect({ flags: 'R', reset: { reason: 3 } });
     expect(bench.counter('MPJoinRejected')).to.equal(1);
   });
 
