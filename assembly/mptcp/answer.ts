@@ -47,7 +47,17 @@ import {
 import { startTimer } from '../tcp/timers';
 import { CAPABLE_CHECKSUM, FIN, HAS_CAPABLE, HAS_JOIN, seg } from '../wire/segment';
 import { NO_REASON, RST_MPTCP, RST_PROHIBITED, RST_RESOURCES } from './close';
-import { Connection, C_CHECKSUM, C_CLIENT, C_ESTABLISHED, C_MPTCP, isOpen, roomForJoin, setFirst, spaceForJoin } from './connection';
+import {
+  Connection,
+  C_CHECKSUM,
+  C_CLIENT,
+  C_ESTABLISHED,
+  C_MPTCP,
+  isOpen,
+  roomForJoin,
+  setFirst,
+  spaceForJoin,
+} from './connection';
 import { acceptEarly, fastOpenAsked } from './fast-open';
 import { drawKey, prepareSubflow, sendSyn, takeSynOptions } from './handshake';
 import { enterHalfOpen, freeConnection, halfOpenRoom, newConnection, newSubflow } from './lifecycle';

@@ -311,8 +311,8 @@ export function joinDenied(c: Connection, high: u64, low: u64, port: u32): bool 
 const CLOSING_MAX: u32 = 8;
 
 /**
- * One more join is within the limits. The first subflow, those on their way out and those that have not proved themselves
- * do not count (as in Linux), and a connection without any other may always have one.
+ * One more join is within the limits. The first subflow, those on their way out and those that have not proved
+ * themselves do not count (as in Linux), and a connection without any other may always have one.
  */
 export function roomForJoin(c: Connection): bool {
   let live: u32 = 0;
