@@ -8,6 +8,7 @@ import type { Stack } from '../../../src/stack/stack.js';
 import type { Addressing } from '../socket-layer.js';
 import { constant, SOL } from './constants.js';
 import { ErrorQueue } from './error-queue.js';
+import { RecordEnds } from './record-ends.js';
 import type { SocketAddress } from './evaluate.js';
 import { OpenFile } from './files.js';
 import { SocketOptions } from './option-values.js';
@@ -56,6 +57,7 @@ const STATE_OF: Readonly<Record<(typeof CONNECTION_STATES)[number], number>> = {
 export class Socket extends OpenFile implements ConnectionHandler {
   readonly options: SocketOptions;
   readonly errors: ErrorQueue;
+  readonly #records = new RecordEnds();
   /** When data came last, microseconds. */
   arrivedAt = 0;
   /** Octets handed to the connection. */
@@ -232,6 +234,7 @@ export class Socket extends OpenFile implements ConnectionHandler {
   }
   /** Acknowledgements, or options, may have made room. */
   spaceMayHaveCome(): void {
+    this.#writeHeld();
     this.#progress();
     this.#watch();
     if (!this.noSpace || (this.poll() & OUT) === 0) return;
@@ -240,14 +243,31 @@ export class Socket extends OpenFile implements ConnectionHandler {
   }
   #watch(): void {
     const { sendBuffer, notSentLowat } = this.options;
-    const watch = sendBuffer !== null || notSentLowat !== 0xffffffff || this.errors.waits;
+    const watch =
+      sendBuffer !== null || notSentLowat !== 0xffffffff || this.errors.waits || this.#records.watched;
     this.connection?.setOption(abi.OPT_WATCH, watch ? 1 : 0);
   }
 
   write(data: Uint8Array, more: boolean): number {
-    const n = this.connection?.write(data, more) ?? 0;
+    const c = this.connection;
+    if (c === null) return 0;
+    const waits = this.#records.waits(c.queues().unsent);
+    if (waits) this.#records.hold(data, more);
+    const n = waits ? data.length : c.write(data, more);
     this.written += n;
     return n;
+  }
+
+  /** A record ends with what was written last. */
+  endRecord(): void {
+    this.#records.end();
+    this.#watch();
+  }
+
+  #writeHeld(all = false): void {
+    const c = this.connection;
+    if (c === null || this.#records.octets === 0) return;
+    this.#records.flush(c.queues().unsent, (data, more) => void c.write(data, more), all);
   }
 
   /** A call has handed over the last `length` octets written. `stamps`: SOF_TIMESTAMPING_*. */
@@ -307,6 +327,7 @@ export class Socket extends OpenFile implements ConnectionHandler {
 
   /** shutdown(2) of the writing side. */
   shutdownWrite(): void {
+    this.#writeHeld(true);
     this.writeShut = true;
     this.connection?.shutdown();
     this.changed(0);
@@ -340,6 +361,7 @@ export class Socket extends OpenFile implements ConnectionHandler {
     } else if (this.options.lingerZero) {
       this.#letGo();
     } else {
+      this.#writeHeld(true);
       this.readShut = this.writeShut = true;
       c.close();
     }
@@ -376,7 +398,9 @@ export class Socket extends OpenFile implements ConnectionHandler {
   }
 
   queues(): { unread: number; unacked: number; unsent: number } {
-    return this.connection?.queues() ?? { unread: 0, unacked: 0, unsent: 0 };
+    const queues = this.connection?.queues() ?? { unread: 0, unacked: 0, unsent: 0 };
+    const { octets } = this.#records;
+    return { ...queues, unacked: queues.unacked + octets, unsent: queues.unsent + octets };
   }
 
   get established(): boolean {

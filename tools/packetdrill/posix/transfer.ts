@@ -15,6 +15,7 @@ const MSG_DONTWAIT = constant('MSG_DONTWAIT');
 const MSG_WAITALL = constant('MSG_WAITALL');
 const MSG_ERRQUEUE = constant('MSG_ERRQUEUE');
 const MSG_ZEROCOPY = constant('MSG_ZEROCOPY');
+const MSG_EOR = constant('MSG_EOR');
 const MSG_MORE = constant('MSG_MORE');
 
 /** An attempt that may be repeated; `timedOut`: what there is now is the result. */
@@ -131,6 +132,7 @@ export function send(s: Socket, data: Buffer, flags: number, stamps = s.options.
     }
     if (sent === data.length) {
       if (sent > 0) handed();
+      if ((flags & MSG_EOR) !== 0 && !s.multipath) s.endRecord();
       return ok(sent);
     }
     s.noSpace = true;
