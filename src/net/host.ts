@@ -108,7 +108,7 @@ interface Platform {
 class RealHost implements Host {
   readonly device: HostDevice;
   readonly pathManager: PathManager;
-  readonly events = new PathEvents();
+  readonly events: PathEvents;
   readonly #stack: Stack;
   readonly #driver: Driver;
   readonly #platform: Platform;
@@ -126,7 +126,7 @@ class RealHost implements Host {
     this.#options = options;
     this.device = platform.kind;
     if (options.addAddrTimeout !== undefined) stack.addAddrTimeout = options.addAddrTimeout * 1000;
-    stack.monitor.listen((event) => this.events.tell(event));
+    this.events = new PathEvents((listener) => stack.monitor.listen(listener));
     this.pathManager = new PathManager(stack, options.pathManager ?? 'laminar', {
       sourceFor: (remote) => platform.sourceFor(remote).catch(() => null),
       // An address that is no path by itself (loopback) becomes one.

@@ -1,7 +1,7 @@
 /** The events of a host's subflows and addresses: an EventEmitter (`event`), and an async iterable of its own. */
 import { EventEmitter } from 'node:events';
 import { PlaitError } from '../errors.js';
-import type { PathEvent } from '../stack/monitor.js';
+import type { PathEvent, PathListener } from '../stack/monitor.js';
 
 /** Events that an iteration holds for a consumer that is busy. */
 const HELD = 4096;
@@ -13,9 +13,19 @@ export interface PathEventStream extends EventEmitter, AsyncIterable<PathEvent> 
 
 export class PathEvents extends EventEmitter implements PathEventStream {
   #closed = false;
+  #stop: (() => void) | null = null;
 
-  tell(event: PathEvent): void {
-    this.emit('event', event);
+  /** `listen`: that of the stack's `Monitor`, called while somebody wants events. */
+  constructor(listen: (listener: PathListener) => () => void) {
+    super();
+    this.on('newListener', (name) => {
+      if (name === 'event') this.#stop ??= listen((event) => this.emit('event', event));
+    });
+    this.on('removeListener', (name) => {
+      if (name !== 'event' || this.listenerCount('event') > 0) return;
+      this.#stop?.();
+      this.#stop = null;
+    });
   }
 
   /** No event comes any more: iterations end. */

@@ -24,7 +24,7 @@ const NOTHING: ConnectionInfo = {
 };
 
 export class PlaitSocket extends Duplex implements Socket, ConnectionHandler {
-  readonly mptcp = new SocketPaths(() => this.#connection);
+  #mptcp: SocketPaths | null = null;
   #connection: Connection | null = null;
   #connecting = true;
   /** What is written while it connects goes with the SYN. */
@@ -61,6 +61,10 @@ export class PlaitSocket extends Duplex implements Socket, ConnectionHandler {
     if (fastOpen) this.#flush();
   }
 
+  get mptcp(): SocketPaths {
+    this.#mptcp ??= new SocketPaths(() => this.#connection);
+    return this.#mptcp;
+  }
   get connecting(): boolean {
     return this.#connecting;
   }

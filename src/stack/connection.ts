@@ -10,6 +10,7 @@ import type { Timers } from '../io/timers.js';
 import { Announcer } from './announcer.js';
 import { PathControl, type ControlHost } from './control.js';
 import type { ConnectionInfo, SubflowInfo } from './info.js';
+import type { SubflowDown } from './policy.js';
 import { CONNECTION_STATES, TCP_STATES, closeError, commandError, fallbackName } from './names.js';
 
 /** What the owner of a connection wants to hear. */
@@ -46,6 +47,7 @@ export interface ConnectionEvent {
 
 /** A local port held for a subflow. */
 export interface BoundPort {
+  readonly subflow: number;
   readonly path: number;
   readonly port: number;
 }
@@ -70,17 +72,15 @@ export class Connection {
   readonly localPort: number;
   readonly remoteAddress: string;
   readonly remotePort: number;
-  /** Ports held by subflows, by subflow handle. */
-  readonly ports = new Map<number, BoundPort>();
-  /** ADD_ADDR that went out, and what became of it. */
-  readonly announcer: Announcer;
-  /** Subflows and addresses by hand. */
-  readonly mptcp: PathControl;
+  /** Ports held for subflows of ours. */
+  ports: readonly BoundPort[] = NO_PORTS;
   /** This side's token from the handshake to the end; null without Multipath TCP. */
   token: string | null = null;
-  /** The listening port, held on every path for an accepted connection. */
-  readonly shared: BoundPort[] = [];
+  /** The peer opened it: joins come in at its port on every path. */
+  isAccepted = false;
   readonly #host: ConnectionHost;
+  #announcer: Announcer | null = null;
+  #mptcp: PathControl | null = null;
   #handle: number;
   /** Last look at subflows that are gone. */
   readonly #past: SubflowInfo[] = [];
@@ -100,14 +100,25 @@ export class Connection {
     this.localPort = first.localPort;
     this.remoteAddress = first.remote;
     this.remotePort = first.remotePort;
-    this.mptcp = new PathControl(host, this);
-    this.announcer = new Announcer({
+  }
+
+  /** ADD_ADDR that went out, and what became of it. */
+  get announcer(): Announcer {
+    const host = this.#host;
+    this.#announcer ??= new Announcer({
       timers: host.timers,
       addAddrTimeout: host.addAddrTimeout,
       now: () => host.now(),
       sendAddAddr: (id, address, port) => this.#sendAddAddr(id, address, port),
-      longestRto: () => Math.max(0, ...this.liveSubflows().map(({ rto }) => rto)),
+      longestRto: () => this.#longestRto(),
     });
+    return this.#announcer;
+  }
+
+  /** Subflows and addresses by hand. */
+  get mptcp(): PathControl {
+    this.#mptcp ??= new PathControl(this.#host, this);
+    return this.#mptcp;
   }
 
   /** The core's handle; 0 after `release`. */
@@ -241,23 +252,30 @@ export class Connection {
     const core = this.#host.core;
     core.x.connectionInfo(this.#handle);
     const flags = core.scratchU32(abi.CI_FLAGS);
-    const token = (offset: number): string | null => {
-      const value = core.scratchU32(offset);
-      return value === 0 ? null : value.toString(16).padStart(8, '0');
-    };
     const result = {
       mptcp: (flags & abi.CIF_MPTCP) !== 0,
       fallback: fallbackName(core.scratchU32(abi.CI_FALLBACK)),
       fullyEstablished: (flags & abi.CIF_ESTABLISHED) !== 0,
       state: CONNECTION_STATES[core.scratchU32(abi.CI_STATE)] ?? 'CLOSED',
-      localToken: token(abi.CI_LOCAL_TOKEN),
-      remoteToken: token(abi.CI_REMOTE_TOKEN),
+      localToken: this.#token(abi.CI_LOCAL_TOKEN),
+      remoteToken: this.#token(abi.CI_REMOTE_TOKEN),
       bytesWritten: core.scratchF64(abi.CI_BYTES_WRITTEN),
       bytesRead: core.scratchF64(abi.CI_BYTES_READ),
       bytesAcked: core.scratchF64(abi.CI_BYTES_ACKED),
       bytesReinjected: core.scratchF64(abi.CI_BYTES_REINJECTED),
     };
     return { ...result, subflows: [...this.#past, ...this.liveSubflows()] };
+  }
+
+  /** This side's token; null without Multipath TCP. */
+  localToken(): string | null {
+    this.#host.core.x.connectionInfo(this.#handle);
+    return this.#token(abi.CI_LOCAL_TOKEN);
+  }
+
+  #token(offset: number): string | null {
+    const value = this.#host.core.scratchU32(offset);
+    return value === 0 ? null : value.toString(16).padStart(8, '0');
   }
 
   /** Whether this side opened the connection. */
@@ -322,6 +340,45 @@ export class Connection {
     };
   }
 
+  /** Longest retransmission timeout of the subflows, microseconds; 0 when there is none. */
+  #longestRto(): number {
+    const { core } = this.#host;
+    let longest = 0;
+    for (let id = core.x.nextSubflow(this.#handle, 0); id !== 0; id = core.x.nextSubflow(this.#handle, id)) {
+      core.x.subflowInfo(id);
+      longest = Math.max(longest, core.scratchF64(abi.SI_RTO));
+    }
+    return longest;
+  }
+
+  /** @internal */
+  subflowUp(subflow: number): void {
+    this.#mptcp?.subflowUp(subflow);
+  }
+
+  /** @internal */
+  subflowDown(down: SubflowDown): void {
+    this.#mptcp?.subflowDown(down);
+  }
+
+  /** @internal A port is held for a subflow. */
+  holdPort(bound: BoundPort): void {
+    this.ports = [...this.ports, bound];
+  }
+
+  /** @internal It is not held for it any more. Returns the port there was. */
+  freePort(subflow: number): BoundPort | undefined {
+    const bound = this.ports.find((one) => one.subflow === subflow);
+    if (bound !== undefined) this.ports = this.ports.filter((one) => one !== bound);
+    return bound;
+  }
+
+  /** @internal Nothing is announced, opened or closed by hand any more. */
+  closeControl(): void {
+    this.#announcer?.close();
+    this.#mptcp?.close();
+  }
+
   /** @internal Keeps the last figures of a subflow that is gone. */
   remember(subflow: SubflowInfo): void {
     this.#past.push({ ...subflow, state: 'CLOSED', inFlight: 0 });
@@ -332,7 +389,8 @@ export class Connection {
     if (this.over) return;
     this.over = true;
     this.error = closeError(reason);
-    this.announcer.close();
-    this.mptcp.close();
+    this.closeControl();
   }
 }
+
+const NO_PORTS: readonly BoundPort[] = [];

@@ -65,7 +65,7 @@ export function dispatch(host: DispatchHost, event: CoreEvent): void {
 
 /** The connection speaks Multipath TCP. */
 export function created(host: DispatchHost, connection: Connection): void {
-  connection.token = connection.info().localToken;
+  connection.token = connection.localToken();
   host.monitor.created(connection);
 }
 
@@ -74,9 +74,9 @@ function pathEvent(host: DispatchHost, connection: Connection, event: CoreEvent)
   const { subflow } = event;
   switch (event.type) {
     case abi.EVENT_SUBFLOW_UP:
-      host.monitor.subflowEstablished(connection, connection.subflow(subflow));
+      host.monitor.subflowEstablished(connection, subflow);
       handler?.onEvent({ type: 'subflow-established', subflow, addressId: event.b });
-      connection.mptcp.subflowUp(subflow);
+      connection.subflowUp(subflow);
       host.policy?.subflowUp(connection, subflow);
       break;
     case abi.EVENT_SUBFLOW_DOWN:
@@ -99,7 +99,7 @@ function pathEvent(host: DispatchHost, connection: Connection, event: CoreEvent)
       host.policy?.addressRemoved(connection, event.a);
       break;
     case abi.EVENT_PRIO:
-      host.monitor.priority(connection, connection.subflow(subflow));
+      host.monitor.priority(connection, subflow);
       handler?.onEvent({ type: 'priority', subflow, reason: event.a ? 'backup' : 'regular' });
       break;
   }
@@ -121,6 +121,6 @@ function subflowDown(host: DispatchHost, connection: Connection, event: CoreEven
   // As in Linux, subflows of a connection that closes end without a word.
   if (connection.isOpen) host.monitor.subflowClosed(connection, info, down);
   connection.handler?.onEvent({ type: 'subflow-closed', subflow: event.subflow, reason: closeName(event.a) });
-  connection.mptcp.subflowDown(down);
+  connection.subflowDown(down);
   host.policy?.subflowDown(connection, down);
 }

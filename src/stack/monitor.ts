@@ -92,6 +92,7 @@ export class Monitor {
 
   /** `port` is that of the announcement, or the connection's. */
   announced(connection: Connection, remid: number, address: string, port: number): void {
+    if (this.#listeners.size === 0) return;
     const daddr = familyOf(address) === 4 ? { daddr4: address } : { daddr6: address };
     this.#tell({ event: 'ANNOUNCED', ...tokenOf(connection), remid, ...daddr, dport: port });
   }
@@ -100,15 +101,17 @@ export class Monitor {
     this.#tell({ event: 'REMOVED', ...tokenOf(connection), remid });
   }
 
-  subflowEstablished(connection: Connection, subflow: SubflowInfo): void {
-    this.#subflow('SF_ESTABLISHED', connection, subflow);
+  /** `subflow`: its handle. */
+  subflowEstablished(connection: Connection, subflow: number): void {
+    if (this.#listeners.size > 0) this.#subflow('SF_ESTABLISHED', connection, connection.subflow(subflow));
   }
 
-  priority(connection: Connection, subflow: SubflowInfo): void {
-    this.#subflow('SF_PRIORITY', connection, subflow);
+  priority(connection: Connection, subflow: number): void {
+    if (this.#listeners.size > 0) this.#subflow('SF_PRIORITY', connection, connection.subflow(subflow));
   }
 
   subflowClosed(connection: Connection, subflow: SubflowInfo, down: SubflowDown): void {
+    if (this.#listeners.size === 0) return;
     const error = errnoOf(down.reason);
     const reset =
       down.resetReason === 255 ? {} : { reset_reason: down.resetReason, reset_flags: down.transient ? 1 : 0 };
@@ -127,7 +130,6 @@ export class Monitor {
     subflow: SubflowInfo,
     more: Partial<PathEvent> = {},
   ): void {
-    if (this.#listeners.size === 0) return;
     const { remoteId: remid, localId: locid, local, remote } = subflow;
     const backup = subflow.backup ? 1 : 0;
     this.#tell({ event, ...tokenOf(connection), remid, locid, ...ends(local, remote), backup, ...more });

@@ -21,6 +21,7 @@ import { Listener } from './listener.js';
 import { Monitor } from './monitor.js';
 import { commandError } from './names.js';
 import type { PathPolicy } from './policy.js';
+import { SharedPorts } from './shared-ports.js';
 import { Transmitter, type Outlet } from './transmitter.js';
 
 export type { PathPolicy, SubflowDown } from './policy.js';
@@ -60,6 +61,7 @@ export class Stack implements DeviceHost, ConnectionHost {
   policy: PathPolicy | null = null;
   readonly monitor = new Monitor();
   readonly #joinPorts = new JoinPorts(this);
+  readonly #sharedPorts = new SharedPorts(this, LINGER);
   /** Microseconds at most until ADD_ADDR is repeated for the first time; 0: it is not. */
   addAddrTimeout = 120e6;
   readonly #wake: () => void;
@@ -145,6 +147,7 @@ export class Stack implements DeviceHost, ConnectionHost {
         this.#paths.set(path.id, entry);
         for (const listener of this.#listeners.values()) listener.bindPath(path);
         this.#joinPorts.bindPath(path);
+        this.#sharedPorts.bindPath(path);
         this.policy?.pathAdded(path);
       }
       done?.(error, path);
@@ -170,6 +173,7 @@ export class Stack implements DeviceHost, ConnectionHost {
     this.policy?.pathRemoved(entry.path);
     this.#eachSubflow(id, (subflow) => this.closeSubflow(subflow, 0, true));
     for (const listener of this.#listeners.values()) listener.unbindPath(id);
+    this.#sharedPorts.unbindPath(id);
     if (this.#running) this.#transmitter.transmit();
     else this.run(this.now());
     this.#paths.delete(id);
@@ -359,7 +363,7 @@ export class Stack implements DeviceHost, ConnectionHost {
       });
       this.#connections.set(connection.handle, connection);
       const [first] = connection.liveSubflows();
-      if (first !== undefined) connection.ports.set(first.id, { path, port });
+      if (first !== undefined) connection.holdPort({ subflow: first.id, path, port });
       this.kick();
       done(null, connection);
     });
@@ -399,7 +403,7 @@ export class Stack implements DeviceHost, ConnectionHost {
         if (handle === abi.E_INUSE) this.core.count(abi.MIB_MPJoinSynTxConnectErr);
         return done(commandError(handle, `join ${remote}:${remotePort}`), 0);
       }
-      connection.ports.set(handle >>> 0, { path, port });
+      connection.holdPort({ subflow: handle >>> 0, path, port });
       this.kick();
       done(null, handle >>> 0);
     });
@@ -474,12 +478,10 @@ export class Stack implements DeviceHost, ConnectionHost {
     this.#connections.delete(connection.handle);
     this.policy?.closed(connection);
     this.monitor.closed(connection);
-    connection.announcer.close();
-    connection.mptcp.close();
-    for (const bound of connection.ports.values()) this.#unbindLater(bound.path, bound.port);
-    for (const bound of connection.shared) this.#unbindLater(bound.path, bound.port);
-    connection.ports.clear();
-    connection.shared.length = 0;
+    connection.closeControl();
+    for (const { path, port } of connection.ports) this.#unbindLater(path, port);
+    connection.ports = [];
+    if (connection.isAccepted) this.#sharedPorts.release(connection.localPort);
   }
 
   #unbindLater(path: number, port: number): void {
@@ -497,6 +499,7 @@ export class Stack implements DeviceHost, ConnectionHost {
     for (const connection of [...this.#connections.values()]) connection.release();
     this.run(this.now());
     for (const listener of this.#listeners.values()) listener.close();
+    this.#sharedPorts.close();
     for (const device of this.#devices) device.close();
     this.#paths.clear();
   }
@@ -536,14 +539,8 @@ export class Stack implements DeviceHost, ConnectionHost {
       return;
     }
     if (event.b === 1) created(this, connection);
-    // The port outlives the listener for as long as this connection may be joined on it.
-    for (const { path, device } of this.#paths.values()) {
-      device.bind(path.id, connection.localPort, (error) => {
-        if (error !== null) return;
-        if (connection.handle === 0) device.unbind(path.id, connection.localPort);
-        else connection.shared.push({ path: path.id, port: connection.localPort });
-      });
-    }
+    connection.isAccepted = true;
+    this.#sharedPorts.hold(connection.localPort);
     listener.accept(connection);
   }
 
@@ -567,9 +564,7 @@ export class Stack implements DeviceHost, ConnectionHost {
 
   /** @internal */
   portDone(connection: Connection, subflow: number): void {
-    const bound = connection.ports.get(subflow);
-    if (bound === undefined) return;
-    connection.ports.delete(subflow);
-    this.#unbindLater(bound.path, bound.port);
+    const bound = connection.freePort(subflow);
+    if (bound !== undefined) this.#unbindLater(bound.path, bound.port);
   }
 }

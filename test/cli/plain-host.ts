@@ -38,7 +38,7 @@ export function createPlainHost(options: HostOptions): Promise<Host> {
     paths: () => addresses.map((address, id) => ({ id, name: interfaceOf(address), address, mtu: 1500 })),
     counters: () => ({ MPCapableSYNTX: 1 }),
     pathManager: new TableControl(),
-    events: new PathEvents(),
+    events: new PathEvents(() => () => undefined),
     close: () => {
       for (const socket of sockets) socket.destroy();
       for (const server of servers) server.close();
