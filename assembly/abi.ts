@@ -296,6 +296,9 @@ export const CFG_DENY_JOIN = 27;
 /** Microseconds without Fast Open after it was found to be dropped, doubled each time; 0: it is tried always. */
 export const CFG_FAST_OPEN_BLACKHOLE = 28;
 
+/** How often MP_FASTCLOSE on ACK is repeated until RST answers (RFC 8684 section 3.5, option A); 0: it goes on RST. */
+export const CFG_FASTCLOSE_RETRIES = 29;
+
 // Limits: what meets one is refused and counted (assembly/limits.ts, docs/hostile-input.md)
 /** Octets of memory that the core may take in all. */
 export const CFG_MEMORY_MAX = 70;

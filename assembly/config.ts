@@ -10,6 +10,7 @@ import {
   CFG_CHECKSUM,
   CFG_CLOSE_TIMEOUT,
   CFG_DENY_JOIN,
+  CFG_FASTCLOSE_RETRIES,
   CFG_ECN,
   CFG_FAST_OPEN,
   CFG_FAST_OPEN_BLACKHOLE,
@@ -58,6 +59,7 @@ export let cfgChallengeInterval: f64 = 500e3;
 export let cfgEcn: i32 = 2;
 export let cfgBlackholeTimeout: f64 = 3600e6;
 export let cfgDenyJoin: bool = false;
+export let cfgFastcloseRetries: u32 = 0;
 export let cfgFastOpen: u32 = 1;
 export let cfgFastOpenBlackhole: f64 = 0;
 
@@ -128,6 +130,9 @@ export function configure(key: i32, value: f64): i32 {
       return 0;
     case CFG_DENY_JOIN:
       cfgDenyJoin = v != 0;
+      return 0;
+    case CFG_FASTCLOSE_RETRIES:
+      cfgFastcloseRetries = max(v, 0);
       return 0;
     case CFG_ECN:
       cfgEcn = v;

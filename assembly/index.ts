@@ -47,7 +47,8 @@ import { clearEvents, eventRing, EVENT_SLOTS, eventsRoom, pendingEvents } from '
 import { handleGet, KIND_CONNECTION, KIND_SUBFLOW } from './handles';
 import * as host from './host';
 import { connectionInfo as writeConnectionInfo, subflowInfo as writeSubflowInfo } from './info';
-import { abort as abortAll, leave, release as letGo, RST_UNSPECIFIED, shutdown as endStream } from './mptcp/close';
+import { leave, release as letGo, RST_UNSPECIFIED, shutdown as endStream } from './mptcp/close';
+import { abort as abortAll } from './mptcp/fastclose';
 import {
   Connection,
   C_CLIENT,

@@ -7,7 +7,6 @@
  *        +--peer's fin--> CLOSE_WAIT --close--> LAST_ACK --acked--> CLOSED
  */
 import {
-  CLOSE_ABORTED,
   CLOSE_NORMAL,
   CLOSE_RESET,
   CONN_CLOSED,
@@ -76,6 +75,7 @@ import {
   timeWaitRoom,
   unlink,
 } from './lifecycle';
+import { abort } from './fastclose';
 import { begin, finishControl, offeredWindow, optionAdded, optionPointer } from './packet';
 import { reinjectSubflow } from './reinject';
 import { sendRelease } from './send-ring';
@@ -189,11 +189,6 @@ export function release(c: Connection): void {
     return;
   }
   freeIfDone(c);
-}
-
-/** MP_FASTCLOSE on RST on every subflow (RFC 8684 section 3.5, option R), RST after a fallback. */
-export function abort(c: Connection): void {
-  failConnection(c, CLOSE_ABORTED, NO_REASON, true);
 }
 
 /** Ends the connection with an error: every subflow is reset. */

@@ -12,11 +12,12 @@ import {
 import { count } from '../counters';
 import { cfgChallengeInterval, cfgTimeWait, now } from '../host';
 import { seqGe, seqGt, seqLt } from '../seq';
-import { SF_FAST_OPEN, SF_JOIN, SF_TIMESTAMPS, Subflow, TIMER_END } from '../tcp/subflow';
+import { SF_FASTCLOSE, SF_FAST_OPEN, SF_JOIN, SF_TIMESTAMPS, Subflow, TIMER_END } from '../tcp/subflow';
 import { startTimer } from '../tcp/timers';
 import { ACK, FIN, HAS_TS, RST, seg, SYN } from '../wire/segment';
 import { NO_REASON, subflowFailed } from './close';
 import { Connection } from './connection';
+import { fastcloseAnswered } from './fastclose';
 import { sendSyn } from './handshake';
 import { AGAIN, allowed, DONE, finArrives, GO_ON, oldTimestamp, REFUSE, resetArrives, takeTimestamp } from './input';
 import { freeSubflow } from './lifecycle';
@@ -116,6 +117,10 @@ function answerLate(sf: Subflow, flags: u32): void {
 
 /** RFC 9293 section 3.10.7.4, RFC 6191: a new SYN may take over. A reset ends it (as on Linux, against RFC 1337). */
 export function timeWaitArrives(sf: Subflow): i32 {
+  if (sf.is(SF_FASTCLOSE)) {
+    fastcloseAnswered(sf);
+    return DONE;
+  }
   const flags = seg.flags;
   const timed = sf.is(SF_TIMESTAMPS) && seg.has(HAS_TS);
   const old = timed && (flags & RST) == 0 && oldTimestamp(sf);

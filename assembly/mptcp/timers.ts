@@ -6,6 +6,7 @@ import {
   CLOSE_NORMAL,
   CLOSE_PROTOCOL,
   CLOSE_TIMEOUT,
+  FALLBACK_MP_FAIL,
   FALLBACK_NO_MAPPING,
   MIB_DelayedACKs,
   MIB_DSSCorruptionReset,
@@ -37,6 +38,7 @@ import {
   SF_ACK_NOW,
   SF_BARE,
   SF_FAILING,
+  SF_FASTCLOSE,
   SF_FIN_QUEUED,
   SF_FIN_SENT,
   SF_JOIN,
@@ -80,6 +82,7 @@ import {
   markDirty,
 } from './connection';
 import { canFallBack, endAfterFail, failAnswered, fallBack } from './fallback';
+import { fastcloseDue } from './fastclose';
 import { fastOpenTimeout } from './fast-open';
 import { openFailed, sendSyn } from './handshake';
 import { freeSubflow } from './lifecycle';
@@ -95,13 +98,16 @@ const JOIN_RETRIES: u32 = 3;
 /** Timeouts after which a subflow counts as stale while others work. */
 const STALE_RETRIES: u32 = 2;
 const DATA_FIN_RETRIES: u32 = 12;
+/** Repetitions of MP_FAIL that answers MP_FAIL. */
+const FAIL_RETRIES: u32 = 6;
 const ORPHAN_RETRIES: u32 = 8;
 
 /** One of the subflow's deadlines may have come. */
 export function subflowDue(sf: Subflow): void {
   if (sf.state == TCP_TIME_WAIT) {
-    if (now >= sf.timerAt) freeSubflow(sf);
-    else registerDeadline(sf);
+    if (now < sf.timerAt) registerDeadline(sf);
+    else if (sf.is(SF_FASTCLOSE)) fastcloseDue(sf);
+    else freeSubflow(sf);
     return;
   }
   const c = changetype<Connection>(sf.conn);
@@ -374,7 +380,10 @@ function askPeer(c: Connection): bool {
   if (!canFallBack(c)) return false;
   const sf = c.firstSubflow;
   if (c.is(C_SEND_INFINITE)) {
-    if (!endAfterFail(c, sf)) sf.set(SF_SEND_FAIL | SF_ACK_NOW);
+    if (endAfterFail(c, sf)) return true;
+    // The peer knows by now, or it never will; without new data nothing else would end this.
+    if (c.dataBackoff > FAIL_RETRIES && sf.packetsOut == 0) fallBack(c, sf, FALLBACK_MP_FAIL);
+    else sf.set(SF_SEND_FAIL | SF_ACK_NOW);
     return true;
   }
   if (!sf.is(SF_BARE) && c.is(C_CHECKSUM) && sf.packetsOut != 0) {

@@ -64,6 +64,8 @@ export const SF_SEND_PRIO: u32 = 1 << 15;
 export const SF_FIN_RECEIVED: u32 = 1 << 16;
 /** MP_FAIL is to be sent with the next ACK. */
 export const SF_SEND_FAIL: u32 = 1 << 18;
+/** Has no connection any more, and repeats MP_FASTCLOSE (fastclose.ts). */
+export const SF_FASTCLOSE: u32 = 1 << 17;
 /** The window advertised last was zero or nearly so. */
 export const SF_WINDOW_CLOSED: u32 = 1 << 19;
 /** Counts against the limit of half-open handshakes. */
@@ -280,6 +282,8 @@ export class Subflow extends CcState {
   /** Data sequence number of the mapping that arrived last. */
   mapDsn: u64;
   failDsn: u64;
+  /** With SF_FASTCLOSE: the key that MP_FASTCLOSE names. */
+  peerKey: u64;
   /** The mapping opened last for sending: data sequence numbers, partial sum of its octets, MP_CAPABLE as its form. */
   mapStart: u64;
   mapEnd: u64;

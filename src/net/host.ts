@@ -38,6 +38,8 @@ const CONGESTION: Readonly<Record<CongestionName, number>> = {
 };
 const SYN_COOKIES: Readonly<Record<SynCookies, number>> = { never: 0, flooded: 1, always: 2 };
 const SCHEDULERS: Readonly<Record<string, number>> = { minrtt: 0 };
+/** RFC 8684 section 3.5 recommends as many. */
+const FASTCLOSE_RETRIES = 3;
 const CONNECT_TIMEOUT = 30_000;
 /** Time for FIN exchanges and last acknowledgements when a host closes, microseconds. */
 const GRACE = 1.5e6;
@@ -74,6 +76,7 @@ export async function createHost(options: HostOptions = {}): Promise<Host> {
   if (options.ecn === true) config.push([abi.CFG_ECN, 1]);
   if (synCookies !== undefined) config.push([abi.CFG_SYN_COOKIES, SYN_COOKIES[synCookies]]);
   if (denyJoins === true) config.push([abi.CFG_DENY_JOIN, 1]);
+  if (options.fastclose === 'repeat') config.push([abi.CFG_FASTCLOSE_RETRIES, FASTCLOSE_RETRIES]);
   if (closeTimeout !== undefined) config.push([abi.CFG_CLOSE_TIMEOUT, closeTimeout * 1000]);
   const driver = new Driver(realClock);
   const module = await loadCore();

@@ -75,6 +75,11 @@ export interface HostOptions {
   readonly synCookies?: SynCookies;
   /** Ask peers not to join at a connection's first address and port (RFC 8684 section 3.1, flag C). Default false. */
   readonly denyJoins?: boolean;
+  /**
+   * How an aborted connection tells its peer (RFC 8684 section 3.5): `reset`, MP_FASTCLOSE on a RST on every subflow, as
+   * Linux does it, or `repeat`, on an ACK that is repeated up to three times until a RST answers. Default `reset`.
+   */
+  readonly fastclose?: 'reset' | 'repeat';
   /** Ask for ECN (RFC 3168) when opening; a peer that asks is answered in any case. Default false. */
   readonly ecn?: boolean;
   /** Write every packet to this pcapng file. */

@@ -227,6 +227,26 @@ describe('packets: MP_FAIL received', () => {
     peer.expectNothing(5e6);
   });
 
+  it('is answered so often at most, whatever the peer acknowledges; then the connection is plain', async () => {
+    for (const dack of [1, 600]) {
+      const peer = await sending();
+      const { bench } = peer;
+      peer.send({ ack: 6, dss: { dack }, fail: 1 }).expect({ length: 0 });
+      for (let i = 0; i < 40; i++) {
+        bench.wait(5e6);
+        if (peer.drain().length > 0) peer.send({ dss: { dack } });
+      }
+      expect(bench.counter('MPFailTx')).to.be.within(5, 8);
+      expect(bench.app.fallback).to.equal('MP_FAIL from the peer');
+      peer.expectNothing(1000e6);
+      bench.app.write('later');
+      peer.expect({ data: 'later', dss: { length: 0 } });
+      peer.send({ ack: 11 });
+      bench.app.live.shutdown();
+      peer.expect({ flags: 'FA' });
+    }
+  });
+
   it('ends a stream that has no more data by DATA_FIN', async () => {
     const peer = await sending();
     peer.send({ dss: { dack: 1 }, fail: 1 }).expect({ length: 0 });

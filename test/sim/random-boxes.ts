@@ -38,10 +38,12 @@ function streamBox(random: SeededRandom): Box {
   const insert = (data: Buffer): Buffer =>
     Buffer.concat([data.subarray(0, place(data)), Buffer.alloc(size, 43), data.subarray(place(data))]);
   const always = random.unit() < 0.3;
-  const changed = (name: string, change: (data: Buffer) => Buffer): Box => ({
+  const changed = (name: string, change: (data: Buffer) => Buffer, resizes = true): Box => ({
     name: `${name} ${size} octets at ${at.toFixed(2)}, segment ${n}${always ? ' and later' : ''}, ${way}`,
     script: alter(way, n, (data) => (data.length < 50 ? data : change(data)), always),
     alters: true,
+    // It does not follow what is lost or overtaken behind it.
+    alone: resizes,
   });
   const same = (name: string, script: Script, more: Partial<Box> = {}): Box => ({
     name: `${name}, ${way}, ${n}`,
@@ -50,7 +52,7 @@ function streamBox(random: SeededRandom): Box {
     ...more,
   });
   const boxes: (() => Box)[] = [
-    () => changed('replaces', (data) => cut(data, Buffer.alloc(Math.min(size, data.length), 43))),
+    () => changed('replaces', (data) => cut(data, Buffer.alloc(Math.min(size, data.length), 43)), false),
     () => changed('puts in', insert),
     () => changed('cuts out', (data) => cut(data, Buffer.alloc(0))),
     () => same('splits with copies', split(way, true)),
