@@ -132,6 +132,8 @@ export const CONN_CLOSED = 8;
 export const PATH_CHECKSUM = 1;
 /** Packets that arrive there have lost the ECN bits of their IP header, so ECN is not agreed on. */
 export const PATH_HIDES_ECN = 2;
+/** The device takes payload from the application's memory (LOAN), and takes in at once what came meanwhile. */
+export const PATH_LENDS = 4;
 
 // ---- receive descriptors ----------------------------------------------------------------------------------
 export const RX_SIZE = 24;
@@ -154,6 +156,8 @@ export const TX_SPAN1 = 8;
 export const TX_SPAN1_LEN = 12;
 export const TX_SPAN2 = 16;
 export const TX_SPAN2_LEN = 20;
+/** A span whose address is at least this lies in what the application lends, at the rest of it (LOAN of io/out-batch.ts). */
+export const LOAN = 0x80000000;
 /** Record that owns the payload spans (connection: send ring, subflow: private copy), 0 when there are none. */
 export const TX_OWNER = 24;
 /**
@@ -522,6 +526,9 @@ export const MIB_MismatchPortAckRx = 120;
 export const MIB_MPJoinSynTxCreatSkErr = 121;
 export const MIB_MPJoinSynTxBindErr = 122;
 export const MIB_MPJoinSynTxConnectErr = 123;
+/** Octets that could leave from the application's memory; those of them that had to be copied after all. */
+export const MIB_LentOctets = 126;
+export const MIB_RepaidOctets = 127;
 export const MIB_TCPDSACKOfoSent = 130;
 export const MIB_TCPAbortOnData = 131;
 export const MIB_TCPACKSkippedSynRecv = 132;

@@ -39,18 +39,3 @@ export function put32(at: usize, value: u32): void {
 export function put64(at: usize, value: u64): void {
   store<u64>(at, bswap<u64>(value));
 }
-
-/** Turns a ring of `size` octets: each moves `by` places on, those at the end come to the start. */
-export function rotate(ring: usize, size: u32, by: u32): void {
-  reverse(ring, size);
-  reverse(ring, by);
-  reverse(ring + by, size - by);
-}
-
-function reverse(at: usize, length: u32): void {
-  for (let i = at, k = at + length - 1; i < k; i++, k--) {
-    const octet = load<u8>(i);
-    store<u8>(i, load<u8>(k));
-    store<u8>(k, octet);
-  }
-}

@@ -75,6 +75,7 @@ import { bury, connectionCount, newConnection, newSubflow } from './mptcp/lifecy
 import { output } from './mptcp/output';
 import { afterRead } from './mptcp/packet';
 import { consume, readContiguous, readPointer, settleArea } from './mptcp/reassembly';
+import * as loans from './mptcp/loan';
 import { sendContiguous, sendPointer, sendPrepare, sendRoom } from './mptcp/send-ring';
 import { announce as announceAddress, sendSignals, withdraw } from './mptcp/signal';
 import { enterJoinListener, enterListener, findSubflow, removeListener, subflowCount } from './mptcp/tables';
@@ -411,6 +412,13 @@ export function writeCommit(conn: u32, n: u32, more: u32): i32 {
   markDirty(c);
   return 0;
 }
+
+/** The application lends up to `octets` until `loanEnd`; no other command between. 0: they have to be written. */
+export function lend(conn: u32, octets: u32): u32 {
+  const c = connectionOf(conn);
+  return c ? loans.lend(c, octets) : 0;
+}
+export { loanEnd, repayAt, repayFrom, repayNext } from './mptcp/loan';
 
 /**
  * Octets that can be read in one piece from `readAt` with the same `skip`, which is how many to pass over (a look

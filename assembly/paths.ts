@@ -1,6 +1,6 @@
 /** What the core knows of each path: set by the host when a path appears or changes. */
 
-import { E_INVAL, PATH_CHECKSUM, PATH_HIDES_ECN } from './abi';
+import { E_INVAL, PATH_CHECKSUM, PATH_HIDES_ECN, PATH_LENDS } from './abi';
 
 /** mtu u32, overhead u32, traits u32 (PATH_*), address ID u32, backup u32, largest super-segment u32. */
 const ENTRY: u32 = 24;
@@ -104,6 +104,11 @@ export function pathNeedsChecksum(path: u32): bool {
 @inline
 export function pathSumsPayload(path: u32): bool {
   return pathNeedsChecksum(path) && pathOffload(path) == 0;
+}
+
+/** Payload may lie in the application's memory. */
+export function pathLends(path: u32): bool {
+  return (load<u32>(table + path * ENTRY + 8) & PATH_LENDS) != 0;
 }
 
 export function pathHidesEcn(path: u32): bool {

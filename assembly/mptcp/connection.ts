@@ -12,7 +12,6 @@ import {
   MIB_MPCurrEstab,
   TCP_SYN_RCVD,
 } from '../abi';
-import { rotate } from '../bytes';
 import { count, uncount } from '../counters';
 import { dsnLt } from '../dsn';
 import { emit } from '../events';
@@ -113,6 +112,8 @@ export class Connection extends Settings {
   // sending: bufSeq <= dataUna <= dataNxt <= writeSeq
   snd: usize;
   sndCap: u32;
+  /** Data sequence number of what lies first in the ring's memory, or has its place there; low half. */
+  sndStart: u32;
   /** Oldest octet that the ring still holds: some subflow may retransmit it. */
   bufSeq: u64;
   /** DATA_ACKed up to here. */
@@ -248,7 +249,7 @@ export function sizeRings(c: Connection): void {
 export function startSequences(c: Connection, local: u64, remote: u64): void {
   const first = local + 1;
   const written = c.writeSeq - c.dataUna; // data may have been queued before the handshake ended
-  if (written != 0) rotate(c.snd, c.sndCap, <u32>(first - c.dataUna) & (c.sndCap - 1));
+  c.sndStart += <u32>(first - c.dataUna);
   c.localIdsn = local;
   c.bufSeq = c.dataUna = c.dataNxt = c.wndEdge = first;
   c.writeSeq = first + written;

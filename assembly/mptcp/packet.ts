@@ -54,7 +54,7 @@ import {
 } from './connection';
 import { joinHmac } from './keys';
 import { receiveEdge } from './reassembly';
-import { sendAttach } from './send-ring';
+import { placeOf, sendAttach } from './send-ring';
 
 const MAX_OPTIONS: u32 = 40;
 /** IPv6 and TCP header with all options. */
@@ -270,7 +270,7 @@ function payloadSumOf(c: Connection, r: Rec, offset: u32, length: u32): u64 {
 
 /** Partial sum of [dsn, dsn + length) of the send ring. */
 export function ringSum(c: Connection, dsn: u64, length: u32): u64 {
-  const from = <u32>dsn & (c.sndCap - 1);
+  const from = placeOf(c, dsn);
   const first = min<u32>(length, c.sndCap - from);
   const sum = sum16(c.snd + from, first, 0);
   if (first == length) return sum;

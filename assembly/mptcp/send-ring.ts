@@ -1,14 +1,15 @@
 /**
- * The send ring of a connection: application octets from bufSeq to writeSeq, each at its data sequence number
- * modulo the size. Packets point into it; nothing is copied on the way out.
+ * The send ring of a connection: application octets from bufSeq to writeSeq, each at its distance from sndStart modulo
+ * the size. Packets point into it; nothing is copied on the way out. What is lent lies elsewhere (loan.ts).
  */
-import { MIB_PrivateFull } from '../abi';
+import { LOAN, MIB_PrivateFull } from '../abi';
 import { alloc, blockSize, free, memoryShort } from '../arena';
 import { count } from '../counters';
 import { dsnLt, dsnMin } from '../dsn';
 import { maxPrivate } from '../limits';
 import { seqMax } from '../seq';
 import { Connection, C_OVERFULL, C_WANT_WRITE, markDirty, tellWritable } from './connection';
+import { isBorrower, loanStart } from './loan';
 import { CA_LOSS, SF_OVERFULL, Subflow } from '../tcp/subflow';
 import { Rec, recAt } from '../tcp/records';
 import { txHolds, txPayload, txPending, txPurge } from '../rings';
@@ -22,50 +23,63 @@ export function sendRoom(c: Connection): u32 {
 export function sendPrepare(c: Connection): bool {
   if (c.snd == 0) {
     c.snd = alloc(c.sndCap);
+    c.sndStart = <u32>c.bufSeq; // the start of the memory is used first, so that it stays in the processor's cache
     return c.snd != 0;
   }
   const flight = <u32>(c.dataNxt - c.bufSeq);
-  if (sendRoom(c) == 0 && c.sndCap < c.sndMax && flight > c.sndCap / 2) grow(c);
+  if (sendRoom(c) == 0 && flight > c.sndCap / 2) sendGrow(c);
   return true;
 }
 
-function grow(c: Connection): void {
+/** Doubles the ring. False: it is as large as it may be, or has to stay where it is. */
+export function sendGrow(c: Connection): bool {
   // Packets that wait for the device point into the ring.
-  if (txPending() != 0 || memoryShort()) return;
-  const capacity = c.sndCap * 2;
-  const fresh = alloc(capacity);
-  if (fresh == 0) return;
-  let dsn = c.bufSeq;
-  while (dsnLt(dsn, c.writeSeq)) {
-    const from = <u32>dsn & (c.sndCap - 1);
-    const to = <u32>dsn & (capacity - 1);
-    const n = min<u32>(min<u32>(c.sndCap - from, capacity - to), <u32>(c.writeSeq - dsn));
-    memory.copy(fresh + to, c.snd + from, n);
-    dsn += n;
-  }
+  if (c.sndCap >= c.sndMax || txPending() != 0 || memoryShort()) return false;
+  const fresh = alloc(c.sndCap * 2);
+  if (fresh == 0) return false;
+  const length = <u32>(c.writeSeq - c.bufSeq);
+  const from = placeOf(c, c.bufSeq);
+  const first = min<u32>(length, c.sndCap - from);
+  memory.copy(fresh, c.snd + from, first);
+  memory.copy(fresh + first, c.snd, length - first);
   free(c.snd, c.sndCap);
   c.snd = fresh;
-  c.sndCap = capacity;
+  c.sndCap *= 2;
+  c.sndStart = <u32>c.bufSeq;
+  return true;
+}
+
+/** Where the octet at `dsn` lies in the ring's memory. */
+@inline
+export function placeOf(c: Connection, dsn: u64): u32 {
+  return (<u32>dsn - c.sndStart) & (c.sndCap - 1);
 }
 
 /** Where the application may write next, and how much in one piece. */
 export function sendPointer(c: Connection): usize {
-  return c.snd + (<u32>c.writeSeq & (c.sndCap - 1));
+  return c.snd + placeOf(c, c.writeSeq);
 }
 export function sendContiguous(c: Connection): u32 {
-  return min<u32>(sendRoom(c), c.sndCap - (<u32>c.writeSeq & (c.sndCap - 1)));
+  return min<u32>(sendRoom(c), c.sndCap - placeOf(c, c.writeSeq));
 }
 
-/** Attaches [dsn, dsn + length) of the ring to a packet. */
+/** Attaches [dsn, dsn + length) to a packet. */
 export function sendAttach(c: Connection, slot: usize, dsn: u64, length: u32): void {
-  const from = <u32>dsn & (c.sndCap - 1);
+  const owner = changetype<usize>(c);
+  const from = placeOf(c, dsn);
+  if (isBorrower(c) && dsnLt(loanStart, dsn + length)) {
+    const own = dsnLt(dsn, loanStart) ? <u32>(loanStart - dsn) : 0;
+    txPayload(slot, owner, c.snd + from, own, <usize>LOAN + <u32>(dsn + own - loanStart), length - own);
+    return;
+  }
   const first = min<u32>(length, c.sndCap - from);
-  txPayload(slot, changetype<usize>(c), c.snd + from, first, c.snd, length - first);
+  txPayload(slot, owner, c.snd + from, first, c.snd, length - first);
 }
 
 /** Copies a record's payload out of the ring so that the ring need not keep it. False: no more than `most` octets. */
 export function sendDetach(c: Connection, sf: Subflow, r: Rec, most: u32): bool {
   if (r.length == 0 || r.data != 0) return true;
+  if (isBorrower(c) && dsnLt(loanStart, r.dsn + r.length)) return false; // the core cannot read it yet
   const size = blockSize(r.length);
   let all = size;
   for (let p = c.subflows; p != 0; p = changetype<Subflow>(p).nextOfConn) all += changetype<Subflow>(p).privateBytes;
@@ -76,7 +90,7 @@ export function sendDetach(c: Connection, sf: Subflow, r: Rec, most: u32): bool 
   const data = alloc(r.length);
   if (data == 0) return false;
   sf.privateBytes += size;
-  const from = <u32>r.dsn & (c.sndCap - 1);
+  const from = placeOf(c, r.dsn);
   const first = min<u32>(r.length, c.sndCap - from);
   memory.copy(data, c.snd + from, first);
   memory.copy(data + first, c.snd, r.length - first);
@@ -102,7 +116,7 @@ export function sendRelease(c: Connection): void {
       if (r.length == 0 || r.data != 0) continue;
       if (!dsnLt(r.dsn, keep)) break;
       if ((sf.caState == CA_LOSS || short) && sendDetach(c, sf, r, maxPrivate)) continue;
-      if (sf.caState == CA_LOSS && c.subflowCount > 1 && !dsnLt(c.dataUna, r.dsn + r.length)) {
+      if (sf.caState == CA_LOSS && c.subflowCount > 1 && !isBorrower(c) && !dsnLt(c.dataUna, r.dsn + r.length)) {
         sf.set(SF_OVERFULL);
         c.set(C_OVERFULL);
         markDirty(c);
@@ -115,7 +129,7 @@ export function sendRelease(c: Connection): void {
   if (keep == c.bufSeq) return;
   c.bufSeq = keep;
   // A connection at rest holds no ring: ten thousand of them would hold gigabytes.
-  if (!dsnLt(keep, c.writeSeq) && !txHolds(changetype<usize>(c))) sendFree(c);
+  if (!isBorrower(c) && !dsnLt(keep, c.writeSeq) && !txHolds(changetype<usize>(c))) sendFree(c);
   if (c.is(C_WANT_WRITE) && sendRoom(c) >= c.sndCap / 4) tellWritable(c);
 }
 

@@ -174,9 +174,14 @@ export class Core {
   rxHandle(now: number, drain: () => void): void {
     // Draining sends, and a peer in the same process may answer into this ring at once.
     while (this.rxPending > 0) {
-      this.#rxHandled = this.x.input(now, this.#rxHandled, this.#rxCount);
+      this.rxInput(now);
       if (this.rxPending > 0) drain();
     }
+  }
+
+  /** The same, until events have to be read. */
+  rxInput(now: number): void {
+    this.#rxHandled = this.x.input(now, this.#rxHandled, this.#rxCount);
   }
 
   /**
@@ -201,6 +206,15 @@ export class Core {
   /** The pack that `txPack` made last, until the next one. */
   get pack(): Uint8Array {
     return new Uint8Array(this.u8.buffer, this.x.packAt(), this.x.packOctets());
+  }
+
+  /** Ends a loan: what the connection still needs of it is copied to its ring. */
+  repay(loan: Uint8Array): void {
+    const { x } = this;
+    x.loanEnd();
+    for (let n = x.repayNext(); n > 0; n = x.repayNext()) {
+      this.u8.set(new Uint8Array(loan.buffer, loan.byteOffset + x.repayFrom(), n), x.repayAt());
+    }
   }
 
   // ---- events -------------------------------------------------------------------------------------------------------

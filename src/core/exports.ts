@@ -47,6 +47,11 @@ export interface CoreExports {
   writeSpace(conn: number): number;
   writePointer(conn: number): number;
   writeCommit(conn: number, n: number, more: number): number;
+  lend(conn: number, octets: number): number;
+  loanEnd(): void;
+  repayNext(): number;
+  repayAt(): number;
+  repayFrom(): number;
   readSpace(conn: number, skip: number): number;
   readAt(conn: number, skip: number): number;
   readCommit(conn: number, n: number): number;

@@ -140,6 +140,11 @@ export interface Device {
    * another core at their end.
    */
   sendPack?(path: number, pack: Uint8Array, packets: number): boolean;
+  /**
+   * Takes in what has arrived by now. With it, `sendMany` takes payload from applications' memory (OutBatch.loan), which
+   * is worth while where answers come while packets are sent.
+   */
+  collect?(): void;
   /** Called after the last `send` of a batch. */
   flush(): void;
   close(): void;

@@ -1,14 +1,19 @@
 /**
  * Outgoing packets where they lie: each is a header and up to two spans of payload in one memory, so that a device can
- * hand them to the kernel without a copy.
+ * hand them to the kernel without a copy. A span may lie in a loan instead: what an application lends for the moment.
  */
 import type { OutPacket } from './device.js';
+
+/** The address of a span that lies in the loan is its offset there plus this: the core's memory is smaller. */
+export const LOAN = 0x80000000;
 
 /** Octets in front of each header that belong to the device: it may write there what precedes the IP header. */
 export const FRONT = 28;
 
 export class OutBatch implements OutPacket {
   memory: Uint8Array = NO_MEMORY;
+  /** Where spans lie whose address is at least LOAN. */
+  loan: Uint8Array = NO_MEMORY;
   count = 0;
   readonly #fields: Uint32Array;
   /** The packet that the properties below speak of. */
@@ -22,8 +27,9 @@ export class OutBatch implements OutPacket {
     return this.count === this.capacity;
   }
 
-  clear(memory: Uint8Array): void {
+  clear(memory: Uint8Array, loan: Uint8Array = NO_MEMORY): void {
     this.memory = memory;
+    this.loan = loan;
     this.count = 0;
   }
 
@@ -85,17 +91,21 @@ export class OutBatch implements OutPacket {
   }
 
   copyTo(target: Uint8Array, offset: number): number {
-    // `subarray` would look for a species constructor each time; a plain view costs half as much.
-    const { buffer, byteOffset } = this.memory;
     const { headerLength, span1Length, span2Length } = this;
-    target.set(new Uint8Array(buffer, byteOffset + this.header, headerLength), offset);
+    target.set(this.#piece(this.header, headerLength), offset);
     let at = offset + headerLength;
     if (span1Length > 0) {
-      target.set(new Uint8Array(buffer, byteOffset + this.span1, span1Length), at);
+      target.set(this.#piece(this.span1, span1Length), at);
       at += span1Length;
     }
-    if (span2Length > 0) target.set(new Uint8Array(buffer, byteOffset + this.span2, span2Length), at);
+    if (span2Length > 0) target.set(this.#piece(this.span2, span2Length), at);
     return at + span2Length - offset;
+  }
+
+  #piece(address: number, length: number): Uint8Array {
+    const { buffer, byteOffset } = address < LOAN ? this.memory : this.loan;
+    // `subarray` would look for a species constructor each time; a plain view costs half as much.
+    return new Uint8Array(buffer, byteOffset + (address < LOAN ? address : address - LOAN), length);
   }
 }
 

@@ -111,6 +111,11 @@ export class PacketReceiver {
     return { fd, watch };
   }
 
+  /** Takes in what waits. */
+  receive(): void {
+    if (this.#socket !== null) this.#receive(this.#socket.fd);
+  }
+
   #close(): void {
     if (this.#socket === null) return;
     this.#socket.watch.close();

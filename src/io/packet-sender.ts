@@ -8,7 +8,7 @@ import { MappedMemory } from './mapped-memory.js';
 import { Messages } from './messages.js';
 import type { Native } from './native.js';
 import type { NextHops } from './next-hop.js';
-import type { OutBatch } from './out-batch.js';
+import { LOAN, type OutBatch } from './out-batch.js';
 import { cut } from './segmentation.js';
 import { fillTcpChecksum } from './segment-header.js';
 import type { Cancel, Timers } from './timers.js';
@@ -31,6 +31,7 @@ export interface SenderEvents {
 export type RoutedSend = (packet: Uint8Array) => number;
 
 export class PacketSender {
+  readonly #native: Native;
   readonly #fd: number;
   readonly #mtu: number;
   readonly #hops: NextHops;
@@ -44,6 +45,8 @@ export class PacketSender {
   /** Where the packet goes that cannot be gathered; undefined: there is none. */
   #otherwise: LinkHeader | null | undefined;
   readonly #memory: MappedMemory;
+  /** Address of the loan of the batch. */
+  #loan = 0;
   #blocked = false;
   #retry: Cancel | null = null;
   /** Microseconds until the next try; it doubles. */
@@ -63,6 +66,7 @@ export class PacketSender {
     routed: RoutedSend,
     events: SenderEvents,
   ) {
+    this.#native = native;
     this.#fd = fd;
     this.#mtu = mtu;
     this.#hops = hops;
@@ -93,6 +97,7 @@ export class PacketSender {
   /** Sends from packet `from` on. Returns the first one that did not leave. */
   #push(batch: OutBatch, from: number): number {
     this.#memory.look(batch.memory);
+    if (batch.loan.length > 0) this.#loan = Number(this.#native.address(batch.loan));
     const now = this.#timers.now();
     let next = from;
     while (next < batch.count) {
@@ -148,9 +153,14 @@ export class PacketSender {
     let pieces = 1;
     this.#messages.setName(i, to.name);
     this.#messages.setPiece(i, 0, base + start, header - start + packet.headerLength);
-    if (span1Length > 0) this.#messages.setPiece(i, pieces++, base + packet.span1, span1Length);
-    if (span2Length > 0) this.#messages.setPiece(i, pieces++, base + packet.span2, span2Length);
+    if (span1Length > 0) this.#messages.setPiece(i, pieces++, this.#place(packet.span1), span1Length);
+    if (span2Length > 0) this.#messages.setPiece(i, pieces++, this.#place(packet.span2), span2Length);
     this.#messages.setPieces(i, pieces);
+  }
+
+  /** Where a span lies in this process. */
+  #place(span: number): number {
+    return span < LOAN ? this.#memory.base + span : this.#loan + span - LOAN;
   }
 
   /** Sends what is gathered. -1, or the packet of the batch from which on everything has to be sent again. */

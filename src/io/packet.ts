@@ -62,6 +62,11 @@ export class PacketDevice extends GuardedDevice<PacketPath> {
     return packets.count;
   }
 
+  collect(): void {
+    this.#receivers[4].receive();
+    this.#receivers[6].receive();
+  }
+
   override close(): void {
     super.close();
     this.#netlink.close();

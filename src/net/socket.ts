@@ -185,6 +185,8 @@ export class PlaitSocket extends Duplex implements Socket, ConnectionHandler {
     const pending = this.#pending;
     if (connection === null || this.destroyed) return;
     if (pending !== null) {
+      const first = pending.chunks[0];
+      if (first !== undefined && connection.putsOff(first.length - pending.offset)) return;
       try {
         for (;;) {
           const chunk = pending.chunks[0];

@@ -10,6 +10,7 @@ import type { Timers } from '../io/timers.js';
 import { Announcer } from './announcer.js';
 import { PathControl, type ControlHost } from './control.js';
 import type { ConnectionInfo, SubflowInfo } from './info.js';
+import type { Lender } from './lender.js';
 import type { SubflowDown } from './policy.js';
 import { CONNECTION_STATES, TCP_STATES, closeError, commandError, fallbackName } from './names.js';
 
@@ -60,9 +61,13 @@ export interface ConnectionHost extends ControlHost {
   now(): number;
   /** A command gave the core something to do. */
   kick(): void;
+  readonly lender: Lender;
   pathName(path: number): string;
   forget(connection: Connection): void;
 }
+
+/** Octets of a write that is worth sending from where it lies; measured. */
+const LARGE = 1 << 20;
 
 export class Connection {
   handler: ConnectionHandler | null = null;
@@ -132,7 +137,7 @@ export class Connection {
    */
   write(data: Uint8Array, more = false): number {
     const core = this.#host.core;
-    let done = 0;
+    let done = data.length < LARGE ? 0 : this.#host.lender.lend(this.#handle, data);
     while (done < data.length) {
       const room = core.x.writeSpace(this.#handle);
       if (room < 0) throw commandError(room, 'write');
@@ -145,6 +150,14 @@ export class Connection {
     }
     if (done > 0) this.#host.kick();
     return done;
+  }
+
+  /**
+   * Whether a write of so many octets is better left to the next `onWritable`, which comes with the next turn then: it can
+   * be sent from where it lies, without a copy.
+   */
+  putsOff(octets: number): boolean {
+    return octets >= LARGE && this.#host.lender.putOff(this);
   }
 
   /** Octets that `readInto` can take at once; 0 when there are none. */

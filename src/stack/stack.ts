@@ -17,6 +17,7 @@ import type { Counters } from './info.js';
 import { Backlog } from './backlog.js';
 import { Intake } from './intake.js';
 import { JoinPorts } from './join-ports.js';
+import { Lender, type LenderHost } from './lender.js';
 import { Listener } from './listener.js';
 import { Monitor } from './monitor.js';
 import { commandError } from './names.js';
@@ -54,7 +55,7 @@ const MAX_PATHS = 255;
 /** Rounds of one `run`, so that two hosts in a pipe cannot keep each other busy for ever. */
 const MAX_ROUNDS = 256;
 
-export class Stack implements DeviceHost, ConnectionHost {
+export class Stack implements DeviceHost, ConnectionHost, LenderHost {
   readonly name: string;
   readonly core: Core;
   readonly timers: Timers;
@@ -73,6 +74,7 @@ export class Stack implements DeviceHost, ConnectionHost {
   /** By address and port: one port may have a listener per address. */
   readonly #listeners = new Map<string, Listener>();
   readonly #transmitter: Transmitter;
+  readonly lender: Lender;
   readonly #intake: Intake;
   #nextPath = 1;
   #running = false;
@@ -90,6 +92,7 @@ export class Stack implements DeviceHost, ConnectionHost {
     this.#wake = options.wake;
     this.core = new Core(options.module, options.random);
     this.#transmitter = new Transmitter(this.core, this.#paths);
+    this.lender = new Lender(this.core, this.#transmitter, this.#devices, this);
     const { wake, runNow = wake } = options;
     this.#intake = new Intake(this.core, {
       wake,
@@ -140,7 +143,8 @@ export class Stack implements DeviceHost, ConnectionHost {
       if (error === null) {
         const traits =
           (device.needsChecksum ? abi.PATH_CHECKSUM : 0) |
-          (device.hidesEcn?.(path.address) === true ? abi.PATH_HIDES_ECN : 0);
+          (device.hidesEcn?.(path.address) === true ? abi.PATH_HIDES_ECN : 0) |
+          (device.collect === undefined ? 0 : abi.PATH_LENDS);
         this.core.x.setPath(path.id, path.mtu, device.overhead, traits, addressId(path.id));
         this.core.x.setPathOffload(path.id, device.segmentation ?? 0);
         entry.up = true;
@@ -279,6 +283,7 @@ export class Stack implements DeviceHost, ConnectionHost {
         const more = this.core.x.poll(now);
         const events = this.#drain();
         this.core.rxRelease();
+        if (round === 0) this.lender.letWrite(this.#thrown);
         const held = this.core.x.blocked() === 1;
         if (events === 0 && !this.#kicked && more === 0 && !held && this.core.rxPending === 0) break;
       }
@@ -293,6 +298,14 @@ export class Stack implements DeviceHost, ConnectionHost {
     }
     this.#rethrow();
     return next;
+  }
+
+  get isIdle(): boolean {
+    return !this.#running && this.#broken === null;
+  }
+
+  hold(on: boolean): void {
+    this.#running = on;
   }
 
   /** Throws what handlers threw, after every event of the turn was handled. */
@@ -476,6 +489,7 @@ export class Stack implements DeviceHost, ConnectionHost {
 
   forget(connection: Connection): void {
     this.#connections.delete(connection.handle);
+    this.lender.forget(connection);
     this.policy?.closed(connection);
     this.monitor.closed(connection);
     connection.closeControl();

@@ -21,6 +21,8 @@ export class Transmitter {
   readonly #single = new OutBatch(1);
   /** Paths whose device was full. */
   readonly #stalled = new Set<Outlet>();
+  /** What an application lends at present (assembly/mptcp/loan.ts). */
+  loan: Uint8Array | undefined = undefined;
 
   /** `outlets` by path. */
   constructor(core: Core, outlets: ReadonlyMap<number, Outlet>) {
@@ -48,10 +50,10 @@ export class Transmitter {
       }
       if (outlet.device.sendMany !== undefined && outlet.backlog.isEmpty) {
         const batch = this.#batchOf(outlet);
-        if (batch.count === 0) batch.clear(u8);
+        if (batch.count === 0) batch.clear(u8, this.loan);
         append(batch, dv, at);
       } else {
-        this.#single.clear(u8);
+        this.#single.clear(u8, this.loan);
         append(this.#single, dv, at);
         if (!outlet.backlog.isEmpty || give(outlet, this.#single) === 0)
           this.#refused(outlet, this.#single.select(0));
@@ -59,7 +61,7 @@ export class Transmitter {
     }
     for (const [outlet, batch] of this.#batches) {
       if (batch.count > 0) this.#send(outlet, batch);
-      batch.count = 0;
+      batch.clear(u8); // and forgets what was lent
     }
     x.txDone(pending);
   }

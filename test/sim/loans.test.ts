@@ -1,0 +1,294 @@
+/** Large writes that leave from the application's memory: whatever happens to the packets, the right octets arrive. */
+import { expect } from 'chai';
+import { CFG_CHECKSUM, CFG_MPTCP, MIB_LentOctets, MIB_RepaidOctets } from '../../assembly/abi.js';
+import { SeededRandom } from '../../src/core/random.js';
+import { PlaitError } from '../../src/errors.js';
+import type { DuplexOptions } from '../../src/io/memory.js';
+import type { OutPacket } from '../../src/io/device.js';
+import type { Connection, ConnectionHandler } from '../../src/stack/connection.js';
+import { auditCore } from '../fuzz/builds.js';
+import { SegmentingDevice } from '../support/segmenting-device.js';
+import { Pair, address, type PairOptions } from './pair.js';
+
+const OCTETS = 24 << 20;
+const PIECE = 1 << 20;
+/** What stands in the application's memory when it is not being written. */
+const POISON = 0xee;
+/** No power of two, so that an octet in the wrong place does not go unnoticed. */
+const PATTERN = Uint8Array.from({ length: 65521 }, (_, i) => (i * 2654435761) >>> 24);
+
+/** Octets until the peer's window is large enough for loans; links are fine meanwhile. */
+const START = 8 << 20;
+/** Everything that is sent arrives, and is answered, before the sender looks (as over veth pairs). */
+const AT_ONCE: DuplexOptions = { rate: 0, delay: 0, queue: 64 << 20 };
+const SHORT: DuplexOptions = { rate: 10e9, delay: 100, queue: 4 << 20 };
+const bad = (options: DuplexOptions): DuplexOptions => ({
+  ...options,
+  loss: 0.002,
+  duplicate: 0.002,
+  reorder: 0.01,
+  reorderDelay: 300,
+});
+
+/** Takes payload from where it lies; `refuse`: the share of packets for which its queue is full. */
+class LendingDevice extends SegmentingDevice {
+  refuse = 0;
+  readonly #random = new SeededRandom(7);
+  /** Delivers what was sent, and lets the peer answer. */
+  exchange: () => void = () => undefined;
+
+  collect(): void {
+    this.exchange();
+  }
+
+  override send(path: number, packet: OutPacket): boolean {
+    if (this.refuse > 0 && this.#random.u32() < this.refuse * 2 ** 32) return false;
+    return super.send(path, packet);
+  }
+}
+
+class Sender implements ConnectionHandler {
+  connection: Connection | null = null;
+  written = 0;
+  closed = false;
+  error: PlaitError | null = null;
+  /** Called after each write. */
+  readonly onWritten: ((octets: number) => void)[] = [];
+  readonly #memory = new Uint8Array(PIECE).fill(POISON);
+
+  constructor(readonly length: number) {}
+
+  onConnected(): void {
+    this.onWritable();
+  }
+  onWritable(): void {
+    const { connection } = this;
+    if (connection === null || connection.over) return;
+    while (this.written < this.length) {
+      const n = Math.min(PIECE - (this.written % PIECE), this.length - this.written);
+      if (connection.putsOff(n)) return;
+      for (let i = 0; i < n; i++) this.#memory[i] = PATTERN[(this.written + i) % PATTERN.length] as number;
+      let taken: number;
+      try {
+        taken = connection.write(this.#memory.subarray(0, n));
+      } catch (error) {
+        if (!(error instanceof PlaitError)) throw error;
+        return; // it is over, and `onClosed` comes
+      } finally {
+        this.#memory.fill(POISON);
+      }
+      this.written += taken;
+      for (const tell of this.onWritten) tell(this.written);
+      if (taken < n) return;
+    }
+    connection.shutdown();
+  }
+  onReadable(): void {}
+  onEnd(): void {}
+  onClosed(error: PlaitError | null): void {
+    this.closed = true;
+    this.error = error;
+  }
+  onEvent(): void {}
+}
+
+class Receiver implements ConnectionHandler {
+  connection: Connection | null = null;
+  received = 0;
+  mismatch = -1;
+  closed = false;
+  error: PlaitError | null = null;
+  readonly #buffer = new Uint8Array(65536);
+
+  onConnected(): void {}
+  onWritable(): void {}
+  onReadable(): void {
+    for (;;) {
+      const n = this.connection?.readInto(this.#buffer) ?? 0;
+      if (n === 0) return;
+      for (let i = 0; i < n && this.mismatch < 0; i++) {
+        if (this.#buffer[i] !== PATTERN[(this.received + i) % PATTERN.length])
+          this.mismatch = this.received + i;
+      }
+      this.received += n;
+    }
+  }
+  onEnd(): void {
+    this.connection?.shutdown();
+  }
+  onClosed(error: PlaitError | null): void {
+    this.closed = true;
+    this.error = error;
+  }
+  onEvent(): void {}
+}
+
+interface Counted {
+  readonly lent: number;
+  readonly repaid: number;
+}
+
+interface Setup {
+  readonly pair: Pair;
+  /** What the counters said after START octets. */
+  before: Counted;
+  readonly device: LendingDevice;
+  readonly sender: Sender;
+  readonly receiver: Receiver;
+}
+
+/** `links`: what they are like when they have carried START octets. */
+async function open(
+  links: readonly DuplexOptions[],
+  options: Partial<PairOptions> = {},
+  length = OCTETS,
+): Promise<Setup> {
+  let device: LendingDevice | null = null;
+  const pair = await Pair.create({
+    links: links.map(() => SHORT),
+    numbers: { sequence: 2 ** 32 - 300_000, data: 2n ** 64n - 500_000n },
+    ...options,
+    wrap: (inner, name) =>
+      name === 'client' ? (device = new LendingDevice(inner)) : new SegmentingDevice(inner),
+  });
+  const lending = device as LendingDevice | null;
+  if (lending === null) throw new Error('no device');
+  lending.exchange = () => {
+    const now = pair.world.now();
+    while (pair.network.deliver(now) > 0) pair.server.run(now);
+  };
+  const sender = new Sender(length);
+  const receiver = new Receiver();
+  const setup: Setup = { pair, before: { lent: 0, repaid: 0 }, device: lending, sender, receiver };
+  let started = false;
+  sender.onWritten.push((octets) => {
+    if (started || octets < START) return;
+    started = true;
+    setup.before = counted(pair);
+    links.forEach((link, i) => pair.links[i]?.update(link));
+  });
+  const listener = pair.server.listen(5000, null, (connection) => {
+    receiver.connection = connection;
+    connection.handler = receiver;
+  });
+  listener.start((error) => expect(error).to.equal(null));
+  const path = pair.client.paths()[0];
+  pair.client.connect(path?.id ?? 0, 0, address(0, 2, options.ipv6), 5000, (error, connection) => {
+    expect(error).to.equal(null);
+    sender.connection = connection;
+    if (connection !== null) connection.handler = sender;
+  });
+  return setup;
+}
+
+/** Octets that were lent, and those of them that were copied. */
+function counted({ client: { core } }: Pair): Counted {
+  return { lent: core.counter(MIB_LentOctets), repaid: core.counter(MIB_RepaidOctets) };
+}
+
+/** The same since the links became what the test is about. */
+function since({ pair, before }: Setup): Counted {
+  const { lent, repaid } = counted(pair);
+  return { lent: lent - before.lent, repaid: repaid - before.repaid };
+}
+
+function finish(setup: Setup): void {
+  const { pair, sender, receiver } = setup;
+  const audit = (): void => {
+    for (const { core } of [pair.client, pair.server]) expect(auditCore(core)).to.equal(null);
+    pair.world.at(pair.world.now() + 5000, audit);
+  };
+  audit();
+  pair.world.runUntil(() => sender.closed && receiver.closed, { maxTime: 300e6 });
+  expect(sender.error, 'sender').to.equal(null);
+  expect(receiver.error, 'receiver').to.equal(null);
+  expect(receiver.mismatch, 'first wrong octet').to.equal(-1);
+  expect(receiver.received).to.equal(sender.length);
+}
+
+describe('what an application lends, in virtual time', function () {
+  this.timeout(120_000);
+
+  it('is not copied where the peer acknowledges it at once', async () => {
+    const setup = await open([AT_ONCE]);
+    finish(setup);
+    const { lent, repaid } = since(setup);
+    expect(lent).to.be.above((OCTETS - START) / 2);
+    expect(repaid).to.be.below(lent / 10);
+  });
+
+  it('is copied where acknowledgements come later', async () => {
+    const setup = await open([SHORT]);
+    finish(setup);
+    const { lent, repaid } = since(setup);
+    expect(lent).to.be.above((OCTETS - START) / 2);
+    expect(repaid).to.be.above(lent / 10);
+  });
+
+  const wishes: readonly [string, readonly DuplexOptions[], Partial<PairOptions>?][] = [
+    ['one path without delay', [AT_ONCE]],
+    ['two paths without delay', [AT_ONCE, AT_ONCE]],
+    ['two paths, one of them with delay', [AT_ONCE, SHORT]],
+    ['two paths with delay', [SHORT, { ...SHORT, delay: 1000 }]],
+    ['IPv6', [AT_ONCE, SHORT], { ipv6: true }],
+    ['plain TCP', [AT_ONCE], { server: [[CFG_MPTCP, 0]] }],
+  ];
+  for (const [name, links, options] of wishes) {
+    it(`survives loss, reordering and duplicates over ${name}`, async () => {
+      for (let seed = 1; seed <= 2; seed++) {
+        const setup = await open(links.map(bad), { ...options, seed });
+        finish(setup);
+        expect(counted(setup.pair).lent).to.be.above(PIECE);
+      }
+    });
+  }
+
+  it('survives a device whose queue is often full', async () => {
+    for (const links of [[AT_ONCE], [AT_ONCE, SHORT]]) {
+      const setup = await open(links);
+      setup.device.refuse = 0.05;
+      const retry = (): void => {
+        setup.pair.client.writable();
+        setup.pair.world.at(setup.pair.world.now() + 100, retry);
+      };
+      retry();
+      finish(setup);
+      expect(counted(setup.pair).lent).to.be.above(PIECE);
+    }
+  });
+
+  it('goes on over the other path when one falls silent', async () => {
+    const setup = await open([AT_ONCE, SHORT]);
+    let silent = false;
+    setup.sender.onWritten.push((octets) => {
+      if (silent || octets < OCTETS / 2) return;
+      silent = true;
+      setup.pair.links[0]?.setUp(false);
+    });
+    finish(setup);
+    expect(silent).to.equal(true);
+    expect(setup.sender.connection?.info().bytesReinjected).to.be.above(0);
+  });
+
+  it('is written as usual where DSS checksums look at it', async () => {
+    const setup = await open([AT_ONCE], { client: [[CFG_CHECKSUM, 1]] });
+    finish(setup);
+    expect(counted(setup.pair)).to.deep.equal({ lent: 0, repaid: 0 });
+  });
+
+  it('ends with a peer that resets the connection meanwhile', async () => {
+    const setup = await open([AT_ONCE]);
+    const { pair, sender, receiver } = setup;
+    const { exchange } = setup.device;
+    setup.device.exchange = () => {
+      if (receiver.received > OCTETS / 2) receiver.connection?.abort();
+      exchange();
+    };
+    pair.world.runUntil(() => sender.closed, { maxTime: 10e6 });
+    expect(sender.error?.code).to.equal('ECONNRESET');
+    expect(receiver.mismatch).to.equal(-1);
+    sender.connection?.release();
+    pair.world.runUntil(() => !pair.client.busy(), { maxTime: 10e6 });
+    expect(auditCore(pair.client.core)).to.equal(null);
+  });
+});
