@@ -275,6 +275,10 @@ export const CFG_TCP_FIN_TIMEOUT = 56;
 export const CFG_TCP_KEEPALIVE_TIME = 57;
 export const CFG_TCP_KEEPALIVE_INTVL = 58;
 export const CFG_TCP_KEEPALIVE_PROBES = 59;
+export const CFG_TCP_EARLY_RETRANS = 60;
+export const CFG_TCP_FRTO = 61;
+export const CFG_TCP_REORDERING = 62;
+export const CFG_TCP_MAX_REORDERING = 63;
 /** SYN cookies: 0 never, 1 while half-open handshakes are at their limit, 2 always (net.ipv4.tcp_syncookies). */
 export const CFG_SYN_COOKIES = 20;
 /** Joins of others that one connection lets wait for their third ACK. */
@@ -365,7 +369,7 @@ export const SI_RCV_MSS = 172;
 export const SI_MTU = 176;
 export const SI_PROBES = 180;
 export const SI_RTTVAR = 184;
-/** Microseconds since data was sent; -1 never. */
+/** Microseconds since data was sent, or since the connection was established. */
 export const SI_DATA_SENT_AGO = 192;
 export const SI_RECEIVED_AGO = 200;
 export const SI_SND_WND = 208;
@@ -376,6 +380,21 @@ export const SI_DATA_SEGMENTS_IN = 224;
 export const SI_DATA_SEGMENTS_OUT = 228;
 /** How long data may wait for its acknowledgement, microseconds. */
 export const SI_ATO = 232;
+/** Degree of reordering, times it was seen, segments delivered, duplicates reported by D-SACK, timeouts. */
+export const SI_REORDERING = 240;
+export const SI_REORD_SEEN = 244;
+export const SI_DELIVERED = 248;
+export const SI_DSACK_DUPS = 252;
+export const SI_TIMEOUTS = 256;
+/** Microseconds since the latest ACK, and since the latest data. */
+export const SI_ACKED_AGO = 264;
+export const SI_DATA_RECEIVED_AGO = 272;
+export const SI_BYTES_RETRANS = 280;
+/** Microseconds in which there was data to send, and of these in which the peer's window was full. */
+export const SI_BUSY_TIME = 288;
+export const SI_RWND_LIMITED = 296;
+/** Octets per second at which bursts may leave. */
+export const SI_PACING_RATE = 304;
 
 // ---- connection information in the scratch area (connectionInfo) ------------------------------------------
 export const CI_STATE = 0;
@@ -500,6 +519,10 @@ export const MIB_TCPWinProbe = 92;
 export const MIB_TCPKeepAlive = 93;
 export const MIB_TWRecycled = 94;
 export const MIB_TCPFullUndo = 95;
+export const MIB_TCPLossUndo = 139;
+export const MIB_TCPPartialUndo = 140;
+export const MIB_TCPDSACKUndo = 141;
+export const MIB_TCPSpuriousRTOs = 142;
 // the handshake
 export const MIB_SyncookiesSent = 96;
 export const MIB_SyncookiesRecv = 97;

@@ -22,7 +22,18 @@ import {
   CIF_MPTCP,
   CIF_SYN_DATA,
   SI_ADV_MSS,
+  SI_ACKED_AGO,
   SI_ATO,
+  SI_BUSY_TIME,
+  SI_BYTES_RETRANS,
+  SI_DATA_RECEIVED_AGO,
+  SI_DELIVERED,
+  SI_DSACK_DUPS,
+  SI_PACING_RATE,
+  SI_REORDERING,
+  SI_REORD_SEEN,
+  SI_RWND_LIMITED,
+  SI_TIMEOUTS,
   SI_BACKOFF,
   SI_BYTES_RECEIVED,
   SI_CA_STATE,
@@ -79,6 +90,8 @@ import {
 } from './mptcp/connection';
 import { seqDiff } from './seq';
 import { ECN_OK, ECN_SEEN } from './tcp/ecn';
+import { pacingRate } from './tcp/pacing';
+import { currentRto } from './tcp/rtt';
 import {
   SF_FIN_QUEUED,
   SF_JOIN,
@@ -148,7 +161,7 @@ export function subflowInfo(sf: Subflow, at: usize): void {
   store<u32>(at + SI_MSS, sf.mss);
   store<f64>(at + SI_SRTT, sf.srtt);
   store<f64>(at + SI_MIN_RTT, sf.minRtt);
-  store<f64>(at + SI_RTO, sf.rto);
+  store<f64>(at + SI_RTO, currentRto(sf));
   store<f64>(at + SI_BYTES_SENT, <f64>sf.bytesSent);
   store<f64>(at + SI_BYTES_RECEIVED, <f64>sf.bytesReceived);
   store<u32>(at + SI_CA_STATE, sf.caState);
@@ -166,7 +179,7 @@ export function subflowInfo(sf: Subflow, at: usize): void {
   store<u32>(at + SI_MTU, sf.mtu);
   store<u32>(at + SI_PROBES, sf.timerKind == TIMER_PERSIST ? sf.backoff : sf.keepaliveProbes);
   store<f64>(at + SI_RTTVAR, sf.rttvar);
-  store<f64>(at + SI_DATA_SENT_AGO, sf.lastDataSent == 0 ? -1 : now - sf.lastDataSent);
+  store<f64>(at + SI_DATA_SENT_AGO, now - (sf.lastDataSent == 0 ? sf.establishedAt : sf.lastDataSent));
   store<f64>(at + SI_RECEIVED_AGO, now - sf.lastReceived);
   store<u32>(at + SI_SEGMENTS_IN, sf.segmentsIn);
   store<u32>(at + SI_SEGMENTS_OUT, sf.segmentsOut);
@@ -175,6 +188,17 @@ export function subflowInfo(sf: Subflow, at: usize): void {
   store<f64>(at + SI_ATO, sf.ato);
   store<u32>(at + SI_SND_WND, sf.sndWnd);
   store<u32>(at + SI_RCV_WND, <u32>max<i32>(0, seqDiff(sf.rcvEdge, sf.rcvNxt)));
+  store<u32>(at + SI_REORDERING, sf.reordering);
+  store<u32>(at + SI_REORD_SEEN, sf.reordSeen);
+  store<u32>(at + SI_DELIVERED, sf.delivered);
+  store<u32>(at + SI_DSACK_DUPS, sf.dsackDups);
+  store<u32>(at + SI_TIMEOUTS, sf.timeouts);
+  store<f64>(at + SI_ACKED_AGO, now - sf.lastReceived);
+  store<f64>(at + SI_DATA_RECEIVED_AGO, now - (sf.dataAt == 0 ? sf.establishedAt : sf.dataAt));
+  store<f64>(at + SI_BYTES_RETRANS, <f64>sf.bytesRetransmitted);
+  store<f64>(at + SI_BUSY_TIME, sf.busyTime + (sf.busyAt != 0 ? now - sf.busyAt : 0));
+  store<f64>(at + SI_RWND_LIMITED, sf.windowTime + (sf.windowAt != 0 ? now - sf.windowAt : 0));
+  store<f64>(at + SI_PACING_RATE, pacingRate(sf, sf.mss));
   put64(at + SI_LOCAL, sf.localHigh);
   put64(at + SI_LOCAL + 8, sf.localLow);
   put64(at + SI_REMOTE, sf.remoteHigh);

@@ -17,7 +17,7 @@ import { parseTcp } from './wire/tcp';
 import { seg } from './wire/segment';
 
 export { baliaDecrease } from './cc/balia';
-export { cubicK, cubicWindow } from './cc/cubic';
+export { cubicK } from './cc/cubic';
 export { wvegasQueued } from './cc/wvegas';
 export { checksum, dssChecksum, fold, pseudo4, pseudo6, sum16, swap16 } from './checksum';
 export { dsnExpand } from './dsn';
@@ -225,6 +225,7 @@ export function ccPlace(i: u32, cwnd: u32, srtt: f64): void {
   const c = path(i);
   c.cwnd = cwnd;
   c.cwndCredit = 0;
+  c.cwndCount = 0;
   c.ssthresh = cwnd;
   c.srtt = srtt;
 }
@@ -263,11 +264,11 @@ export function ccSetLimited(i: u32, limited: bool): void {
 export function ccAck(i: u32, segments: u32, octets: u32, rtt: f64, inFlight: u32, now: f64): void {
   ccOnAck(path(i), segments, octets, rtt, inFlight, now);
 }
-export function ccLoss(i: u32, inFlight: u32, now: f64): void {
-  ccOnLoss(path(i), inFlight, now);
+export function ccLoss(i: u32): void {
+  ccOnLoss(path(i));
 }
-export function ccRto(i: u32, inFlight: u32, now: f64): void {
-  ccOnRto(path(i), inFlight, now);
+export function ccRto(i: u32): void {
+  ccOnRto(path(i));
 }
 export function ccRecoveryExit(i: u32): void {
   ccOnRecoveryExit(path(i));

@@ -1,6 +1,10 @@
 /** TCP's settings of the whole stack, named and preset as Linux' net.ipv4.tcp_*; times in microseconds. */
 import {
+  CFG_TCP_EARLY_RETRANS,
+  CFG_TCP_FRTO,
+  CFG_TCP_MAX_REORDERING,
   CFG_TCP_MIN_TSO_SEGS,
+  CFG_TCP_REORDERING,
   CFG_TCP_SLOW_START_AFTER_IDLE,
   CFG_TCP_FIN_TIMEOUT,
   CFG_TCP_KEEPALIVE_INTVL,
@@ -27,6 +31,13 @@ export let tcpFinTimeout: f64 = 60e6;
 export let tcpKeepaliveTime: f64 = 7200e6;
 export let tcpKeepaliveIntvl: f64 = 75e6;
 export let tcpKeepaliveProbes: u32 = 9;
+/** Tail loss probes are sent. */
+export let tcpEarlyRetrans: bool = true;
+/** After a timeout it is found out whether it was spurious (RFC 5682). */
+export let tcpFrto: bool = true;
+/** Segments that may overtake each other before any did, and the most that it may become. */
+export let tcpReordering: u32 = 3;
+export let tcpMaxReordering: u32 = 300;
 
 /** 0, or E_INVAL. */
 export function setSysctl(key: i32, value: f64): i32 {
@@ -60,6 +71,18 @@ export function setSysctl(key: i32, value: f64): i32 {
       return 0;
     case CFG_TCP_KEEPALIVE_PROBES:
       tcpKeepaliveProbes = <u32>value;
+      return 0;
+    case CFG_TCP_EARLY_RETRANS:
+      tcpEarlyRetrans = value == 3 || value == 4;
+      return 0;
+    case CFG_TCP_FRTO:
+      tcpFrto = value != 0;
+      return 0;
+    case CFG_TCP_REORDERING:
+      tcpReordering = <u32>max(1, value);
+      return 0;
+    case CFG_TCP_MAX_REORDERING:
+      tcpMaxReordering = <u32>max(1, value);
       return 0;
   }
   return E_INVAL;

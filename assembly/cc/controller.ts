@@ -11,7 +11,7 @@ import { oliaAvoid, oliaCount, oliaInit, oliaLoss } from './olia';
 import { renoAvoid, renoReduced } from './reno';
 import { slowStart } from './slow-start';
 import { CcState, SSTHRESH_INFINITE } from './state';
-import { initialWindow, windowAtLoss } from './window';
+import { INITIAL_WINDOW } from './window';
 import { wvegasInit, wvegasOnAck, wvegasRestart, wvegasSample } from './wvegas';
 
 /** Floor of the timeout that idle time is measured in, microseconds (Linux' TCP_RTO_MIN). */
@@ -20,9 +20,10 @@ const MIN_RTO: f64 = 200000;
 /** Begins a path. `algorithm` and `mss` are set before; a path outside any list is linked to itself. */
 export function ccInit(c: CcState): void {
   if (changetype<usize>(c.next) == 0) c.next = c;
-  c.cwnd = initialWindow(c.mss);
+  c.cwnd = INITIAL_WINDOW;
   c.ssthresh = SSTHRESH_INFINITE;
   c.cwndCredit = 0;
+  c.cwndCount = 0;
   c.inRecovery = false;
   c.lastAckAt = 0;
   hystartInit(c);
@@ -58,7 +59,7 @@ export function ccOnAck(
     hystartOnAck(c, ackedSegments, rtt, flightAfter);
     return;
   }
-  if (!c.cwndLimited) return;
+  if (!windowLimited(c)) return;
   const left = slowStart(c, ackedSegments);
   if (left == 0) return;
   switch (<i32>c.algorithm) {
@@ -80,34 +81,53 @@ export function ccOnAck(
 }
 
 /**
- * Fast recovery begins: sets ssthresh. `inFlight` is FlightSize, every segment sent and not cumulatively
- * acknowledged, whether SACKed or lost.
+ * The window, not the application, is what holds sending back (RFC 7661). In slow start it may grow to twice what was
+ * used of it, as on Linux.
  */
-export function ccOnLoss(c: CcState, inFlight: u32, _now: f64): void {
-  const window = windowAtLoss(c, inFlight);
-  if (c.algorithm == CC_CUBIC) c.ssthresh = cubicReduced(c, window);
-  else c.ssthresh = reduced(c, window);
+export function windowLimited(c: CcState): bool {
+  return c.cwndLimited || (c.cwnd < c.ssthresh && c.cwnd < 2 * c.maxPacketsOut);
+}
+
+/**
+ * Fast recovery begins: sets ssthresh from the window, as on Linux (RFC 5681 section 3.1 has FlightSize; what the
+ * application did not use of the window is taken away by `ccOnUnused`).
+ */
+export function ccOnLoss(c: CcState): void {
+  c.ssthresh = c.algorithm == CC_CUBIC ? cubicReduced(c) : reduced(c);
   c.cwndCredit = 0;
+  c.cwndCount = 0;
   c.inRecovery = true;
 }
 
 /**
- * First timeout of a segment: sets ssthresh; the caller sets cwnd to 1. A repeated timeout of the same segment
- * keeps ssthresh (RFC 5681 section 3.1), so it is no event here. `inFlight` as for ccOnLoss.
+ * First timeout of a segment: sets ssthresh; the caller sets cwnd. A repeated timeout of the same segment keeps ssthresh
+ * (RFC 5681 section 3.1), so it is no event here.
  */
-export function ccOnRto(c: CcState, inFlight: u32, _now: f64): void {
-  const window = windowAtLoss(c, inFlight);
-  if (c.algorithm == CC_CUBIC) c.ssthresh = cubicTimeout(c, window);
-  else c.ssthresh = reduced(c, window);
+export function ccOnRto(c: CcState): void {
+  c.ssthresh = c.algorithm == CC_CUBIC ? cubicTimeout(c) : reduced(c);
   if (c.algorithm == CC_WVEGAS) wvegasRestart(c);
   c.cwndCredit = 0;
+  c.cwndCount = 0;
   c.inRecovery = false;
 }
 
-function reduced(c: CcState, window: u32): u32 {
-  if (c.algorithm == CC_BALIA) return baliaReduced(c, window);
+function reduced(c: CcState): u32 {
+  if (c.algorithm == CC_BALIA) return baliaReduced(c, c.cwnd);
   if (c.algorithm == CC_OLIA) oliaLoss(c);
-  return renoReduced(window);
+  return renoReduced(c.cwnd);
+}
+
+/** ssthresh that three quarters of the window are worth, outside of reductions (RFC 2861). */
+export function currentSsthresh(c: CcState): u32 {
+  return max(c.ssthresh, (c.cwnd >> 1) + (c.cwnd >> 2));
+}
+
+/** For a retransmission timeout no more than `used` segments of the window were in use: it goes half the way there. */
+export function ccOnUnused(c: CcState, used: u32): void {
+  const least = max(used, INITIAL_WINDOW);
+  if (least >= c.cwnd) return;
+  c.ssthresh = currentSsthresh(c);
+  c.cwnd = (c.cwnd + least) >> 1;
 }
 
 /** Everything that was in flight at the loss is acknowledged; the caller has set cwnd. */
@@ -131,10 +151,10 @@ export function ccOnIdle(c: CcState, idleUs: f64, timeout: f64): void {
   cubicPause(c, idleUs);
   c.lastAckAt += idleUs;
   const rto = max(MIN_RTO, timeout);
-  const floor = min(c.cwnd, initialWindow(c.mss));
-  if (idleUs < rto || c.cwnd <= floor) return;
-  if (c.ssthresh != SSTHRESH_INFINITE) c.ssthresh = max(c.ssthresh, (c.cwnd >> 1) + (c.cwnd >> 2));
-  for (let idle = idleUs; idle >= rto && c.cwnd > floor; idle -= rto) c.cwnd >>= 1;
+  if (idleUs <= rto) return;
+  const floor = min(c.cwnd, INITIAL_WINDOW);
+  c.ssthresh = currentSsthresh(c);
+  for (let idle = idleUs - rto; idle > 0 && c.cwnd > floor; idle -= rto) c.cwnd >>= 1;
   c.cwnd = max(c.cwnd, floor);
   c.cwndCredit = 0;
   cubicEnd(c);

@@ -1,59 +1,78 @@
 /**
  * CUBIC (RFC 9438). The window follows W_cubic(t) = C (t - K)^3 + W_max, t in seconds since congestion avoidance
- * began, or the window that Reno would have, whichever is larger. Windows in segments.
+ * began, or the window that Reno would have, whichever is larger. Rounded as Linux does it: windows in whole segments,
+ * time in units of 1/1024 s, so that both grow with the same acknowledgement.
  */
 import { CcState } from './state';
-import { addCredit, atLeastTwo, exactWindow } from './window';
+import { addAcked } from './window';
 
-const C: f64 = 0.4;
-const BETA: f64 = 0.7;
-/** Increase that gives Reno's average rate with CUBIC's decrease (section 4.3). */
-const ALPHA: f64 = (3 * (1 - BETA)) / (1 + BETA);
-const SECOND: f64 = 1e6;
+/** C is 410/1024 segments per cubic second, beta 717/1024. */
+const C: f64 = 410 / 1024;
+const BETA: u32 = 717;
+const ONE: u32 = 1024;
+/** Eighths of the window that Reno's rate takes for one more segment: 3/8 of (1 + beta) / (1 - beta), rounded down. */
+const RENO_EIGHTHS: u32 = (8 * (ONE + BETA)) / 3 / (ONE - BETA);
+const UNITS: f64 = ONE / 1e6;
 const NO_EPOCH: f64 = -1;
+/** How long the same increase serves while the window stays, microseconds. */
+const REFRESH: f64 = 31250;
+/** The curve is looked at once in this time (Linux' jiffy). */
+const TICK: f64 = 4000;
+/** Nothing is known of the path yet: 5 % in a round trip at least. */
+const UNKNOWN: u32 = 20;
 
-/** Section 4.2, figure 1; `t` in seconds. */
-export function cubicWindow(t: f64, k: f64, wMax: f64): f64 {
-  const x = t - k;
-  return C * x * x * x + wMax;
-}
-
-/** Section 4.2, figure 2: seconds from the start of the stage until the window is back at wMax. */
-export function cubicK(wMax: f64, cwndEpoch: f64): f64 {
-  return wMax > cwndEpoch ? Math.cbrt((wMax - cwndEpoch) / C) : 0;
+/** Section 4.2, figure 2: units of 1/1024 s from the start of the stage until the window is back at wMax. */
+export function cubicK(wMax: u32, cwnd: u32): f64 {
+  return wMax > cwnd ? floor(<f64>ONE * Math.cbrt(<f64>(wMax - cwnd) / C)) : 0;
 }
 
 export function cubicInit(c: CcState): void {
   c.epochStart = NO_EPOCH;
   c.wMax = 0;
-  c.cwndPrior = 0;
 }
 
 /** Congestion avoidance for `acked` segments at time `now`. */
 export function cubicAvoid(c: CcState, acked: u32, now: f64): void {
-  const cwnd = exactWindow(c);
-  if (c.epochStart < 0) startEpoch(c, cwnd, now);
-  const t = (now - c.epochStart) / SECOND;
-
-  // Section 4.3: Reno's slope from the window before the loss onwards.
-  const alpha = c.wEst >= c.cwndPrior ? 1 : ALPHA;
-  c.wEst += (alpha * <f64>acked) / cwnd;
-  if (cubicWindow(t, c.k, c.wMax) < c.wEst) {
-    if (c.wEst > cwnd) addCredit(c, c.wEst - cwnd);
-    return;
-  }
-  // Section 4.2: where the curve will be one round trip ahead, at most half as much again.
-  const ahead = cubicWindow(t + c.srtt / SECOND, c.k, c.wMax);
-  const target = min(max(ahead, cwnd), 1.5 * cwnd);
-  addCredit(c, (<f64>acked * (target - cwnd)) / cwnd);
+  c.renoCount += acked;
+  const fresh = c.perSegmentFor == c.cwnd && now - c.perSegmentAt <= REFRESH && c.epochStart >= 0;
+  if (!fresh) c.perSegment = perSegment(c, acked, now);
+  addAcked(c, c.perSegment, acked);
 }
 
-function startEpoch(c: CcState, cwnd: f64, now: f64): void {
+function perSegment(c: CcState, acked: u32, now: f64): u32 {
+  const cwnd = c.cwnd;
+  let count = c.perSegment;
+  if (c.epochStart < 0 || floor(now / TICK) != floor(c.perSegmentAt / TICK)) {
+    c.perSegmentFor = cwnd;
+    c.perSegmentAt = now;
+    if (c.epochStart < 0) startEpoch(c, cwnd, acked, now);
+    count = onCurve(c, cwnd, now);
+  }
+  // Section 4.3: Reno's slope.
+  const step = max<u32>((cwnd * RENO_EIGHTHS) >> 3, 1);
+  while (c.renoCount > step) {
+    c.renoCount -= step;
+    c.renoWindow++;
+  }
+  if (c.renoWindow > cwnd) count = min(count, cwnd / (c.renoWindow - cwnd));
+  return max<u32>(count, 2); // at most half as much again in a round trip
+}
+
+/** Section 4.2: the increase that leads to where the curve will be one round trip ahead. */
+function onCurve(c: CcState, cwnd: u32, now: f64): u32 {
+  const offset = floor((now - c.epochStart + c.minRtt) * UNITS) - c.k;
+  const distance = floor((C * Math.abs(offset * offset * offset)) / (<f64>ONE * <f64>ONE * <f64>ONE));
+  const target = <f64>c.origin + (offset < 0 ? -distance : distance);
+  const count = target > <f64>cwnd ? <u32>(<f64>cwnd / (target - <f64>cwnd)) : 100 * cwnd;
+  return c.wMax == 0 ? min(count, UNKNOWN) : count;
+}
+
+function startEpoch(c: CcState, cwnd: u32, acked: u32, now: f64): void {
   c.epochStart = now;
-  c.wEst = cwnd;
+  c.renoWindow = cwnd;
+  c.renoCount = acked;
   // Sections 4.8 and 4.10: after a timeout, or slow start that ended without loss, the curve begins at its plateau.
-  if (c.wMax < cwnd) c.wMax = cwnd;
-  if (c.cwndPrior == 0) c.cwndPrior = cwnd;
+  c.origin = max(c.wMax, cwnd);
   c.k = cubicK(c.wMax, cwnd);
 }
 
@@ -68,19 +87,18 @@ export function cubicPause(c: CcState, pause: f64): void {
 }
 
 /** Multiplicative decrease (section 4.6) with fast convergence (section 4.7); returns ssthresh. */
-export function cubicReduced(c: CcState, window: u32): u32 {
+export function cubicReduced(c: CcState): u32 {
   // A timeout in the middle of recovery is part of one episode, and undone with it.
   if (!c.inRecovery) remember(c);
-  const cwnd = exactWindow(c);
-  c.cwndPrior = cwnd;
-  c.wMax = cwnd < c.wMax ? (cwnd * (1 + BETA)) / 2 : cwnd;
+  const cwnd = c.cwnd;
+  c.wMax = cwnd < c.wMax ? (cwnd * (ONE + BETA)) / (2 * ONE) : cwnd;
   c.epochStart = NO_EPOCH;
-  return atLeastTwo(<f64>window * BETA);
+  return max<u32>((cwnd * BETA) / ONE, 2);
 }
 
 /** Timeout (section 4.8): the same decrease, but the next stage knows no W_max. */
-export function cubicTimeout(c: CcState, window: u32): u32 {
-  const ssthresh = cubicReduced(c, window);
+export function cubicTimeout(c: CcState): u32 {
+  const ssthresh = cubicReduced(c);
   c.wMax = 0;
   return ssthresh;
 }
@@ -88,16 +106,16 @@ export function cubicTimeout(c: CcState, window: u32): u32 {
 function remember(c: CcState): void {
   c.undoEpochStart = c.epochStart;
   c.undoWMax = c.wMax;
-  c.undoWEst = c.wEst;
+  c.undoOrigin = c.origin;
   c.undoK = c.k;
-  c.undoCwndPrior = c.cwndPrior;
+  c.undoRenoWindow = c.renoWindow;
 }
 
 /** The latest reduction proved spurious (section 4.9). */
 export function cubicUndo(c: CcState): void {
   c.epochStart = c.undoEpochStart;
   c.wMax = c.undoWMax;
-  c.wEst = c.undoWEst;
+  c.origin = c.undoOrigin;
   c.k = c.undoK;
-  c.cwndPrior = c.undoCwndPrior;
+  c.renoWindow = c.undoRenoWindow;
 }

@@ -18,8 +18,10 @@ export class CcState {
 
   cwnd: u32;
   ssthresh: u32;
-  /** Part of a segment by which the window is above (below, when negative) `cwnd`. */
+  /** Part of a segment by which the window is above (below, when negative) `cwnd`, for the coupled algorithms. */
   cwndCredit: f64;
+  /** Segments acknowledged in congestion avoidance that have not grown the window yet, for Reno and CUBIC. */
+  cwndCount: u32;
   mss: u32;
 
   /** One of ids.ts. */
@@ -28,27 +30,37 @@ export class CcState {
   usable: bool;
   /** Fast recovery runs: PRR owns `cwnd`. */
   inRecovery: bool;
-  /** The window, not the application or the peer, held sending back since the last ACK. */
+  /** The window, not the application or the peer, held sending back in the latest round trip. */
   cwndLimited: bool;
+  /** Most segments outstanding in the latest round trip, where the window did not hold sending back. */
+  maxPacketsOut: u32;
 
   /** Segments still to be acknowledged until a round trip has passed (wVegas, HyStart++). */
   roundLeft: u32;
 
-  // CUBIC, RFC 9438 section 4.1
+  // CUBIC, RFC 9438 section 4.1, see cubic.ts
   /** Start of the congestion avoidance stage; negative: none. */
   epochStart: f64;
   /** Time of the latest ACK, to take application-limited time out of the stage. */
   lastAckAt: f64;
-  wMax: f64;
-  wEst: f64;
+  /** Window before the latest reduction, 0: unknown. */
+  wMax: u32;
+  /** The plateau of the curve, and when it is reached, in units of 1/1024 s from the start of the stage. */
+  origin: u32;
   k: f64;
-  cwndPrior: f64;
+  /** The window that Reno would have, and segments acknowledged towards its next one. */
+  renoWindow: u32;
+  renoCount: u32;
+  /** Segments acknowledged for one more of the window; when it was computed, and for which window. */
+  perSegment: u32;
+  perSegmentAt: f64;
+  perSegmentFor: u32;
   /** The same before the latest reduction, for a loss that proves spurious (section 4.9). */
   undoEpochStart: f64;
-  undoWMax: f64;
-  undoWEst: f64;
+  undoWMax: u32;
+  undoOrigin: u32;
   undoK: f64;
-  undoCwndPrior: f64;
+  undoRenoWindow: u32;
 
   // HyStart++, RFC 9406 section 4.2
   roundMinRtt: f64;

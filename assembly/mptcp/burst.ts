@@ -16,7 +16,7 @@ import { seqGt, seqLe } from '../seq';
 import { pacingRate } from '../tcp/pacing';
 import { Rec, REC_CAPABLE, REC_DATA_FIN, REC_FIN, REC_INFINITE, REC_PSH, recAt, recMarkLost } from '../tcp/records';
 import { tcpMinTsoSegs, tcpSlowStartAfterIdle } from '../sysctl';
-import { CA_LOSS, SF_FAST_OPEN, SF_FIN_QUEUED, SF_FIN_SENT, Subflow } from '../tcp/subflow';
+import { CA_LOSS, CA_RECOVERY, SF_FAST_OPEN, SF_FIN_QUEUED, SF_FIN_SENT, Subflow } from '../tcp/subflow';
 import {
   Connection,
   C_CHECKSUM,
@@ -37,6 +37,8 @@ import { launch, newRecord, roomOn, shareWindow, unsentOf } from './transmit';
 const MAX_BURST: u32 = 65215;
 /** Round trips below 2^9 us times this many bits let a burst be as large as it can (Linux' tcp_tso_rtt_log). */
 const RTT_SHIFT: u32 = 9;
+/** After this time without a packet sending does not wait for more, microseconds. */
+const SOON: f64 = 1000;
 
 export function sendNew(c: Connection): void {
   while (txRoom() > 2) {
@@ -106,7 +108,12 @@ export function sendBurst(c: Connection, sf: Subflow, most: u32, force: bool): b
   // A segment goes whole or not at all: silly windows wait for the probe timer.
   if (unsent == 0 || room == 0 || (room < min(unsent, size) && !force)) return false;
   const left = maxRecords - min(maxRecords, sf.packetsOut);
-  const quota = min(min(most, burstSegments(c, sf, size)), max(left, 1)) * size; // newRecord refuses what is too much
+  const whole = burstSegments(c, sf, size);
+  if (!force && most > 1 && defers(c, sf, size, unsentOf(c), room, whole)) return false;
+  const flight = sf.inFlight;
+  // No more than half the window, so that two bursts are under way.
+  const open = min(max<u32>(sf.cwnd >> 1, 1), sf.cwnd > flight ? sf.cwnd - flight : 1);
+  const quota = min(min(most, min(open, whole)), max(left, 1)) * size; // newRecord refuses what is too much
   let n = min(min(unsent, room), min(quota, (txRoom() - 2) * packetPayload(sf, size)));
   const partial = n % size;
   if (partial != 0 && !force && waits(c, sf, n == unsentOf(c))) {
@@ -124,20 +131,29 @@ function waits(c: Connection, sf: Subflow, last: bool): bool {
 }
 
 /**
- * Segments of one burst: what a millisecond or so of the path's rate takes, but not more than half the window, so that
- * two bursts are under way.
+ * It is better to wait for an acknowledgement that is due any moment than to send a small part of what is there: larger
+ * bursts cost less (Linux' tcp_tso_should_defer). `room` octets fit the peer's window, `whole` segments are a burst.
  */
+function defers(c: Connection, sf: Subflow, size: u32, unsent: u32, room: u32, whole: u32): bool {
+  if (unsent <= size || c.subflowCount != 1 || sf.packetsOut == 0 || sf.caState >= CA_RECOVERY) return false;
+  if (now - sf.lastSent >= SOON) return false;
+  const window = (sf.cwnd - min(sf.cwnd, sf.inFlight)) * size;
+  const limit = min(room, window);
+  if (limit >= min(whole * size, min(sf.sndWnd, sf.cwnd * size) / 3)) return false;
+  if (recAt(sf, sf.recHead).xmit + sf.srtt - now > min(sf.srtt / 2, SOON)) return false;
+  if (window < room) sf.windowHeld = window <= unsent;
+  return c.is(C_FIN_QUEUED) ? limit <= unsent : true;
+}
+
+/** Segments of one burst: what a millisecond or so of the path's rate takes. */
 function burstSegments(c: Connection, sf: Subflow, size: u32): u32 {
-  const flight = sf.inFlight;
-  const quota = min(max<u32>(sf.cwnd >> 1, 1), sf.cwnd > flight ? sf.cwnd - flight : 1);
   let octets: f64 = <f64>MAX_BURST;
   if (sf.srtt > 0) {
     octets = min(pacingRate(sf, size), c.maxPacing == 0 ? Infinity : c.maxPacing) / 1024;
     const shift = <u32>sf.minRtt >> RTT_SHIFT;
     if (shift < 32) octets += <f64>(MAX_BURST >> shift);
   }
-  const whole = <u32>(min(octets, <f64>MAX_BURST) / <f64>size);
-  return min(quota, max(whole, tcpMinTsoSegs));
+  return max(<u32>(min(octets, <f64>MAX_BURST) / <f64>size), tcpMinTsoSegs);
 }
 
 /** The window decays while nothing is sent (RFC 2861). */
@@ -149,7 +165,6 @@ function restartAfterIdle(sf: Subflow): void {
 
 /** Sends `octets` in segments of `size`; there is room for them. */
 function sendSegments(c: Connection, sf: Subflow, octets: u32, size: u32, push: bool): bool {
-  const several = octets > size;
   let left = octets;
   while (left != 0) {
     const n = min(left, recordPayload(size));
@@ -161,7 +176,7 @@ function sendSegments(c: Connection, sf: Subflow, octets: u32, size: u32, push: 
     resolveInfinite(c, sf, r);
     if (c.is(C_MPTCP)) map(c, sf, r, size, n + left);
     if (n % size != 0) sf.sndSmall = r.seq + n;
-    if (left == 0 && (several || push || (last && (!c.more || c.is(C_MPTCP))))) r.flags |= REC_PSH;
+    if (left == 0 && (push || (last && (!c.more || c.is(C_MPTCP))))) r.flags |= REC_PSH;
     if (last && c.is(C_FIN_QUEUED)) withFin(c, sf, r);
     c.dataNxt += n;
     if (c.is(C_FIN_SENT) && last && c.is(C_MPTCP)) c.dataNxt = c.finDsn + 1;

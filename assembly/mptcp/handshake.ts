@@ -58,7 +58,7 @@ import { txRoom } from '../rings';
 import { initialSequence, timestampOffset } from '../secrets';
 import { seqLe } from '../seq';
 import { ecnAsk, ecnSynFlags, ecnTakeSyn } from '../tcp/ecn';
-import { RTO_INITIAL, rttSample, tsNow } from '../tcp/rtt';
+import { minRttSample, RTO_INITIAL, rttSample, tsNow } from '../tcp/rtt';
 import {
   SF_ACK_NOW,
   SF_BACKUP_LOCAL,
@@ -77,7 +77,7 @@ import {
   Subflow,
   TIMER_HANDSHAKE,
 } from '../tcp/subflow';
-import { scheduleRetransmission, startTimer, stopTimer } from '../tcp/timers';
+import { restartTimer, startTimer, stopTimer } from '../tcp/timers';
 import {
   ACK,
   CAPABLE_CHECKSUM,
@@ -305,8 +305,8 @@ function established(c: Connection, sf: Subflow): void {
   sf.state = TCP_ESTABLISHED;
   sf.sndUna = sf.firstOut;
   sf.sndEdge = sf.sndUna + sf.sndWnd;
-  sf.rackFack = sf.sndUna;
-  sf.lastReceived = now;
+  sf.lastReceived = sf.establishedAt = now;
+  sf.delivered = 1; // our SYN
   sf.retries = 0;
   sf.backoff = 0;
   leaveHalfOpen(sf);
@@ -319,7 +319,10 @@ function established(c: Connection, sf: Subflow): void {
     sf.segmentsOut = 0;
   }
   // A handshake answered without state does not know when.
-  if (!sf.is(SF_SYN_RETRANSMITTED) && sf.lastSent != 0) rttSample(sf, now - sf.lastSent);
+  if (!sf.is(SF_SYN_RETRANSMITTED) && sf.lastSent >= 0) {
+    minRttSample(sf, now - sf.lastSent);
+    rttSample(sf, now - sf.lastSent);
+  }
   sf.mss = segmentSize(c, sf);
   sf.rcvMss = min<u32>(sf.mss, 536);
   sf.usable = true;
@@ -494,7 +497,7 @@ export function handshakeAckArrives(c: Connection, sf: Subflow): bool {
   if (early) {
     leaveQueue(sf, false);
     if (c.is(C_MPTCP)) fullyEstablished(c);
-    scheduleRetransmission(sf, true, 0);
+    restartTimer(sf);
     markDirty(c); // what the application answered has waited
     return true;
   }

@@ -29,11 +29,12 @@ import {
 } from '../abi';
 import { count } from '../counters';
 import { cfgChallengeInterval, cfgTimeWait, now } from '../host';
-import { ackAcceptable, ackAdvanced, ackFin, ackReorderWait, takeAck } from '../tcp/ack';
+import { ackAcceptable, ackAdvanced, ackFin, takeAck } from '../tcp/ack';
 import { ecnTakeCwr, ecnTakeMark } from '../tcp/ecn';
 import { dsackSet, rangesAdd, rangesRepeated } from '../tcp/ranges';
 import { receiverRttSample } from '../tcp/rtt';
 import {
+  REXMIT_NONE,
   SF_ACK_NOW,
   SF_FAILING,
   SF_FAST_OPEN,
@@ -49,7 +50,7 @@ import {
   TIMER_HANDSHAKE,
 } from '../tcp/subflow';
 import { enterQuickAcks, isQuick, noteArrival, startDelack } from '../tcp/delack';
-import { scheduleRetransmission, startTimer } from '../tcp/timers';
+import { startTimer } from '../tcp/timers';
 import { seqDiff, seqGe, seqGt, seqLe, seqLt, seqMin } from '../seq';
 import {
   ACK,
@@ -321,8 +322,7 @@ function established(c: Connection, sf: Subflow): void {
   const stale = sf.is(SF_STALE);
   takeAck(sf, (seg.options & SIGNALS) != 0);
   if (stale && !sf.is(SF_STALE)) count(MIB_SubflowRecover);
-  if (ackAdvanced || ackReorderWait > 0) scheduleRetransmission(sf, ackAdvanced, ackReorderWait);
-  if (sf.lostOut != 0 || ackAdvanced) markDirty(c);
+  if (sf.rexmit != REXMIT_NONE || ackAdvanced) markDirty(c);
   const acked = ackAdvanced && seqGt(seg.ack, sf.firstOut);
   if (!optionsLost(c, sf, acked)) {
     if (c.is(C_MPTCP) && (seg.options & SIGNALS) != 0 && !takeSignals(c, sf)) return;

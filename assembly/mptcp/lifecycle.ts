@@ -13,6 +13,7 @@ import { maxTimeWait } from '../limits';
 import { MIB_MPCurrEstab, MIB_MemoryDrop, MIB_TCPTimeWaitOverflow, TCP_CLOSED, TCP_TIME_WAIT } from '../abi';
 import { pathMtu, pathOverhead } from '../paths';
 import { txPurge } from '../rings';
+import { tcpReordering } from '../sysctl';
 import { rangesFree } from '../tcp/ranges';
 import { recFreeAll } from '../tcp/records';
 import { RTO_INITIAL } from '../tcp/rtt';
@@ -152,8 +153,10 @@ export function newSubflow(
   sf.rto = RTO_INITIAL;
   sf.resetReason = 255;
   sf.challengeAt = -Infinity;
-  sf.timerAt = sf.rtoAt = sf.delackAt = sf.keepaliveAt = sf.waitAt = Infinity;
+  sf.timerAt = sf.delackAt = sf.keepaliveAt = sf.waitAt = Infinity;
   sf.rackMult = 1;
+  sf.lastSent = -1;
+  sf.reordering = tcpReordering;
   link(c, sf);
   return p;
 }

@@ -14,6 +14,7 @@ import {
   TCP_SYN_RCVD,
   TCP_SYN_SENT,
 } from '../abi';
+import { ccOnUnused, windowLimited } from '../cc/controller';
 import { countBy } from '../counters';
 import { deadlineArm } from '../deadlines';
 import { dsnDiff } from '../dsn';
@@ -21,6 +22,8 @@ import { now } from '../host';
 import { maxPrivate } from '../limits';
 import { pathBlocked } from '../paths';
 import { txRoom } from '../rings';
+import { seqGe, seqGt } from '../seq';
+import { tcpSlowStartAfterIdle } from '../sysctl';
 import { pickSubflow } from '../sched/scheduler';
 import {
   REC_EVER_RETRANS,
@@ -37,12 +40,14 @@ import {
   timeRemove,
 } from '../tcp/records';
 import { pace, paced, paceWake } from '../tcp/pacing';
-import { noteRetransmission } from '../tcp/recovery';
+import { reducing } from '../tcp/reduction';
 import { currentRto } from '../tcp/rtt';
 import {
-  CA_CWR,
   CA_LOSS,
-  CA_RECOVERY,
+  CA_OPEN,
+  REXMIT_LOST,
+  REXMIT_NEW,
+  REXMIT_NONE,
   SF_ACK_AFTER_FIN,
   SF_ACK_NOW,
   SF_FIN_QUEUED,
@@ -54,8 +59,10 @@ import {
   Subflow,
   TIMER_NONE,
   TIMER_PERSIST,
+  TIMER_REORDER,
 } from '../tcp/subflow';
-import { scheduleRetransmission, startTimer, stopTimer } from '../tcp/timers';
+import { startRto, startTimer, stopTimer } from '../tcp/timers';
+import { noteRetransmission } from '../tcp/undo';
 import {
   Connection,
   C_FIN_ACKED,
@@ -84,6 +91,10 @@ export function output(c: Connection): void {
     if (c.is(C_MPTCP)) sendReinjections(c); // on plain TCP the same octets twice would be new ones
     const next = c.dataNxt;
     sendNew(c);
+    for (let p = c.subflows; p != 0; p = changetype<Subflow>(p).nextOfConn) {
+      const sf = changetype<Subflow>(p);
+      if (sf.rexmit == REXMIT_NEW) endTrial(c, sf);
+    }
     if (c.watch && next != c.dataNxt) tellWritable(c);
     sendFins(c);
     if (c.is(C_MPTCP) && c.signalHead != 0) sendSignals(c);
@@ -101,8 +112,8 @@ export function output(c: Connection): void {
     }
     if (sf.packetsOut != 0) flying = true;
     if (paced(sf) && !sf.paceWaits && hasWork(c, sf)) paceWake(sf);
-    // Growth of the window makes sense only where it holds sending back (RFC 7661).
-    sf.cwndLimited = sf.inFlight >= sf.cwnd;
+    noteUsage(sf);
+    noteBusy(c, sf);
   }
   if (waiting) markDirty(c);
   persist(c, flying);
@@ -132,20 +143,77 @@ function resetOverfull(c: Connection): void {
 function retransmitLost(c: Connection): void {
   for (let p = c.subflows; p != 0; p = changetype<Subflow>(p).nextOfConn) {
     const sf = changetype<Subflow>(p);
-    if (sf.lostOut <= sf.retransOut || pathBlocked(sf.path) || paced(sf)) continue;
-    let sent = false;
-    while (sf.inFlight < sf.cwnd && !paced(sf)) {
-      const id = recNextLost(sf);
-      if (id == 0) break;
-      if (recAt(sf, id).segments > sf.cwnd - sf.inFlight) recShatter(sf, id);
-      if (!retransmit(c, sf, id)) break;
-      const segments = recAt(sf, id).segments;
-      countBy(sf.caState == CA_LOSS ? MIB_TCPSlowStartRetrans : MIB_TCPFastRetrans, segments);
-      if (sf.caState == CA_RECOVERY) sf.prrOut += segments;
-      sent = true;
-    }
-    if (sent) scheduleRetransmission(sf, false, 0);
+    if (sf.rexmit == REXMIT_LOST) repeatLost(c, sf);
   }
+}
+
+function repeatLost(c: Connection, sf: Subflow): void {
+  if (sf.lostOut <= sf.retransOut) sf.rexmit = REXMIT_NONE;
+  if (pathBlocked(sf.path) || paced(sf)) return;
+  let head = false;
+  while (sf.inFlight < sf.cwnd && !paced(sf)) {
+    const id = recNextLost(sf);
+    if (id == 0) break;
+    if (recAt(sf, id).segments > sf.cwnd - sf.inFlight) recShatter(sf, id);
+    const before = recAt(sf, id).xmit;
+    if (!retransmit(c, sf, id)) return;
+    const r = recAt(sf, id);
+    if (!r.is(REC_RETRANS)) {
+      r.flags |= REC_RETRANS;
+      sf.retransOut += r.segments;
+    }
+    noteRetransmission(sf, before, r.segments);
+    countBy(sf.caState == CA_LOSS ? MIB_TCPSlowStartRetrans : MIB_TCPFastRetrans, r.segments);
+    if (reducing(sf)) sf.prrOut += r.segments;
+    if (id == sf.recHead) head = true;
+  }
+  if (!paced(sf)) sf.rexmit = REXMIT_NONE;
+  if (head && sf.timerKind != TIMER_REORDER) startRto(sf);
+}
+
+/** After a timeout new data went first; where there was none, what is lost goes out again (RFC 5682 section 3.1, 2.b). */
+function endTrial(c: Connection, sf: Subflow): void {
+  sf.rexmit = REXMIT_NONE;
+  if (seqGt(sf.sndNxt, sf.highSeq)) return;
+  sf.frto = false;
+  sf.rexmit = REXMIT_LOST;
+  repeatLost(c, sf);
+}
+
+/** For how long there was something to send, and the peer's window was full (Linux' tcp_chrono_*). */
+function noteBusy(c: Connection, sf: Subflow): void {
+  const unsent = unsentOf(c);
+  const busy = sf.packetsOut != 0 || (unsent != 0 && sf.synchronized);
+  if (busy != (sf.busyAt != 0)) {
+    if (!busy) sf.busyTime += now - sf.busyAt;
+    sf.busyAt = busy ? now : 0;
+  }
+  const full = unsent != 0 && sf.inFlight < sf.cwnd && roomOn(sf) < min(unsent, sf.mss);
+  if (full == (sf.windowAt != 0)) return;
+  if (!full) sf.windowTime += now - sf.windowAt;
+  sf.windowAt = full ? now : 0;
+}
+
+/** How much of the window is in use (Linux' tcp_cwnd_validate, in the spirit of RFC 2861). */
+function noteUsage(sf: Subflow): void {
+  const full = sf.windowHeld || sf.inFlight >= sf.cwnd;
+  sf.windowHeld = false;
+  if (!full && sf.lastDataSent != now) return;
+  if (seqGe(sf.sndUna, sf.usageSeq) || full || (!sf.cwndLimited && sf.packetsOut > sf.maxPacketsOut)) {
+    sf.cwndLimited = full;
+    sf.maxPacketsOut = sf.packetsOut;
+    sf.usageSeq = sf.sndNxt;
+  }
+  if (windowLimited(sf)) {
+    sf.cwndUsed = 0;
+    sf.cwndFullAt = now;
+    return;
+  }
+  sf.cwndUsed = max(sf.cwndUsed, sf.packetsOut);
+  if (!tcpSlowStartAfterIdle || now - sf.cwndFullAt < sf.rto) return;
+  if (sf.caState == CA_OPEN) ccOnUnused(sf, sf.cwndUsed);
+  sf.cwndUsed = 0;
+  sf.cwndFullAt = now;
 }
 
 /** Something would leave if pacing let it. */
@@ -159,11 +227,7 @@ export function retransmit(c: Connection, sf: Subflow, id: u32): bool {
   if (!sendRecord(c, sf, r)) return false;
   countBy(MIB_RetransSegs, r.segments);
   sf.retransmissions += r.segments;
-  noteRetransmission(sf, r.xmit);
-  if (!r.is(REC_RETRANS)) {
-    r.flags |= REC_RETRANS;
-    sf.retransOut += r.segments;
-  }
+  sf.bytesRetransmitted += r.length;
   if (c.maxPacing != 0) pace(sf, r.length, r.size, c.maxPacing);
   r.flags |= REC_EVER_RETRANS;
   r.xmit = now;

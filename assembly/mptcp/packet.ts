@@ -333,7 +333,7 @@ function attach(c: Connection, sf: Subflow, r: Rec, offset: u32, length: u32, si
 @inline
 function pieceFlags(r: Rec, end: u32): u32 {
   if (end != r.length) return ACK;
-  return ACK | (r.is(REC_PSH) ? PSH : 0) | (r.is(REC_FIN) ? FIN : 0);
+  return ACK | (r.is(REC_PSH) || r.segments > 1 ? PSH : 0) | (r.is(REC_FIN) ? FIN : 0);
 }
 
 /** One packet with `length` octets of a record, which the device cuts into segments of `size`. */

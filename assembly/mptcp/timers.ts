@@ -50,12 +50,13 @@ import {
   Subflow,
   TIMER_END,
   TIMER_HANDSHAKE,
+  TIMER_NONE,
   TIMER_PERSIST,
   TIMER_PROBE,
   TIMER_REORDER,
   TIMER_RTO,
 } from '../tcp/subflow';
-import { registerDeadline, scheduleRetransmission, startTimer, stopTimer } from '../tcp/timers';
+import { rearmRto, registerDeadline, startRto, startTimer, stopTimer } from '../tcp/timers';
 import {
   failConnection,
   finAcked,
@@ -139,7 +140,8 @@ function timerDue(c: Connection, sf: Subflow): bool {
       probeDue(c, sf);
       return true;
     case TIMER_REORDER:
-      scheduleRetransmission(sf, false, reorderTimeout(sf));
+      reorderTimeout(sf);
+      if (sf.timerKind == TIMER_NONE) rearmRto(sf, true);
       markDirty(c);
       return true;
     case TIMER_PERSIST:
@@ -217,14 +219,14 @@ function timeoutDue(c: Connection, sf: Subflow): bool {
   }
   if (c.is(C_SYN_DATA)) fastOpenTimeout(sf);
   retransmissionTimeout(sf);
-  if (sf.retries == 1) sf.retransAt = now;
   if (sf.retries >= STALE_RETRIES && !sf.is(SF_STALE) && c.subflowCount > 1) {
     sf.set(SF_STALE);
     count(MIB_SubflowStale);
   }
   // Others carry on at once what this path has swallowed.
   reinjectSubflow(c, sf, sf.handle);
-  scheduleRetransmission(sf, true, 0);
+  sf.backoff++;
+  startRto(sf);
   markDirty(c);
   return true;
 }
@@ -232,8 +234,9 @@ function timeoutDue(c: Connection, sf: Subflow): bool {
 /** Tail loss probe (RFC 8985 section 7.3): new data when there is some, else the last segment again. */
 function probeDue(c: Connection, sf: Subflow): void {
   if (sf.packetsOut == 0) return;
-  if (pathBlocked(sf.path)) {
-    scheduleRetransmission(sf, false, 0); // what would be probed has not left; the timeout stands
+  // One probe at a time; and what would be probed may not have left. The timeout stands.
+  if (sf.tlpOut || pathBlocked(sf.path)) {
+    rearmRto(sf, true);
     return;
   }
   const canSend = sf.state == TCP_ESTABLISHED || sf.state == TCP_CLOSE_WAIT;
@@ -253,7 +256,7 @@ function probeDue(c: Connection, sf: Subflow): void {
     sf.tlpOut = true;
     sf.tlpEnd = sf.sndNxt;
   }
-  scheduleRetransmission(sf, true, 0);
+  rearmRto(sf, !sent);
 }
 
 /** A probe repeats a record that is not marked lost: it stays where it is in the order of transmission. */

@@ -7,8 +7,9 @@ import { maxRecords } from '../limits';
 import { seqDiff } from '../seq';
 import { pace } from '../tcp/pacing';
 import { recAt, recPush, recReserve, segmentsOf, timeAppend } from '../tcp/records';
-import { CA_CWR, CA_RECOVERY, Subflow } from '../tcp/subflow';
-import { scheduleRetransmission } from '../tcp/timers';
+import { reducing } from '../tcp/reduction';
+import { Subflow } from '../tcp/subflow';
+import { dataLeft } from '../tcp/timers';
 import { Connection } from './connection';
 import { sendRecord } from './packet';
 
@@ -39,14 +40,15 @@ export function newRecord(sf: Subflow, dsn: u64, length: u32, size: u32): u32 {
 export function launch(c: Connection, sf: Subflow, id: u32): void {
   const r = recAt(sf, id);
   sendRecord(c, sf, r);
+  const outstanding = sf.packetsOut;
   sf.sndNxt = r.end;
   sf.packetsOut += r.segments;
   sf.bytesSent += r.length;
   sf.lastDataSent = now;
   if (c.maxPacing != 0) pace(sf, r.length, r.size, c.maxPacing);
   timeAppend(sf, id, r);
-  if (sf.caState == CA_RECOVERY || sf.caState == CA_CWR) sf.prrOut += r.segments;
-  scheduleRetransmission(sf, false, 0);
+  if (reducing(sf)) sf.prrOut += r.segments;
+  dataLeft(sf, outstanding);
 }
 
 /**

@@ -5,6 +5,7 @@ import { seqLt } from '../seq';
 import { paced } from '../tcp/pacing';
 import {
   CA_LOSS,
+  REXMIT_LOST,
   SF_FAST_OPEN,
   SF_FIN_QUEUED,
   SF_FIN_SENT,
@@ -25,7 +26,7 @@ export function canCarry(sf: Subflow): bool {
 /** Not set aside, and no timeout is without an answer. */
 @inline
 export function isWorking(sf: Subflow): bool {
-  return !sf.is(SF_STALE) && !(sf.caState == CA_LOSS && sf.backoff != 0);
+  return !sf.is(SF_STALE) && !(sf.caState == CA_LOSS && sf.retries != 0);
 }
 
 /** Room in the congestion window, in the peer's window of this subflow, and in the device; and its turn has come. */
@@ -33,7 +34,7 @@ export function isWorking(sf: Subflow): bool {
 export function hasRoom(sf: Subflow): bool {
   return (
     sf.inFlight < sf.cwnd &&
-    sf.lostOut <= sf.retransOut &&
+    (sf.lostOut <= sf.retransOut || sf.rexmit != REXMIT_LOST) &&
     seqLt(sf.sndNxt, sf.sndEdge) &&
     !paced(sf) &&
     !pathBlocked(sf.path)

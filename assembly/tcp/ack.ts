@@ -1,46 +1,35 @@
 /**
  * Incoming acknowledgements: send window, retransmission queue, SACK scoreboard, round trips, and the hand-over
- * to loss recovery and congestion control.
+ * to loss recovery and congestion control. What counts as what, and in which order, is Linux' tcp_ack.
  */
-import { MIB_TCPDSACKRecv } from '../abi';
 import { ccOnAck } from '../cc/controller';
-import { count } from '../counters';
 import { now } from '../host';
-import { seqDiff, seqGe, seqGt, seqLe, seqLt, seqMax } from '../seq';
+import { seqDiff, seqGe, seqGt, seqLe, seqLt } from '../seq';
 import { FIN, HAS_SACK, HAS_TS, seg, SYN } from '../wire/segment';
-import { get32 } from '../bytes';
-import { SF_FIN_SENT, SF_SACK, SF_STALE, Subflow } from './subflow';
-import {
-  Rec,
-  REC_EVER_RETRANS,
-  REC_LOST,
-  REC_RETRANS,
-  REC_SACKED,
-  REC_TIMED,
-  recAt,
-  recFind,
-  recPop,
-  recSackedTo,
-  recShatter,
-  segmentsOf,
-  timeRemove,
-} from './records';
 import { ecnEcho } from './ecn';
-import { probeAcked, rackDelivered, rackDsack, rackRound } from './rack';
-import { noteSpurious, recover } from './recovery';
-import { minRttSample, rttSample, tsNow } from './rtt';
+import { probeAcked, rackDelivered, rackRound } from './rack';
+import { Rec, REC_EVER_RETRANS, REC_LOST, REC_RETRANS, REC_SACKED, recAt, recPop, segmentsOf } from './records';
+import { alert } from './recovery';
+import { reduce, reducing } from './reduction';
+import { noteReordering, renoAcked } from './reordering';
+import { minRttSample, rttSample, tsAt, tsNow } from './rtt';
+import { tcpReordering } from '../sysctl';
+import { highestSacked, sack, takeSack } from './sack';
+import { CA_OPEN, SF_FIN_SENT, SF_SACK, SF_STALE, Subflow } from './subflow';
+import { restartTimer } from './timers';
 
 /** What the last acknowledgement did; valid until the next one. */
 export let ackAdvanced: bool = false;
 export let ackFin: bool = false;
-/** Microseconds until RACK wants to look again, 0 for never. */
-export let ackReorderWait: f64 = 0;
 
-let delivered: u32 = 0;
+/** Octets that were delivered, in segments that were not repeated the first and the last one's round trip, or -1. */
 let deliveredBytes: u32 = 0;
 let firstRtt: f64 = -1;
 let lastRtt: f64 = -1;
-let sawDsack: bool = false;
+/** Some data was acknowledged, some of it repeated; segments that were; the lowest that was neither repeated nor SACKed. */
+let dataAcked: bool = false;
+let repeatedAcked: bool = false;
+let ackedSegments: u32 = 0;
 
 /** Whether the acknowledgement number is one that this side may get (RFC 9293 3.10.7.4, RFC 5961 section 5.2). */
 export function ackAcceptable(sf: Subflow): bool {
@@ -56,67 +45,72 @@ export function takeAck(sf: Subflow, signal: bool): void {
   const before = sf.inFlight;
   const priorUna = sf.sndUna;
   const outstanding = sf.packetsOut;
-  delivered = 0;
-  deliveredBytes = 0;
-  firstRtt = -1;
-  lastRtt = -1;
-  sawDsack = false;
-  ackFin = false;
-  ackReorderWait = 0;
+  const delivered = sf.delivered;
+  const lost = sf.lostEver;
+  deliveredBytes = ackedSegments = 0;
+  firstRtt = lastRtt = -1;
+  dataAcked = repeatedAcked = ackFin = false;
+  sack.begin(sf);
   ackAdvanced = seqGt(seg.ack, sf.sndUna);
+  const blocks = seg.has(HAS_SACK) && sf.is(SF_SACK);
+  if (seqLt(seg.ack, sf.sndUna)) {
+    if (!blocks) return;
+    takeSack(sf, priorUna);
+    alert(sf, priorUna, false, 0, ecnEcho(sf), false);
+    return;
+  }
 
+  const fack = sf.is(SF_SACK) ? highestSacked(sf) : sf.sndUna;
   const windowMoved = updateWindow(sf);
   if (ackAdvanced) {
     sf.sndUna = seg.ack;
-    dropAcked(sf);
     sf.retries = 0;
-    if (sf.is(SF_FIN_SENT) && seg.ack == sf.sndNxt) ackFin = true;
   }
-  if (outstanding == 0) return;
-  if (seg.has(HAS_SACK) && sf.is(SF_SACK)) takeSack(sf, priorUna);
-  sampleRtt(sf);
+  const marked = ecnEcho(sf);
+  if (blocks) takeSack(sf, priorUna);
   if (ackAdvanced) {
-    rackRound(sf);
-    if (sf.backoff != 0 && firstRtt < 0) sf.backoff = 0; // progress, even without a sample
+    dropAcked(sf);
+    if (sf.is(SF_FIN_SENT) && seg.ack == sf.sndNxt) ackFin = true;
+    if (!sf.is(SF_SACK)) {
+      renoAcked(sf, ackedSegments);
+      if (repeatedAcked) sack.original = false; // without SACK nobody knows which copy it was
+    } else if (seqLt(sack.lowest, fack)) noteReordering(sf, sack.lowest, fack);
   }
-  probeAcked(sf, sawDsack, outstanding);
+  const notDuplicate = seg.length != 0 || (seg.flags & (SYN | FIN)) != 0 || windowMoved || dataAcked || signal;
+  if (outstanding == 0) {
+    if (sack.duplicate) alert(sf, priorUna, false, 0, marked, false);
+    if (sf.tlpOut) probeAcked(sf, !notDuplicate);
+    return;
+  }
+  const restart = sampleRtt(sf) || dataAcked;
+  rackRound(sf);
+  if (sf.tlpOut) probeAcked(sf, !notDuplicate && !ackAdvanced);
+  let waits = false;
+  if (!notDuplicate || marked || sack.marked || sack.duplicate || sf.caState != CA_OPEN) {
+    const duplicates: u32 = ackAdvanced || notDuplicate || sack.duplicate ? 0 : 1;
+    waits = alert(sf, priorUna, ackAdvanced, duplicates, marked, dataAcked);
+  }
+  if (restart && !waits) restartTimer(sf);
 
-  const duplicate =
-    !ackAdvanced &&
-    seg.ack == priorUna &&
-    seg.length == 0 &&
-    (seg.flags & (SYN | FIN)) == 0 &&
-    !windowMoved &&
-    !signal;
-  ackReorderWait = recover(sf, ackAdvanced, duplicate, ecnEcho(sf), delivered, outstanding);
+  const newly = sf.delivered - delivered;
+  if (reducing(sf)) reduce(sf, newly, sf.lostEver - lost, ackAdvanced);
+  const raises = sf.reordering > tcpReordering ? dataAcked || sack.marked : dataAcked;
   // In fast recovery this only keeps the books (CcState.inRecovery).
-  if (delivered != 0) ccOnAck(sf, delivered, deliveredBytes, lastRtt, before, now);
+  if (newly != 0) ccOnAck(sf, raises ? newly : 0, deliveredBytes, lastRtt, before, now);
 }
 
-/** RFC 9293 section 3.10.7.4: the window moves with newer segments only. True when its value changed. */
+/** Linux' tcp_may_update_window: it never shrinks by an ACK that says nothing else new. True when it may have moved. */
 function updateWindow(sf: Subflow): bool {
   const wnd = (seg.flags & SYN) != 0 ? seg.window : seg.window << sf.sndScale;
-  if (
-    seqLt(sf.sndWl1, seg.seq) ||
-    (sf.sndWl1 == seg.seq && seqLe(sf.sndWl2, seg.ack)) ||
-    (ackAdvanced && seqGe(seg.seq, sf.sndWl1))
-  ) {
-    const moved = wnd != sf.sndWnd;
-    sf.sndWl1 = seg.seq;
-    sf.sndWl2 = seg.ack;
-    sf.sndWnd = wnd;
-    sf.sndEdge = seg.ack + wnd;
-    if (wnd > sf.maxWnd) sf.maxWnd = wnd;
-    return moved;
-  }
-  return false;
-}
-
-function sampleOf(r: Rec): void {
-  if (r.is(REC_EVER_RETRANS)) return;
-  const rtt = now - r.xmit;
-  if (firstRtt < 0) firstRtt = rtt;
-  lastRtt = rtt;
+  const takes =
+    ackAdvanced || seqLt(sf.sndWl1, seg.seq) || (sf.sndWl1 == seg.seq && (wnd > sf.sndWnd || wnd == 0));
+  if (!takes) return false;
+  sf.sndWl1 = seg.seq;
+  sf.sndWl2 = seg.ack;
+  sf.sndWnd = wnd;
+  sf.sndEdge = seg.ack + wnd;
+  if (wnd > sf.maxWnd) sf.maxWnd = wnd;
+  return true;
 }
 
 function dropAcked(sf: Subflow): void {
@@ -148,90 +142,59 @@ function cutFront(sf: Subflow, r: Rec, octets: u32): void {
 
 /** The acknowledgement number covers `segments` of a record, which end with `end`. */
 function segmentsAcked(sf: Subflow, r: Rec, segments: u32, octets: u32, end: u32): void {
-  if (!r.is(REC_SACKED)) {
-    delivered += segments;
-    deliveredBytes += octets;
-    sampleOf(r);
-    rackDelivered(sf, r, end);
-  } else if (sf.is(SF_SACK)) {
-    sf.sackedOut -= segments;
+  dataAcked = true;
+  ackedSegments += segments;
+  if (r.is(REC_EVER_RETRANS)) repeatedAcked = true;
+  else if (!r.is(REC_SACKED)) {
+    lastRtt = now - r.xmit;
+    if (firstRtt < 0) firstRtt = lastRtt;
+    if (seqLt(r.seq, sack.lowest)) sack.lowest = r.seq;
+    if (seqLe(end, sf.highSeq)) sack.original = true;
   }
+  if (!r.is(REC_SACKED)) {
+    deliveredBytes += octets;
+    if (sf.is(SF_SACK)) {
+      sf.delivered += segments;
+      if (!spurious(sf, r)) rackDelivered(sf, r, end);
+    }
+  } else sf.sackedOut -= segments;
   if (r.is(REC_LOST)) sf.lostOut -= segments;
   if (r.is(REC_RETRANS)) sf.retransOut -= segments;
   sf.packetsOut -= segments;
 }
 
-/** Marks what the blocks report (RFC 2018, RFC 6675); a first block of old octets is a D-SACK (RFC 2883). */
-function takeSack(sf: Subflow, priorUna: u32): void {
-  for (let i: u32 = 0; i < seg.sackBlocks; i++) {
-    const start = get32(seg.sackPtr + (i << 3));
-    const end = get32(seg.sackPtr + (i << 3) + 4);
-    if (seqGe(start, end)) continue;
-    if (i == 0 && isDsack(start, end)) {
-      count(MIB_TCPDSACKRecv);
-      sawDsack = true;
-      if (seqGt(end, priorUna - sf.maxWnd)) {
-        rackDsack(sf);
-        noteSpurious(sf);
-      }
-      continue;
-    }
-    if (seqLe(end, sf.sndUna) || seqGt(end, sf.sndNxt) || seqLt(start, sf.sndUna)) continue;
-    markSacked(sf, start, end);
+/** The echoed timestamp is older than the repetition: the original was meant. */
+function spurious(sf: Subflow, r: Rec): bool {
+  if (!r.is(REC_EVER_RETRANS) || !seg.has(HAS_TS) || seg.tsEcr == 0) return false;
+  return seqLt(seg.tsEcr, tsAt(sf, r.xmit));
+}
+
+/**
+ * Segments that were never repeated first; then those newly SACKed; the timestamp echo where there are none (Karn,
+ * RFC 7323). True: the retransmission timeout starts anew, as what was sent after the oldest segment has arrived.
+ */
+function sampleRtt(sf: Subflow): bool {
+  let rtt: f64 = -1;
+  let latest: f64 = -1;
+  let restart = false;
+  if (firstRtt >= 0 && !repeatedAcked) {
+    rtt = firstRtt;
+    latest = lastRtt;
   }
-}
-
-function isDsack(start: u32, end: u32): bool {
-  if (seqLe(end, seg.ack)) return true;
-  if (seg.sackBlocks < 2) return false;
-  const outerStart = get32(seg.sackPtr + 8);
-  const outerEnd = get32(seg.sackPtr + 12);
-  return seqGe(start, outerStart) && seqLe(end, outerEnd);
-}
-
-function markSacked(sf: Subflow, start: u32, end: u32): void {
-  for (let id = recFind(sf, start); id != sf.recTail; id++) {
-    if (recAt(sf, id).is(REC_SACKED)) {
-      id = recSackedTo(sf, id);
-      if (id == sf.recTail) break;
-    }
-    let r = recAt(sf, id);
-    if (seqGe(r.seq, end)) break;
-    if (r.segments > 1 && (seqLt(r.seq, start) || seqGt(r.end, end)) && recShatter(sf, id)) r = recAt(sf, id);
-    if (seqGt(r.end, end)) break;
-    if (seqLt(r.seq, start)) continue;
-    sampleOf(r);
-    rackDelivered(sf, r, r.end);
-    r.flags |= REC_SACKED;
-    r.sackedTo = id + 1;
-    if (r.is(REC_LOST)) {
-      r.flags &= ~REC_LOST;
-      sf.lostOut -= r.segments;
-    }
-    if (r.is(REC_RETRANS)) {
-      r.flags &= ~REC_RETRANS;
-      sf.retransOut -= r.segments;
-    }
-    if (r.is(REC_TIMED)) timeRemove(sf, id, r);
-    sf.sackedOut += r.segments;
-    delivered += r.segments;
-    deliveredBytes += r.length;
-    sf.highSacked = seqMax(sf.highSacked, r.end);
+  if (sack.firstRtt >= 0) {
+    if (rtt < 0) rtt = sack.firstRtt;
+    latest = sack.lastRtt;
+    restart = sf.packetsOut != 0 && sack.firstRtt > now - recAt(sf, sf.recHead).xmit;
   }
-}
-
-/** Records of unretransmitted segments first; the timestamp echo where there are none (Karn, RFC 7323). */
-function sampleRtt(sf: Subflow): void {
-  takeSample(sf);
-  if (ackAdvanced && seg.has(HAS_TS)) sf.lastEcho = seg.tsEcr;
-}
-
-function takeSample(sf: Subflow): void {
-  if (firstRtt >= 0) {
-    rttSample(sf, firstRtt);
-    minRttSample(sf, lastRtt);
-  } else if (ackAdvanced && seg.has(HAS_TS) && seg.tsEcr != 0 && seg.tsEcr != sf.lastEcho) {
+  // An echo that was here before tells of a middlebox that takes our timestamps away.
+  if (rtt < 0 && dataAcked && seg.has(HAS_TS) && seg.tsEcr != 0 && seg.tsEcr != sf.lastEcho) {
     const elapsed = seqDiff(tsNow(sf), seg.tsEcr);
-    if (elapsed >= 0 && elapsed < 1 << 20) rttSample(sf, <f64>elapsed * 1000 + 500);
+    if (elapsed >= 0 && elapsed < 1 << 20) rtt = latest = max(<f64>elapsed, 1) * 1000;
   }
+  if (ackAdvanced && seg.has(HAS_TS)) sf.lastEcho = seg.tsEcr;
+  lastRtt = latest;
+  if (rtt < 0) return false;
+  minRttSample(sf, latest);
+  rttSample(sf, rtt);
+  return restart;
 }

@@ -277,6 +277,7 @@ export function recMarkLost(sf: Subflow, id: u32, r: Rec): void {
     r.flags |= REC_LOST;
     sf.lostOut += r.segments;
   }
+  sf.lostEver += r.segments;
   if (r.is(REC_TIMED)) timeRemove(sf, id, r);
   if (<i32>(id - sf.retransHint) < 0 || sf.retransHint == 0) sf.retransHint = id;
 }

@@ -1,256 +1,242 @@
 /**
- * Loss recovery: fast recovery with proportional rate reduction (RFC 6937), NewReno without SACK (RFC 6582),
- * retransmission timeout (RFC 6298, 5681), and the undo of a spurious one (Eifel, RFC 3522/4015; D-SACK).
+ * Loss recovery as Linux does it: fast recovery (RFC 6675 with RACK, RFC 8985), NewReno without SACK (RFC 6582), the
+ * retransmission timeout (RFC 6298, 5681) with F-RTO (RFC 5682). How reductions are undone is undo.ts.
  */
-import {
-  MIB_TCPFullUndo,
-  MIB_TCPRenoRecovery,
-  MIB_TCPSackRecovery,
-  MIB_TCPTimeouts,
-} from '../abi';
-import { ccOnLoss, ccOnRecoveryExit, ccOnRto, ccOnUndo } from '../cc/controller';
+import { MIB_TCPRenoRecovery, MIB_TCPSackRecovery, MIB_TCPTimeouts } from '../abi';
+import { ccOnRto, currentSsthresh } from '../cc/controller';
 import { count } from '../counters';
-import { now } from '../host';
-import { seqGe, seqGt, seqLt } from '../seq';
-import { seg, HAS_TS } from '../wire/segment';
+import { seqGe, seqGt } from '../seq';
+import { tcpFrto, tcpReordering } from '../sysctl';
 import { ecnReduced } from './ecn';
+import { rackDetect, rackStillOut } from './rack';
+import { REC_LOST, REC_SACKED, Rec, recAt, recMarkLost, recShatter, timePrepend } from './records';
+import { endReduction, reduce, reducing, startReduction } from './reduction';
+import { renoDuplicates, renoReset } from './reordering';
+import { sack } from './sack';
 import {
   CA_CWR,
   CA_DISORDER,
   CA_LOSS,
   CA_OPEN,
   CA_RECOVERY,
+  REXMIT_LOST,
+  REXMIT_NEW,
   SF_SACK,
   Subflow,
 } from './subflow';
-import { REC_LOST, REC_RETRANS, REC_SACKED, recAt, recMarkLost, recShatter, timePrepend } from './records';
-import { rackDetect, rackRecovered } from './rack';
-import { tsAt, tsNow } from './rtt';
+import { renegedSoon, reorderTimer } from './timers';
+import { openAgain, startUndo, undoDsack, undoLoss, undoPartial, undoRecovery } from './undo';
 
-const DUP_THRESH: u32 = 3;
+/** RACK has a timer running for what is in doubt; a repetition was found to be lost. */
+let waits: bool = false;
+let repetitionLost: bool = false;
 
 /**
- * After an acknowledgement was taken: decides on loss and moves the recovery state.
- * `advanced`: the acknowledgement number moved; `duplicate`: RFC 5681's duplicate ACK; `marked`: the peer tells of a
- * mark (ECE); `delivered`: records newly ACKed or SACKed; `before`: records outstanding before it.
- * Returns microseconds until RACK wants to look again, 0 for never.
+ * An acknowledgement that is a duplicate, brings news of SACK or ECN, or comes in the course of recovery: decides on
+ * loss and moves the recovery state. `priorUna`: the acknowledgement number before it; `advanced`: it moved;
+ * `duplicates`: 1 for RFC 5681's duplicate ACK; `marked`: the peer tells of a mark (ECE); `acked`: data was acknowledged.
+ * True: RACK has set its timer.
  */
-export function recover(
+export function alert(
   sf: Subflow,
+  priorUna: u32,
   advanced: bool,
-  duplicate: bool,
+  duplicates: u32,
   marked: bool,
-  delivered: u32,
-  before: u32,
-): f64 {
-  const sack = sf.is(SF_SACK);
-  const lostBefore = sf.lostOut;
-  let wait: f64 = 0;
+  acked: bool,
+): bool {
+  waits = repetitionLost = false;
+  step(sf, priorUna, advanced, duplicates, marked, acked);
+  sf.inRecovery = reducing(sf);
+  return waits;
+}
 
-  if (!sack) renoCount(sf, advanced, duplicate);
-  if (advanced && undoPossible(sf)) undo(sf);
-  // What tells the peer of a reduction is the first segment after it (CWR), so that one counts as well.
-  if (sf.caState >= CA_RECOVERY ? seqGe(sf.sndUna, sf.highSeq) : sf.caState == CA_CWR && seqGt(sf.sndUna, sf.highSeq)) {
-    leave(sf);
+function step(sf: Subflow, priorUna: u32, advanced: bool, duplicates: u32, marked: bool, acked: bool): void {
+  if (sf.packetsOut == 0) sf.sackedOut = 0;
+  if (marked) sf.priorSsthresh = 0;
+  if (advanced && sf.packetsOut != 0 && recAt(sf, sf.recHead).is(REC_SACKED)) {
+    renegedSoon(sf); // the peer has dropped what it had SACKed
+    waits = true;
+    return;
   }
-
-  if (sf.packetsOut != 0) {
-    if (sack) {
-      if (sf.sackedOut != 0 || sf.caState >= CA_DISORDER) wait = rackDetect(sf);
-    } else {
-      renoDetect(sf, advanced);
+  if (sf.caState == CA_OPEN) sf.retransAt = 0;
+  else if (seqGe(sf.sndUna, sf.highSeq)) {
+    if (sf.caState == CA_CWR) {
+      // What tells the peer of a reduction is the first segment after it (CWR), so that one counts as well.
+      if (sf.sndUna != sf.highSeq) {
+        endReduction(sf);
+        sf.caState = CA_OPEN;
+      }
+    } else if (sf.caState == CA_RECOVERY) {
+      renoReset(sf);
+      if (undoRecovery(sf)) return;
+      endReduction(sf);
     }
   }
-  const newlyLost = sf.lostOut - min(sf.lostOut, lostBefore);
 
-  if (sf.caState < CA_RECOVERY) {
-    if (sf.lostOut != 0) enter(sf, before);
-    else if (sf.caState != CA_CWR) {
-      if (marked) enterReduced(sf, before);
-      else sf.caState = sf.sackedOut != 0 ? CA_DISORDER : CA_OPEN;
+  if (sf.caState == CA_RECOVERY) {
+    if (!advanced) {
+      if (!sf.is(SF_SACK)) renoDuplicates(sf, duplicates);
+    } else if (undoPartial(sf, priorUna)) return;
+    if (undoDsack(sf)) openAgain(sf, marked);
+    identifyLoss(sf, advanced);
+    if (sf.caState != CA_RECOVERY) {
+      if (sf.lostOut == 0) return;
+      enter(sf, marked);
     }
+    sf.rexmit = REXMIT_LOST;
+    return;
   }
-  if (sf.caState == CA_RECOVERY || sf.caState == CA_CWR) reduce(sf, delivered, advanced && newlyLost == 0);
-  return wait;
+  if (sf.caState == CA_LOSS) {
+    processLoss(sf, advanced, duplicates);
+    identifyLoss(sf, advanced);
+    if (sf.caState != CA_OPEN && !repetitionLost) return;
+  }
+  if (!sf.is(SF_SACK)) {
+    if (acked) renoReset(sf);
+    renoDuplicates(sf, duplicates);
+  }
+  if (sf.caState <= CA_DISORDER) undoDsack(sf);
+  identifyLoss(sf, advanced);
+  if (sf.lostOut == 0) {
+    openAgain(sf, marked);
+    return;
+  }
+  enter(sf, marked);
+  sf.rexmit = REXMIT_LOST;
+}
+
+function identifyLoss(sf: Subflow, advanced: bool): void {
+  if (sf.packetsOut == 0) return;
+  if (!sf.is(SF_SACK)) {
+    renoDetect(sf, advanced);
+    return;
+  }
+  if (!sf.rackAdvanced) return;
+  sf.rackAdvanced = false;
+  const repeated = sf.retransOut;
+  const wait = rackDetect(sf);
+  if (wait > 0) {
+    reorderTimer(sf, wait);
+    waits = true;
+  }
+  if (sf.retransOut < repeated) repetitionLost = true;
+}
+
+/** Without SACK: the head is lost after enough duplicates, and after each partial acknowledgement. */
+function renoDetect(sf: Subflow, advanced: bool): void {
+  const begins = sf.caState < CA_RECOVERY && sf.sackedOut >= sf.reordering;
+  if (!begins && !(sf.caState == CA_RECOVERY && advanced)) return;
+  const id = sf.recHead;
+  if (recAt(sf, id).is(REC_LOST)) return;
+  recShatter(sf, id); // one segment was lost, as far as it is known
+  recMarkLost(sf, id, recAt(sf, id));
+}
+
+function enter(sf: Subflow, marked: bool): void {
+  count(sf.is(SF_SACK) ? MIB_TCPSackRecovery : MIB_TCPRenoRecovery);
+  sf.priorSsthresh = 0;
+  startUndo(sf);
+  if (!reducing(sf)) {
+    if (!marked) sf.priorSsthresh = currentSsthresh(sf);
+    startReduction(sf);
+  }
+  sf.caState = CA_RECOVERY;
 }
 
 /** RACK's timer fired. */
-export function reorderTimeout(sf: Subflow): f64 {
-  const wait = rackDetect(sf);
-  if (sf.lostOut != 0 && sf.caState < CA_RECOVERY) enter(sf, sf.packetsOut);
-  if (sf.caState == CA_RECOVERY) reduce(sf, 0, false);
-  return wait;
-}
-
-function rememberForUndo(sf: Subflow): void {
-  sf.undoCwnd = sf.cwnd;
-  sf.undoSsthresh = sf.ssthresh;
-  sf.undoRetrans = 0;
-  sf.undoStamp = 0;
-}
-
-/** The first retransmission of an episode leaves its timestamp for Eifel detection, and that of what it repeats. */
-export function noteRetransmission(sf: Subflow, before: f64): void {
-  if (sf.caState < CA_RECOVERY) return;
-  sf.undoRetrans++;
-  if (sf.undoStamp != 0) return;
-  sf.undoStamp = max<u32>(tsNow(sf), 1);
-  sf.undoFrom = tsAt(sf, before);
-}
-
-/** A D-SACK says that one retransmission was not needed. */
-export function noteSpurious(sf: Subflow): void {
-  if (sf.caState >= CA_RECOVERY && sf.undoRetrans > 0 && --sf.undoRetrans == 0) undo(sf);
-}
-
-function undoPossible(sf: Subflow): bool {
-  return (
-    sf.caState >= CA_RECOVERY &&
-    sf.undoStamp != 0 &&
-    seg.has(HAS_TS) &&
-    seg.tsEcr != 0 &&
-    seqLt(seg.tsEcr, sf.undoStamp) &&
-    // An older echo tells of a middlebox that takes our timestamps away: the peer's knowledge stands still.
-    seqGe(seg.tsEcr, sf.undoFrom)
-  );
-}
-
-function undo(sf: Subflow): void {
-  count(MIB_TCPFullUndo);
-  sf.cwnd = max(sf.cwnd, sf.undoCwnd);
-  sf.ssthresh = max(sf.ssthresh, sf.undoSsthresh);
-  sf.undoStamp = 0;
-  sf.undoRetrans = 0;
-  ccOnUndo(sf);
-  // What was marked is still on its way; the oldest end up first in the order of transmission.
-  for (let id = sf.recTail; id != sf.recHead; ) {
-    const r = recAt(sf, --id);
-    if ((r.flags & (REC_LOST | REC_RETRANS)) != REC_LOST) continue;
-    r.flags &= ~REC_LOST;
-    sf.lostOut -= r.segments;
-    timePrepend(sf, id, r);
-  }
-  sf.backoff = 0;
-  sf.caState = sf.sackedOut != 0 ? CA_DISORDER : CA_OPEN;
-}
-
-function enter(sf: Subflow, before: u32): void {
-  count(sf.is(SF_SACK) ? MIB_TCPSackRecovery : MIB_TCPRenoRecovery);
-  if (sf.caState == CA_CWR) {
-    forgetUndo(sf); // the window shrinks already, and for a reason that no proof of a spurious loss takes away
-  } else {
-    rememberForUndo(sf);
-    startReduction(sf, before);
-  }
-  sf.caState = CA_RECOVERY;
-  sf.tlpOut = false;
-}
-
-/** The network marked packets: the window shrinks as after a loss, once in a round trip (RFC 3168 section 6.1.2). */
-function enterReduced(sf: Subflow, before: u32): void {
-  forgetUndo(sf);
-  startReduction(sf, before);
-  sf.caState = CA_CWR;
-}
-
-function startReduction(sf: Subflow, before: u32): void {
-  ccOnLoss(sf, before, now);
-  ecnReduced(sf);
-  sf.inRecovery = true;
-  sf.highSeq = sf.sndNxt;
-  sf.priorCwnd = max<u32>(before, 1);
-  sf.prrDelivered = 0;
-  sf.prrOut = 0;
-}
-
-function forgetUndo(sf: Subflow): void {
-  sf.undoCwnd = sf.undoSsthresh = sf.undoStamp = 0;
-  sf.undoRetrans = 0;
-}
-
-function leave(sf: Subflow): void {
-  if (sf.caState == CA_RECOVERY || sf.caState == CA_CWR) {
-    sf.cwnd = max<u32>(sf.ssthresh, 2);
-    ccOnRecoveryExit(sf);
-    if (sf.caState == CA_RECOVERY) rackRecovered(sf);
-  }
-  sf.inRecovery = false;
-  sf.caState = sf.sackedOut != 0 ? CA_DISORDER : CA_OPEN;
-  sf.dupAcks = 0;
-  sf.undoStamp = 0;
-}
-
-/** RFC 6937 with the slow start reduction bound. */
-function reduce(sf: Subflow, delivered: u32, safe: bool): void {
-  sf.prrDelivered += delivered;
+export function reorderTimeout(sf: Subflow): void {
   const flight = sf.inFlight;
-  let send: i32;
-  if (flight > sf.ssthresh) {
-    const share = (<u64>sf.ssthresh * sf.prrDelivered + sf.priorCwnd - 1) / sf.priorCwnd;
-    send = <i32>share - <i32>sf.prrOut;
-  } else {
-    send = max<i32>(<i32>sf.prrDelivered - <i32>sf.prrOut, <i32>delivered);
-    if (safe) send++;
-    send = min<i32>(send, <i32>(sf.ssthresh - flight));
+  const lost = sf.lostEver;
+  const wait = rackDetect(sf);
+  if (flight != sf.inFlight) {
+    if (sf.caState != CA_RECOVERY) {
+      enter(sf, false);
+      reduce(sf, 1, sf.lostEver - lost, false);
+      sf.inRecovery = true;
+    }
+    sf.rexmit = REXMIT_LOST;
   }
-  // The first retransmission goes out whatever the arithmetic says.
-  send = max<i32>(send, sf.prrOut == 0 ? 1 : 0);
-  sf.cwnd = max<u32>(flight + send, 1);
+  if (wait > 0) reorderTimer(sf, wait);
 }
 
-/** The retransmission timer ran out (RFC 6298 section 5.4 to 5.7). */
+// ---- retransmission timeout --------------------------------------------------------------------------------
+
+/** The retransmission timer ran out (RFC 6298 section 5.4 to 5.7): the oldest segment goes out again. */
 export function retransmissionTimeout(sf: Subflow): void {
   count(MIB_TCPTimeouts);
-  // A second timeout of the same episode must not reduce twice (RFC 5681 section 3.1),
-  // and fast recovery has reduced already.
-  if (sf.caState < CA_CWR) {
-    rememberForUndo(sf);
-    ccOnRto(sf, sf.packetsOut, now);
-    ecnReduced(sf);
-  } else if (sf.caState == CA_CWR) {
-    forgetUndo(sf);
+  const fresh = sf.caState < CA_RECOVERY;
+  markLost(sf);
+  // A second timeout of the same episode must not reduce twice (RFC 5681 section 3.1).
+  if (
+    sf.caState <= CA_DISORDER ||
+    !seqGt(sf.highSeq, sf.sndUna) ||
+    (sf.caState == CA_LOSS && sf.retries == 0)
+  ) {
+    sf.priorSsthresh = reducing(sf) ? sf.ssthresh : currentSsthresh(sf);
+    sf.priorCwnd = sf.cwnd;
+    ccOnRto(sf);
+    startUndo(sf);
   }
+  sf.cwnd = sf.inFlight + 1;
+  sf.cwndCredit = 0;
+  sf.cwndCount = 0;
+  if (sf.caState <= CA_DISORDER && sf.sackedOut >= tcpReordering) sf.reordering = min(sf.reordering, tcpReordering);
+  sf.caState = CA_LOSS;
   sf.inRecovery = false;
-  const reno = !sf.is(SF_SACK);
-  if (reno) sf.sackedOut = 0;
+  sf.highSeq = sf.sndNxt;
+  sf.tlpOut = false;
+  ecnReduced(sf);
+  sf.frto = tcpFrto && (fresh || sf.retries != 0);
+  sf.rexmit = REXMIT_LOST;
+  sf.retries++;
+  sf.timeouts++;
+}
+
+/** All but what was sent so lately that its acknowledgement may be under way. */
+function markLost(sf: Subflow): void {
+  const reneged = recAt(sf, sf.recHead).is(REC_SACKED);
+  if (reneged) sf.sackedOut = 0;
+  else renoReset(sf);
+  recShatter(sf, sf.recHead);
   for (let id = sf.recHead; id != sf.recTail; id++) {
     const r = recAt(sf, id);
-    if (reno) r.flags &= ~REC_SACKED;
+    if (reneged) forgetSacked(sf, id, r);
+    else if (id != sf.recHead && rackStillOut(sf, r)) continue;
     if (!r.is(REC_SACKED)) recMarkLost(sf, id, r);
   }
   sf.retransHint = sf.recHead;
-  sf.cwnd = 1;
-  sf.cwndCredit = 0;
-  sf.caState = CA_LOSS;
-  sf.highSeq = sf.sndNxt;
-  sf.dupAcks = 0;
-  sf.tlpOut = false;
-  sf.backoff++;
-  sf.retries++;
 }
 
-// ---- without SACK -----------------------------------------------------------------------------------------
-
-/** Each duplicate ACK says that one segment left the network; `sackedOut` counts them. */
-function renoCount(sf: Subflow, advanced: bool, duplicate: bool): void {
-  if (advanced) {
-    sf.dupAcks = 0;
-    // The hole was followed by what the duplicates stood for; all but the new head is open again.
-    sf.sackedOut = sf.caState == CA_OPEN ? 0 : min<u32>(sf.sackedOut, sf.packetsOut > 0 ? sf.packetsOut - 1 : 0);
-  } else if (duplicate && sf.packetsOut != 0) {
-    sf.dupAcks++;
-    if (sf.sackedOut + sf.lostOut < sf.packetsOut) sf.sackedOut++;
-  }
+function forgetSacked(sf: Subflow, id: u32, r: Rec): void {
+  if (!r.is(REC_SACKED)) return;
+  r.flags &= ~REC_SACKED;
+  timePrepend(sf, id, r);
 }
 
-function renoDetect(sf: Subflow, advanced: bool): void {
-  const id = sf.recHead;
-  let head = recAt(sf, id);
-  const third = sf.caState < CA_RECOVERY && sf.dupAcks >= DUP_THRESH && seqGt(sf.sndUna + 1, sf.highSeq);
-  const partial = sf.caState == CA_RECOVERY && advanced;
-  if ((third || partial) && !head.is(REC_LOST)) {
-    if (recShatter(sf, id)) head = recAt(sf, id); // one segment was lost, as far as it is known
-    recMarkLost(sf, id, head);
-    if (sf.sackedOut + sf.lostOut > sf.packetsOut) sf.sackedOut--;
+/** After a timeout (F-RTO, RFC 5682 section 3.1 with SACK): was it real? If it was, repeat what is lost. */
+function processLoss(sf: Subflow, advanced: bool, duplicates: u32): void {
+  const recovered = seqGe(sf.sndUna, sf.highSeq);
+  if (advanced && undoLoss(sf, false)) return;
+  if (sf.frto) {
+    // Step 3.b: something arrived that was never repeated.
+    if (sack.original && undoLoss(sf, true)) return;
+    if (seqGt(sf.sndNxt, sf.highSeq)) {
+      if (sack.marked || duplicates != 0) sf.frto = false; // step 3.a: the loss was real
+    } else if (advanced && !recovered) {
+      // Step 2.b: new data instead of repetitions, where there is some.
+      sf.highSeq = sf.sndNxt;
+      sf.rexmit = REXMIT_NEW;
+      return;
+    }
   }
+  if (recovered) {
+    undoRecovery(sf);
+    return;
+  }
+  if (!sf.is(SF_SACK)) {
+    if (seqGt(sf.sndNxt, sf.highSeq) && duplicates != 0) renoDuplicates(sf, duplicates);
+    else if (advanced) renoReset(sf);
+  }
+  sf.rexmit = REXMIT_LOST;
 }

@@ -1,9 +1,10 @@
 /**
- * Round-trip estimation and the retransmission timeout (RFC 6298), with Linux' floor of 200 ms on the variance
- * part and its cap of 120 s; windowed minimum for RACK.
+ * Round-trip estimation and the retransmission timeout (RFC 6298) as Linux does it: the variance part is at least 200 ms,
+ * follows larger deviations at once and smaller ones once in a round trip, and falls slowly with round trips that get
+ * shorter; windowed minimum for RACK.
  */
 import { now } from '../host';
-import { seqDiff } from '../seq';
+import { seqDiff, seqGt } from '../seq';
 import { Subflow } from './subflow';
 
 /** Microseconds. */
@@ -18,13 +19,24 @@ export function rttSample(sf: Subflow, sample: f64): void {
   if (sf.srtt == 0) {
     sf.srtt = sample;
     sf.rttvar = sample / 2;
+    sf.rttBound = sf.rttMaxVar = max(4 * sf.rttvar, RTO_MIN);
+    sf.rttRound = sf.sndNxt;
   } else {
-    sf.rttvar = 0.75 * sf.rttvar + 0.25 * Math.abs(sf.srtt - sample);
-    sf.srtt = 0.875 * sf.srtt + 0.125 * sample;
+    const error = sample - sf.srtt;
+    let grown = Math.abs(error) - sf.rttvar;
+    if (error < 0 && grown > 0) grown /= 8; // a round trip that got shorter is no reason to wait longer
+    sf.rttvar += grown / 4;
+    sf.srtt += error / 8;
+    sf.rttMaxVar = max(sf.rttMaxVar, 4 * sf.rttvar);
+    sf.rttBound = max(sf.rttBound, sf.rttMaxVar);
+    if (seqGt(sf.sndUna, sf.rttRound)) {
+      sf.rttBound -= (sf.rttBound - sf.rttMaxVar) / 4;
+      sf.rttRound = sf.sndNxt;
+      sf.rttMaxVar = RTO_MIN;
+    }
   }
-  sf.rto = min(sf.srtt + max(RTO_MIN, 4 * sf.rttvar), RTO_MAX);
+  sf.rto = min(sf.srtt + sf.rttBound, RTO_MAX);
   sf.backoff = 0;
-  minRttSample(sf, sample);
 }
 
 /** The smallest sample of the last five minutes, forgotten at once then: paths change rarely. */

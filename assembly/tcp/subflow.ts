@@ -29,6 +29,13 @@ export const TIMER_PERSIST: u8 = 5;
 /** TIME-WAIT or an orphan in FIN-WAIT-2: the end. */
 export const TIMER_END: u8 = 6;
 
+// ---- what the acknowledgement or the timer lets go -----------------------------------------------------------
+export const REXMIT_NONE: u8 = 0;
+/** What is lost. */
+export const REXMIT_LOST: u8 = 1;
+/** New data before what is lost (F-RTO). */
+export const REXMIT_NEW: u8 = 2;
+
 // ---- flags ------------------------------------------------------------------------------------------------
 /** The subflow answers: it sent SYN/ACK. */
 export const SF_PASSIVE: u32 = 1 << 0;
@@ -157,6 +164,10 @@ export class Subflow extends CcState {
 
   // round trips (srtt, rttvar, minRtt are in CcState)
   rto: f64;
+  /** Part of the timeout above srtt; the largest deviation of this round trip; its end. */
+  rttBound: f64;
+  rttMaxVar: f64;
+  rttRound: u32;
   backoff: u32;
   minRttAt: f64;
 
@@ -183,18 +194,35 @@ export class Subflow extends CcState {
 
   // recovery
   highSeq: u32;
-  dupAcks: u32;
+  /** Before the latest reduction; a threshold of 0: it is final. */
   priorCwnd: u32;
+  priorSsthresh: u32;
   prrDelivered: u32;
   prrOut: u32;
-  undoCwnd: u32;
-  undoSsthresh: u32;
+  /** The reduction can be undone; SND.UNA when it began; repetitions not known to be needless, -1: none was sent. */
+  undoing: bool;
+  undoMarker: u32;
   undoRetrans: i32;
-  /** Timestamp of the first retransmission of the episode; 0: nothing to undo. */
-  undoStamp: u32;
+  /** Timestamp of what was repeated first; older echo that has undone a reduction; echo of the last ACK that moved SND.UNA. */
   undoFrom: u32;
-  /** Timestamp echo of the last acknowledgement that moved sndUna. */
+  undoEcho: u32;
   lastEcho: u32;
+  /** After a timeout it is not known yet whether it was spurious (F-RTO). */
+  frto: bool;
+  /** One of REXMIT_*. */
+  rexmit: u8;
+  /** Segments that may overtake each other (without SACK: duplicate ACKs that tell of a loss), and how often some did. */
+  reordering: u32;
+  reordSeen: u32;
+  /** Segments delivered, and marked as lost, since the beginning. */
+  delivered: u32;
+  lostEver: u32;
+  /** Sending waits for more room in the window. */
+  windowHeld: bool;
+  /** SND.NXT when `cwndLimited` was decided; the largest flight since the window was full last, and when that was. */
+  usageSeq: u32;
+  cwndUsed: u32;
+  cwndFullAt: f64;
 
   // RACK-TLP (RFC 8985)
   rackXmit: f64;
@@ -203,9 +231,9 @@ export class Subflow extends CcState {
   rackMult: u32;
   rackPersist: u32;
   rackDsackRound: u32;
-  rackFack: u32;
-  rackReordered: bool;
   rackDsackSeen: bool;
+  /** Something newer was delivered since losses were looked for. */
+  rackAdvanced: bool;
   /** sndNxt when the probe went out, and whether one is out. */
   tlpEnd: u32;
   tlpOut: bool;
@@ -213,8 +241,6 @@ export class Subflow extends CcState {
 
   // timers: absolute microseconds, Infinity when off
   timerAt: f64;
-  /** When the retransmission timeout is due, whatever the timer stands for now. */
-  rtoAt: f64;
   delackAt: f64;
   /** Pacing: when the next octets may leave, and whether some wait for it. */
   paceAt: f64;
@@ -224,10 +250,11 @@ export class Subflow extends CcState {
   waitAt: f64;
   bareAt: f64;
   retries: u32;
-  /** When the segment in doubt was first sent again. */
+  /** When the first segment of the episode was sent again, 0: none was. */
   retransAt: f64;
   keepaliveProbes: u32;
   lastReceived: f64;
+  /** -1: nothing yet. */
   lastSent: f64;
   /** 0: no data yet. */
   lastDataSent: f64;
@@ -294,6 +321,15 @@ export class Subflow extends CcState {
   bytesSent: u64;
   bytesReceived: u64;
   retransmissions: u32;
+  bytesRetransmitted: u64;
+  timeouts: u32;
+  establishedAt: f64;
+  /** Since when there is data to send, and since when the peer's window is full, 0: it is not; and how long before. */
+  busyAt: f64;
+  busyTime: f64;
+  windowAt: f64;
+  windowTime: f64;
+  dsackDups: u32;
   segmentsIn: u32;
   segmentsOut: u32;
   dataSegmentsIn: u32;

@@ -3,9 +3,13 @@
  */
 import { deadlineArm } from '../deadlines';
 import { now } from '../host';
-import { currentRto } from './rtt';
-import { probeTimeout } from './rack';
+import { tcpEarlyRetrans } from '../sysctl';
+import { recAt } from './records';
+import { currentRto, RTO_INITIAL, RTO_MIN } from './rtt';
 import {
+  CA_CWR,
+  CA_OPEN,
+  SF_FAST_OPEN,
   SF_SACK,
   Subflow,
   TIMER_END,
@@ -16,6 +20,9 @@ import {
   TIMER_REORDER,
   TIMER_RTO,
 } from './subflow';
+
+/** Two of Linux' ticks at 250 Hz: what probes and RACK add, for timers are not exact. Microseconds. */
+const TIMER_MIN: f64 = 8000;
 
 /** Registers the earliest of the subflow's deadlines. */
 export function registerDeadline(sf: Subflow): void {
@@ -35,36 +42,68 @@ export function stopTimer(sf: Subflow): void {
   sf.timerAt = Infinity;
 }
 
-/**
- * After sends and acknowledgements. `restart`: the acknowledgement number moved, so the timeout starts anew
- * (RFC 6298 section 5.3). `reorderWait`: microseconds until RACK wants to look again, 0 for never.
- */
-export function scheduleRetransmission(sf: Subflow, restart: bool, reorderWait: f64): void {
-  if (sf.timerKind == TIMER_HANDSHAKE || sf.timerKind == TIMER_END) return;
+/** Whether the timer stands for something that only the end of the handshake, or of the subflow, changes. */
+@inline
+function taken(sf: Subflow): bool {
+  return sf.timerKind == TIMER_HANDSHAKE || sf.timerKind == TIMER_END;
+}
+
+/** The retransmission timeout begins now (RFC 6298 section 5). */
+export function startRto(sf: Subflow): void {
+  if (taken(sf)) return;
+  startTimer(sf, TIMER_RTO, currentRto(sf));
+}
+
+/** Microseconds until the oldest segment has had its timeout. */
+function rtoLeft(sf: Subflow): f64 {
+  return recAt(sf, sf.recHead).xmit + currentRto(sf) - now;
+}
+
+/** The timeout instead of a probe or RACK's timer counts from the oldest segment's transmission; else it begins now. */
+export function rearmRto(sf: Subflow, fromOldest: bool): void {
+  if (taken(sf)) return;
   if (sf.packetsOut == 0) {
     if (sf.timerKind != TIMER_PERSIST) stopTimer(sf);
-    sf.rtoAt = Infinity;
     return;
   }
-  // New data does not put off RACK's second look.
-  if (!restart && reorderWait == 0 && sf.timerKind == TIMER_REORDER && sf.packetsOut != 0) return;
-  if (sf.timerKind == TIMER_PERSIST) sf.backoff = 0; // the window is open: its probes' back-off is over
-  if (restart || sf.rtoAt == Infinity) sf.rtoAt = now + currentRto(sf);
-  let kind = TIMER_RTO;
-  let due = sf.rtoAt;
-  if (reorderWait > 0) {
-    if (now + reorderWait < due) {
-      kind = TIMER_REORDER;
-      due = now + reorderWait;
-    }
-  } else if (sf.is(SF_SACK)) {
-    const probe = now + probeTimeout(sf);
-    if (probe < due) {
-      kind = TIMER_PROBE;
-      due = probe;
-    }
+  startTimer(sf, TIMER_RTO, fromOldest ? max(rtoLeft(sf), 1) : currentRto(sf));
+}
+
+/** Tail loss probe (RFC 8985 section 7.2). `anew`: an acknowledgement moved the timeout. False: none is due. */
+function scheduleProbe(sf: Subflow, anew: bool): bool {
+  if (!tcpEarlyRetrans || sf.packetsOut == 0 || !sf.is(SF_SACK) || sf.is(SF_FAST_OPEN)) return false;
+  if (sf.caState != CA_OPEN && sf.caState != CA_CWR) return false;
+  let wait: f64 = RTO_INITIAL;
+  // The peer may delay the ACK of a lone segment.
+  if (sf.srtt > 0) wait = 2 * sf.srtt + (sf.packetsOut == 1 ? RTO_MIN : TIMER_MIN);
+  const rto = anew ? currentRto(sf) : rtoLeft(sf);
+  if (rto > 0) wait = min(wait, rto);
+  startTimer(sf, TIMER_PROBE, wait);
+  return true;
+}
+
+/** An acknowledgement was taken: the timeout, or the probe before it, starts anew (RFC 6298 section 5.3). */
+export function restartTimer(sf: Subflow): void {
+  if (taken(sf)) return;
+  if (!scheduleProbe(sf, true)) rearmRto(sf, sf.timerKind == TIMER_PROBE || sf.timerKind == TIMER_REORDER);
+}
+
+/** New data was sent; before it, `outstanding` segments were out. */
+export function dataLeft(sf: Subflow, outstanding: u32): void {
+  if (taken(sf)) return;
+  if (outstanding == 0 || sf.timerKind == TIMER_PROBE) {
+    if (sf.timerKind == TIMER_PERSIST) sf.backoff = 0; // the window is open: its probes' back-off is over
+    rearmRto(sf, sf.timerKind == TIMER_PROBE);
   }
-  sf.timerKind = kind;
-  sf.timerAt = due;
-  deadlineArm(changetype<usize>(sf), sf.heapField, due);
+  scheduleProbe(sf, false);
+}
+
+/** RACK looks again after `wait` microseconds (RFC 8985 section 6.2 step 5). */
+export function reorderTimer(sf: Subflow, wait: f64): void {
+  if (!taken(sf)) startTimer(sf, TIMER_REORDER, wait + TIMER_MIN);
+}
+
+/** The peer has dropped what it had SACKed: a timeout soon, unless it says otherwise. */
+export function renegedSoon(sf: Subflow): void {
+  if (!taken(sf)) startTimer(sf, TIMER_RTO, max(sf.srtt / 2, 10e3));
 }

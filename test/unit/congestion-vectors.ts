@@ -39,8 +39,8 @@ export function checkLia(p: Probe, vector: Vectors['lia_steps'][number]): void {
     const which = p.x.ccIncrease(i) < 1 / cwnd ? 'coupled' : 'uncoupled';
     expect(which).to.equal(vector.which[i]);
   });
-  vector.cwnd_pkts.forEach((cwnd, i) => {
-    p.x.ccLoss(i, cwnd, 0);
+  vector.cwnd_pkts.forEach((_, i) => {
+    p.x.ccLoss(i);
     expect(p.x.ccSsthresh(i)).to.equal(vector.after_loss[i]);
   });
 }
@@ -53,7 +53,7 @@ export function checkOlia(p: Probe, vector: Vectors['olia_steps'][number]): void
     vector.l_bytes.forEach((octets, i) => {
       p.x.ccAck(i, 0, octets, -1, 0, 0);
       if (lossBetween) {
-        p.x.ccLoss(i, vector.cwnd_pkts[i] ?? 0, 0);
+        p.x.ccLoss(i);
         p.x.ccRecoveryExit(i);
         p.x.ccPlace(i, vector.cwnd_pkts[i] ?? 0, (vector.rtt_s[i] ?? 0) * 1e6);
       }
@@ -78,9 +78,9 @@ export function checkBalia(p: Probe, vector: Vectors['balia_steps'][number]): vo
   vector.cwnd_pkts.forEach((cwnd, i) => {
     expect(p.x.baliaDecrease(cwnd, p.x.ccAlpha(i))).to.be.closeTo(vector.decrease_pkts[i] ?? NaN, TOLERANCE);
   });
-  vector.cwnd_pkts.forEach((cwnd, i) => {
+  vector.cwnd_pkts.forEach((_, i) => {
     place(p, CC_BALIA, vector.cwnd_pkts, vector.rtt_s);
-    p.x.ccLoss(i, cwnd, 0);
+    p.x.ccLoss(i);
     // ssthresh is a whole number, and at least two segments (RFC 5681); the vector's floor is one.
     const after = Math.max(2, Math.floor((vector.cwnd_after_loss[i] ?? NaN) + TOLERANCE));
     expect(p.x.ccSsthresh(i)).to.equal(after);

@@ -4,24 +4,21 @@ import { onBothBuilds, type Probe } from './probe.js';
 import { INFINITE, MSS, RTT, SECOND, lonePath, loseAndRecover, round } from './simulated-paths.js';
 
 onBothBuilds('cc/cubic', (probe) => {
-  const C = 0.4;
+  const C = 410 / 1024;
   /** Seconds back to wMax. */
   const k = (wMax: number, cwnd: number): number => Math.cbrt((wMax - cwnd) / C);
   const curve = (t: number, wMax: number, cwnd: number): number => C * (t - k(wMax, cwnd)) ** 3 + wMax;
 
-  /** What Reno's rate would add in t seconds (section 4.3). */
-  const reno = (t: number): number => ((9 / 17) * t * SECOND) / RTT;
-
   it('follows the cubic curve through its plateau and beyond', () => {
     const p = probe();
     lonePath(p, CC_CUBIC, 1000);
-    loseAndRecover(p, 0);
+    loseAndRecover(p);
     expect(p.x.ccCwnd(0)).to.equal(700);
-    expect(p.x.cubicK(1000, 700)).to.be.closeTo(k(1000, 700), 1e-9);
+    expect(p.x.cubicK(1000, 700) / 1024).to.be.closeTo(k(1000, 700), 0.001);
     const start = RTT / 700; // the first ACK begins the stage
     for (let now = 0; now < 15 * SECOND; now += RTT) {
       const t = (now - start) / SECOND;
-      if (now > RTT) expect(p.x.ccWindow(0) / curve(t, 1000, 700)).to.be.closeTo(1, 0.002);
+      if (now > RTT) expect(p.x.ccWindow(0) / curve(t, 1000, 700)).to.be.closeTo(1, 0.012);
       round(p, now);
     }
     expect(p.x.ccCwnd(0)).to.be.greaterThan(1050);
@@ -39,48 +36,46 @@ onBothBuilds('cc/cubic', (probe) => {
 
   it('is as fast as Reno where Reno is faster', () => {
     const p = probe();
-    const rtt = 2000;
+    const rtt = 20_000;
     lonePath(p, CC_CUBIC, 20, rtt);
-    loseAndRecover(p, 0);
+    loseAndRecover(p);
     expect(p.x.ccCwnd(0)).to.equal(14);
-    // 9/17 of a segment per round trip up to the window before the loss, then a whole one (section 4.3).
+    // 9/17 of a segment per round trip (section 4.3).
     let now = 0;
     let rounds = 0;
     for (; p.x.ccWindow(0) < 20; rounds++) round(p, (now += rtt), rtt);
     expect(rounds).to.be.within(11, 13);
     const before = p.x.ccWindow(0);
     for (let i = 0; i < 20; i++) round(p, (now += rtt), rtt);
-    expect(p.x.ccWindow(0) - before).to.be.within(18.5, 21);
+    expect(p.x.ccWindow(0) - before).to.be.within(10, 12.5);
   });
 
   it('gives way when the window before the loss was not reached again (fast convergence)', () => {
     const p = probe();
     lonePath(p, CC_CUBIC, 1000);
-    loseAndRecover(p, 0);
-    loseAndRecover(p, 0); // at 700, below W_max = 1000
+    loseAndRecover(p);
+    loseAndRecover(p); // at 700, below W_max = 1000
     expect(p.x.ccCwnd(0)).to.equal(490);
     const wMax = (700 * 1.7) / 2;
     const start = RTT / 490;
     for (let now = 0; now < 8 * SECOND; now += RTT) {
       const t = (now - start) / SECOND;
-      if (now > RTT) expect(p.x.ccWindow(0) / curve(t, wMax, 490)).to.be.closeTo(1, 0.002);
+      if (now > RTT) expect(p.x.ccWindow(0) / curve(t, wMax, 490)).to.be.closeTo(1, 0.012);
       round(p, now);
     }
   });
 
-  it('starts from the plateau after a timeout', () => {
+  it('grows by a twentieth in a round trip after a timeout, when nothing is known of the path', () => {
     const p = probe();
     lonePath(p, CC_CUBIC, 1000);
-    p.x.ccRto(0, 1000, 0);
+    p.x.ccRto(0);
     p.x.ccSetCwnd(0, 1);
     let now = 0;
     while (p.x.ccCwnd(0) < 700) round(p, (now += RTT));
-    now += RTT;
-    const [start, cwnd] = [now, p.x.ccWindow(0)];
-    for (; now < start + 5 * SECOND; now += RTT) {
-      const t = (now - start) / SECOND;
-      if (t > 1) expect(p.x.ccWindow(0) / (cwnd + Math.max(C * t ** 3, reno(t)))).to.be.closeTo(1, 0.01);
-      round(p, now);
+    for (let i = 0; i < 10; i++) {
+      const before = p.x.ccWindow(0);
+      round(p, (now += RTT));
+      expect(p.x.ccWindow(0) / before).to.be.closeTo(1.05, 0.003);
     }
   });
 
@@ -88,7 +83,7 @@ onBothBuilds('cc/cubic', (probe) => {
     const p = probe();
     const run = (pause: number): number => {
       lonePath(p, CC_CUBIC, 1000);
-      loseAndRecover(p, 0);
+      loseAndRecover(p);
       let now = 0;
       for (; now < 3 * SECOND; now += RTT) round(p, now);
       p.x.ccSetLimited(0, 0);
@@ -104,13 +99,13 @@ onBothBuilds('cc/cubic', (probe) => {
     const p = probe();
     const run = (spurious: boolean, timeout = false): number => {
       lonePath(p, CC_CUBIC, 1000);
-      loseAndRecover(p, 0);
+      loseAndRecover(p);
       let now = 0;
       for (; now < 4 * SECOND; now += RTT) round(p, now);
       if (spurious) {
         const cwnd = p.x.ccCwnd(0);
-        p.x.ccLoss(0, cwnd, now);
-        if (timeout) p.x.ccRto(0, cwnd, now);
+        p.x.ccLoss(0);
+        if (timeout) p.x.ccRto(0);
         p.x.ccUndo(0);
         p.x.ccSetCwnd(0, cwnd);
         p.x.ccSetSsthresh(0, 700);

@@ -126,8 +126,8 @@ export interface ProbeExports {
   ccSetUsable(i: number, usable: number): void;
   ccSetLimited(i: number, limited: number): void;
   ccAck(i: number, segments: number, octets: number, rtt: number, inFlight: number, now: number): void;
-  ccLoss(i: number, inFlight: number, now: number): void;
-  ccRto(i: number, inFlight: number, now: number): void;
+  ccLoss(i: number): void;
+  ccRto(i: number): void;
   ccRecoveryExit(i: number): void;
   ccUndo(i: number): void;
   ccIdle(i: number, idle: number): void;
@@ -135,8 +135,7 @@ export interface ProbeExports {
   ccAlpha(i: number): number;
   ccLinked(i: number): number;
   baliaDecrease(window: number, alpha: number): number;
-  cubicK(wMax: number, cwndEpoch: number): number;
-  cubicWindow(t: number, k: number, wMax: number): number;
+  cubicK(wMax: number, cwnd: number): number;
   vegasPlace(i: number, baseRtt: number, alpha: number, queueDelay: number): void;
   vegasSetRate(i: number, rate: number): void;
   vegasRound(i: number, rtt: number): void;

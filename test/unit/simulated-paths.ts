@@ -19,8 +19,8 @@ export function round(p: Probe, now: number, rtt = RTT): void {
 }
 
 /** A loss with a full window in flight, recovered at once. */
-export function loseAndRecover(p: Probe, now: number): void {
-  p.x.ccLoss(0, p.x.ccCwnd(0), now);
+export function loseAndRecover(p: Probe): void {
+  p.x.ccLoss(0);
   p.x.ccSetCwnd(0, p.x.ccSsthresh(0));
   p.x.ccRecoveryExit(0);
 }
@@ -116,7 +116,7 @@ export class SimulatedPaths {
     path.delivered += window;
     path.queued += queue * rtt;
     if (lost) {
-      x.ccLoss(i, x.ccCwnd(i), this.#now);
+      x.ccLoss(i);
       x.ccSetCwnd(i, x.ccSsthresh(i));
       path.recovering = true;
     }

@@ -49,6 +49,14 @@ const PLAIN: readonly (readonly [string, number, 'u32' | 'f64'])[] = [
   ['tcpi_data_segs_in', abi.SI_DATA_SEGMENTS_IN, 'u32'],
   ['tcpi_data_segs_out', abi.SI_DATA_SEGMENTS_OUT, 'u32'],
   ['tcpi_ato', abi.SI_ATO, 'f64'],
+  ['tcpi_reordering', abi.SI_REORDERING, 'u32'],
+  ['tcpi_reord_seen', abi.SI_REORD_SEEN, 'u32'],
+  ['tcpi_delivered', abi.SI_DELIVERED, 'u32'],
+  ['tcpi_dsack_dups', abi.SI_DSACK_DUPS, 'u32'],
+  ['tcpi_total_rto', abi.SI_TIMEOUTS, 'u32'],
+  ['tcpi_bytes_retrans', abi.SI_BYTES_RETRANS, 'f64'],
+  ['tcpi_busy_time', abi.SI_BUSY_TIME, 'f64'],
+  ['tcpi_rwnd_limited', abi.SI_RWND_LIMITED, 'f64'],
   ['tcpi_snd_wnd', abi.SI_SND_WND, 'u32'],
   ['tcpi_rcv_wnd', abi.SI_RCV_WND, 'u32'],
 ];
@@ -80,6 +88,9 @@ export function maxSegment(s: Socket): number | null {
 /** The longest mapping without a checksum, padded. */
 const DSS = 28;
 
+/** No limit. */
+const MAX_RATE = 2n ** 64n - 1n;
+
 /** TCP_INFO; of a Multipath TCP socket that of its first subflow. */
 export function tcpInfo(s: Socket): Map<string, bigint> {
   const info = new Map(NAMES.map((name) => [name, 0n]));
@@ -91,7 +102,6 @@ export function tcpInfo(s: Socket): Map<string, bigint> {
   fill(core, info);
   const { unsent } = s.queues();
   info.set('tcpi_bytes_acked', BigInt(s.connection?.info().bytesAcked ?? 0));
-  info.set('tcpi_reordering', 3n);
   info.set('tcpi_notsent_bytes', BigInt(unsent));
   return info;
 }
@@ -101,6 +111,15 @@ function fill(core: Core, info: Map<string, bigint>): void {
     const value = kind === 'u32' ? core.scratchU32(offset) : core.scratchF64(offset);
     info.set(name, BigInt(Math.round(value)));
   }
+  const milliseconds = (offset: number): bigint => BigInt(Math.floor(core.scratchF64(offset) / 1000));
+  info.set('tcpi_last_data_sent', milliseconds(abi.SI_DATA_SENT_AGO));
+  info.set('tcpi_last_data_recv', milliseconds(abi.SI_DATA_RECEIVED_AGO));
+  info.set('tcpi_last_ack_recv', milliseconds(abi.SI_ACKED_AGO));
+  // What was sent counts each time that it was.
+  info.set('tcpi_bytes_sent', info.get('tcpi_bytes_sent')! + info.get('tcpi_bytes_retrans')!);
+  const rate = core.scratchF64(abi.SI_PACING_RATE);
+  info.set('tcpi_pacing_rate', Number.isFinite(rate) ? BigInt(Math.round(rate)) : MAX_RATE);
+  info.set('tcpi_max_pacing_rate', MAX_RATE);
   info.set('tcpi_state', BigInt(TCP_STATES[core.scratchU32(abi.SI_STATE)] ?? STATE.CLOSE));
 }
 

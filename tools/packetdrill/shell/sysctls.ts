@@ -65,6 +65,10 @@ const SETTINGS: Readonly<Record<string, Setting>> = {
   'net.ipv4.tcp_keepalive_time': configures('7200', abi.CFG_TCP_KEEPALIVE_TIME, SECONDS),
   'net.ipv4.tcp_keepalive_intvl': configures('75', abi.CFG_TCP_KEEPALIVE_INTVL, SECONDS),
   'net.ipv4.tcp_keepalive_probes': configures('9', abi.CFG_TCP_KEEPALIVE_PROBES),
+  'net.ipv4.tcp_early_retrans': configures('3', abi.CFG_TCP_EARLY_RETRANS),
+  'net.ipv4.tcp_frto': configures('2', abi.CFG_TCP_FRTO),
+  'net.ipv4.tcp_reordering': configures('3', abi.CFG_TCP_REORDERING),
+  'net.ipv4.tcp_max_reordering': configures('300', abi.CFG_TCP_MAX_REORDERING),
   'net.ipv4.tcp_rmem': { initial: '4096 131072 6291456', apply: receiveBuffer },
   'net.core.rmem_max': { initial: '212992', apply: receiveBuffer },
   'net.ipv4.tcp_wmem': {
