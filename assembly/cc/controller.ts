@@ -100,8 +100,8 @@ export function ccOnLoss(c: CcState): void {
 }
 
 /**
- * First timeout of a segment: sets ssthresh; the caller sets cwnd. A repeated timeout of the same segment keeps ssthresh
- * (RFC 5681 section 3.1), so it is no event here.
+ * First timeout of a segment: sets ssthresh; the caller sets cwnd. A repeated timeout of the same segment keeps
+ * ssthresh (RFC 5681 section 3.1), so it is no event here.
  */
 export function ccOnRto(c: CcState): void {
   c.ssthresh = c.algorithm == CC_CUBIC ? cubicTimeout(c) : reduced(c);

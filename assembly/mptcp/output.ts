@@ -171,7 +171,9 @@ function repeatLost(c: Connection, sf: Subflow): void {
   if (head && sf.timerKind != TIMER_REORDER) startRto(sf);
 }
 
-/** After a timeout new data went first; where there was none, what is lost goes out again (RFC 5682 section 3.1, 2.b). */
+/**
+ * After a timeout new data went first; where there was none, what is lost goes out again (RFC 5682 section 3.1, 2.b).
+ */
 function endTrial(c: Connection, sf: Subflow): void {
   sf.rexmit = REXMIT_NONE;
   if (seqGt(sf.sndNxt, sf.highSeq)) return;

@@ -26,7 +26,9 @@ export let ackFin: bool = false;
 let deliveredBytes: u32 = 0;
 let firstRtt: f64 = -1;
 let lastRtt: f64 = -1;
-/** Some data was acknowledged, some of it repeated; segments that were; the lowest that was neither repeated nor SACKed. */
+/**
+ * Some data was acknowledged, some of it repeated; segments that were; the lowest that was neither repeated nor SACKed.
+ */
 let dataAcked: bool = false;
 let repeatedAcked: bool = false;
 let ackedSegments: u32 = 0;

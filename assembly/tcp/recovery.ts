@@ -34,8 +34,8 @@ let repetitionLost: bool = false;
 /**
  * An acknowledgement that is a duplicate, brings news of SACK or ECN, or comes in the course of recovery: decides on
  * loss and moves the recovery state. `priorUna`: the acknowledgement number before it; `advanced`: it moved;
- * `duplicates`: 1 for RFC 5681's duplicate ACK; `marked`: the peer tells of a mark (ECE); `acked`: data was acknowledged.
- * True: RACK has set its timer.
+ * `duplicates`: 1 for RFC 5681's duplicate ACK; `marked`: the peer tells of a mark (ECE); `acked`: data was
+ * acknowledged. True: RACK has set its timer.
  */
 export function alert(
   sf: Subflow,

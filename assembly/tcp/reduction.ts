@@ -1,4 +1,6 @@
-/** The window in the course of a reduction: proportional rate reduction (RFC 6937) with the slow start reduction bound. */
+/**
+ * The window in the course of a reduction: proportional rate reduction (RFC 6937) with the slow start reduction bound.
+ */
 import { ccOnLoss, ccOnRecoveryExit } from '../cc/controller';
 import { SSTHRESH_INFINITE } from '../cc/state';
 import { ecnReduced } from './ecn';

@@ -1,7 +1,7 @@
 /**
- * Round-trip estimation and the retransmission timeout (RFC 6298) as Linux does it: the variance part is at least 200 ms,
- * follows larger deviations at once and smaller ones once in a round trip, and falls slowly with round trips that get
- * shorter; windowed minimum for RACK.
+ * Round-trip estimation and the retransmission timeout (RFC 6298) as Linux does it: the variance part is at least 200
+ * ms, follows larger deviations at once and smaller ones once in a round trip, and falls slowly with round trips that
+ * get shorter; windowed minimum for RACK.
  */
 import { now } from '../host';
 import { seqDiff, seqGt } from '../seq';

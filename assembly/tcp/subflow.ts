@@ -211,7 +211,9 @@ export class Subflow extends CcState {
   frto: bool;
   /** One of REXMIT_*. */
   rexmit: u8;
-  /** Segments that may overtake each other (without SACK: duplicate ACKs that tell of a loss), and how often some did. */
+  /**
+   * Segments that may overtake each other (without SACK: duplicate ACKs that tell of a loss), and how often some did.
+   */
   reordering: u32;
   reordSeen: u32;
   /** Segments delivered, and marked as lost, since the beginning. */

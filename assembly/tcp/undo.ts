@@ -1,6 +1,6 @@
 /**
- * What becomes of a reduction that was not needed: nothing was lost, segments were late (Eifel, RFC 3522 and 4015), or all
- * that was repeated had arrived before (D-SACK, RFC 3708).
+ * What becomes of a reduction that was not needed: nothing was lost, segments were late (Eifel, RFC 3522 and 4015), or
+ * all that was repeated had arrived before (D-SACK, RFC 3708).
  */
 import {
   MIB_TCPDSACKUndo,
@@ -125,7 +125,9 @@ export function undoPartial(sf: Subflow, priorUna: u32): bool {
   return false;
 }
 
-/** No loss, perhaps a mark of the network: the window shrinks as after a loss, once in a round trip (RFC 3168 6.1.2). */
+/**
+ * No loss, perhaps a mark of the network: the window shrinks as after a loss, once in a round trip (RFC 3168 6.1.2).
+ */
 export function openAgain(sf: Subflow, marked: bool): void {
   if (!repeated(sf)) sf.retransAt = 0;
   if (marked) {
