@@ -203,7 +203,7 @@ export class Subflow extends CcState {
   undoing: bool;
   undoMarker: u32;
   undoRetrans: i32;
-  /** Timestamp of what was repeated first; older echo that has undone a reduction; echo of the last ACK that moved SND.UNA. */
+  /** Timestamp of what was repeated first; an older echo that has undone a reduction; the latest that moved SND.UNA. */
   undoFrom: u32;
   undoEcho: u32;
   lastEcho: u32;
