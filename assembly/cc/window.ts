@@ -12,7 +12,7 @@ export const INITIAL_WINDOW: u32 = 10;
 
 /** The window with its fraction of a segment. */
 export function exactWindow(c: CcState): f64 {
-  return <f64>c.cwnd + c.cwndCredit + <f64>c.cwndCount / <f64>max<u32>(c.cwnd, 1);
+  return <f64>c.cwnd + c.cwndCredit + min(<f64>c.cwndCount / <f64>max<u32>(c.cwnd, 1), 1);
 }
 
 /** `acked` segments in congestion avoidance, of which `per` make the window one larger (Linux' tcp_cong_avoid_ai). */
