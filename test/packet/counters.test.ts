@@ -179,6 +179,11 @@ describe('packets: counters', () => {
     bench.wait(40_000);
     expect(bench.counter('TCPLossProbes')).to.equal(1);
     peer.send({ ack: last.seq + last.length, dss: { dack: peer.session.dack } });
+    // Only an acknowledgement of something newer tells that the first copy was lost.
+    bench.app.write('more');
+    const more = peer.expect({ data: 'more' });
+    bench.wait(10_000);
+    peer.send({ ack: more.seq + 4, dss: { dack: (more.dss?.dsn ?? 0) + 4 } });
     expect(bench.counter('TCPLossProbeRecovery')).to.equal(1);
     bench.app.write('y'.repeat(4000));
     bench.wait(3e6);
