@@ -63,7 +63,7 @@ function detach(c: Connection, sf: Subflow): void {
   sf.peerKey = c.remoteKey;
   emit(EVENT_SUBFLOW_DOWN, c.handle, sf.handle, CLOSE_ABORTED, NO_REASON, 0);
   unlink(c, sf);
-  sf.delackAt = sf.keepaliveAt = sf.waitAt = sf.rtoAt = Infinity;
+  sf.delackAt = sf.keepaliveAt = sf.waitAt = Infinity;
   sf.retries = sf.backoff = 0;
   send(sf, ACK);
   startTimer(sf, TIMER_END, currentRto(sf));

@@ -180,6 +180,7 @@ describe('packets: counters', () => {
     expect(bench.counter('TCPLossProbes')).to.equal(1);
     peer.send({ ack: last.seq + last.length, dss: { dack: peer.session.dack } });
     // Only an acknowledgement of something newer tells that the first copy was lost.
+    peer.drain();
     bench.app.write('more');
     const more = peer.expect({ data: 'more' });
     bench.wait(10_000);
