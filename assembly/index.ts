@@ -74,8 +74,8 @@ import { resetSubflow } from './mptcp/input';
 import { bury, connectionCount, newConnection, newSubflow } from './mptcp/lifecycle';
 import { output } from './mptcp/output';
 import { afterRead } from './mptcp/packet';
-import { consume, readContiguous, readPointer, settleArea } from './mptcp/reassembly';
 import * as loans from './mptcp/loan';
+import { consume, readContiguous, readPointer, setBehind, settleArea } from './mptcp/reassembly';
 import { sendContiguous, sendPointer, sendPrepare, sendRoom } from './mptcp/send-ring';
 import { announce as announceAddress, sendSignals, withdraw } from './mptcp/signal';
 import { enterJoinListener, enterListener, findSubflow, removeListener, subflowCount } from './mptcp/tables';
@@ -186,6 +186,11 @@ export function input(now: f64, from: u32, n: u32): u32 {
 /** The memory of the packets received in an area (0 or 1) is about to be used again. */
 export function inputDone(area: u32): void {
   settleArea(area);
+}
+
+/** Whether more packets wait in front of this host than it takes at once. */
+export function receiverBehind(on: u32): void {
+  setBehind(on != 0);
 }
 
 /** Handles deadlines up to `now` and sends what the rings held back. Returns 1 while more is due. */

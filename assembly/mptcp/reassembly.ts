@@ -183,6 +183,16 @@ export function readContiguous(c: Connection, skip: u32, ready: u32): u32 {
   return min(inRing, c.rcvCap - ringAt(c, seq));
 }
 
+/** A window up to this may always grow, octets. */
+const ENOUGH: u32 = 4 << 20;
+/** Until when packets waited in front of this host: a larger window makes that queue longer, and nothing faster. */
+let behindUntil: f64 = 0;
+
+/** Packets wait there, or no longer. */
+export function setBehind(on: bool): void {
+  behindUntil = on ? Infinity : now;
+}
+
 /**
  * The application took `n` octets. Grows the ring when half of it was read within one round trip of the slowest
  * subflow: reassembly over unequal paths needs twice the product of total rate and largest delay.
@@ -197,8 +207,8 @@ export function consume(c: Connection, n: u32): void {
   if (c.rcvCap >= c.rcvMax) return;
   const rtt = slowestRtt(c);
   if (rtt == 0 || now - c.tuneAt < rtt) return;
-  const waiting = intervalsSpan(rangesOf(c), c.rcvNxt);
-  if (<u64>dsnDiff(c.readSeq, c.tuneSeq) * 2 > c.rcvCap || waiting * 2 > c.rcvCap) grow(c);
+  const most = <u64>max<i64>(dsnDiff(c.readSeq, c.tuneSeq), intervalsSpan(rangesOf(c), c.rcvNxt));
+  if (most * 2 > c.rcvCap && (behindUntil < c.tuneAt || c.rcvCap < ENOUGH)) grow(c);
   c.tuneAt = now;
   c.tuneSeq = c.readSeq;
 }

@@ -12,6 +12,7 @@ export interface CoreExports {
   setPathBlocked(path: number, on: number): void;
   input(now: number, from: number, n: number): number;
   inputDone(area: number): void;
+  receiverBehind(on: number): void;
   poll(now: number): number;
   deadline(): number;
   blocked(): number;

@@ -59,6 +59,8 @@ export interface ReceiveRing {
    * `DeviceHost.batchOver`.
    */
   commit(path: number, at: number, length: number, checksum: Checksum, segment: number): void;
+  /** Whether more packets wait in front of the device than the host takes at once: no window grows much then. */
+  behind(on: boolean): void;
 }
 
 export interface DeviceHost {

@@ -56,6 +56,8 @@ export class PacketReceiver {
   #socket: { readonly fd: number; readonly watch: Watch } | null = null;
   readonly #messages: Messages;
   readonly #memory: MappedMemory;
+  /** More packets wait than are read in one batch. */
+  #behind = false;
   /** Where the places of the messages begin. */
   #prepared = 0;
 
@@ -121,23 +123,36 @@ export class PacketReceiver {
     this.#socket.watch.close();
     this.#native.closeAside(this.#socket.fd);
     this.#socket = null;
+    this.#setBehind(false);
   }
 
-  /** Bounded batches per event: timers and the application get their turn between two events. */
   #receive(fd: number): void {
+    this.#setBehind(this.#receiveBatches(fd) >= BEHIND);
+  }
+
+  #setBehind(behind: boolean): void {
+    if (behind === this.#behind) return;
+    this.#behind = behind;
+    this.ring?.behind(behind);
+  }
+
+  /** Bounded batches per event: timers and the application get their turn between two events. Returns how many were full. */
+  #receiveBatches(fd: number): number {
     const { ring } = this;
-    for (let round = 0; round < ROUNDS && this.#socket?.fd === fd; round++) {
+    let round = 0;
+    for (; round < ROUNDS && this.#socket?.fd === fd; round++) {
       const places = ring === null ? COUNT : ring.reserve(PLACE, COUNT);
       // Making room ran the stack, which may have given up the last path.
-      if (places === 0 || this.#socket?.fd !== fd) return;
+      if (places === 0 || this.#socket?.fd !== fd) break;
       if (ring !== null) this.#memory.look(ring.memory);
       const first = ring === null ? 0 : ring.first;
       this.#prepare(first);
       const n = this.#messages.receive(fd, places);
       if (n < 0 && n !== -constants.errno.EAGAIN) for (const path of this.#paths) path.failed(-n);
       for (let i = 0; i < n; i++) this.#deliver(i, first + i * PLACE);
-      if (n < places) return;
+      if (n < places) break;
     }
+    return round;
   }
 
   /** The messages' places, as a rule where they were in the turn before. */
@@ -197,7 +212,8 @@ const COUNT = 32;
 const PLACE = (VNET_SIZE + LINK_HEADER_MAX + 65536 + 63) & ~63;
 /** Of the socket, octets: what all peers may have under way at once. */
 const BUFFER = 8 << 20;
-/** Batches per event. */
+/** Batches per event; from so many full ones on the host is behind. */
 const ROUNDS = 4;
+const BEHIND = 2;
 const IPV6_HEADER = 40;
 const TCP_HEADER = 20;

@@ -28,6 +28,10 @@ export class CoreRing implements ReceiveRing {
   commit(path: number, at: number, length: number, checksum: Checksum, segment: number): void {
     this.#core.rxCommit(at, length, path, checksum, segment);
   }
+
+  behind(on: boolean): void {
+    this.#core.x.receiverBehind(on ? 1 : 0);
+  }
 }
 
 /** A batch of fewer places than this is not worth a call. */

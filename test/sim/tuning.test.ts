@@ -23,8 +23,14 @@ function ring({ core }: Stack, connection: Connection | null, field: number): nu
 }
 
 /** One transfer over one path. */
-async function transfer(link: DuplexOptions, octets: number, config: Config = []): Promise<Outcome> {
+async function transfer(
+  link: DuplexOptions,
+  octets: number,
+  config: Config = [],
+  prepare: (pair: Pair) => void = () => undefined,
+): Promise<Outcome> {
   const pair = await Pair.create({ build: 'release', links: [link], client: config, server: config });
+  prepare(pair);
   const both = start(pair, octets, 0);
   let send = 0;
   let receive = 0;
@@ -86,6 +92,21 @@ describe('buffers in virtual time', function () {
   it('end at 16 MiB when nobody says otherwise', async () => {
     const { send, receive } = await transfer({ rate: 400e6, delay: 400_000, queue: 50e6 }, 150e6);
     expect([send, receive]).to.deep.equal([16 * MIB, 16 * MIB]);
+  });
+
+  it('grow no further than 4 MiB while packets wait in front of the receiver', async () => {
+    const link = { rate: 400e6, delay: 200_000, queue: 50e6 };
+    const behind = await transfer(link, 40e6, [], ({ server }) => {
+      server.receiveRing.behind(true);
+    });
+    expect(behind.receive).to.equal(4 * MIB);
+    const once = await transfer(link, 100e6, [], ({ server, world }) => {
+      server.receiveRing.behind(true);
+      world.at(world.now() + 5e6, () => {
+        server.receiveRing.behind(false);
+      });
+    });
+    expect(once.receive).to.equal(16 * MIB);
   });
 });
 
