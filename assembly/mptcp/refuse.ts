@@ -11,7 +11,7 @@ import { hashTuple, SECRET_JITTER } from '../secrets';
 import { Subflow } from '../tcp/subflow';
 import { writeTcpRst } from '../wire/mptcp';
 import { ACK, RST, seg } from '../wire/segment';
-import { NO_REASON } from './close';
+import { NO_REASON, RST_RESOURCES } from './close';
 import { begin, finishControl, optionAdded, optionPointer } from './packet';
 
 /** Slots of the transmit ring that answers without state leave to connections. */
@@ -49,7 +49,8 @@ export function refuse(path: u32, reason: u32): void {
   const n = nobodyOn(path);
   begin(n);
   // MPRstTx is of subflows only, as in the kernel.
-  if (reason != NO_REASON) optionAdded(writeTcpRst(optionPointer(), false, reason));
+  // What is short now may be there later (RFC 8684 section 3.6).
+  if (reason != NO_REASON) optionAdded(writeTcpRst(optionPointer(), reason == RST_RESOURCES, reason));
   if ((seg.flags & ACK) != 0) finishControl(n, seg.ack, 0, RST, 0);
   else finishControl(n, 0, seg.end, RST | ACK, 0);
 }

@@ -45,13 +45,14 @@ interface PathEntry extends Outlet {
   up: boolean;
 }
 
+/** Path numbers run from 1 to this (assembly/paths.ts). */
+const MAX_PATHS = 255;
+
 /** A path's address ID on connections that did not begin there (RFC 8684 section 3.2); 0 means the first. */
-export const addressId = (path: number): number => (path % 254) + 1;
+export const addressId = (path: number): number => (path % MAX_PATHS) + 1;
 
 /** Ports of subflows stay reserved this long after them: a late segment still finds a host that knows it. */
 const LINGER = 2e6;
-/** Path numbers run from 1 to this (assembly/paths.ts). */
-const MAX_PATHS = 255;
 /** Rounds of one `run`, so that two hosts in a pipe cannot keep each other busy for ever. */
 const MAX_ROUNDS = 256;
 

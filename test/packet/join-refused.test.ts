@@ -71,7 +71,7 @@ describe('packets: joins refused', () => {
     const { peer, hmac } = begun(bench, first);
     const other = new Peer(bench, { session: first.session, path: 1, port: 30002 });
     const syn = { flags: 'S', seq: 0, join: { token: stackToken(first.session), nonce: 2, id: 2 } };
-    other.send(syn).expect({ flags: 'RA', reset: { reason: 2, transient: false } });
+    other.send(syn).expect({ flags: 'RA', reset: { reason: 2, transient: true } });
     peer.send({ join: { hmac } });
     peer.expect({ flags: 'A' });
     other.send(syn).expect({ flags: 'SA' });

@@ -110,6 +110,42 @@ describe('packets: addresses over IPv6', () => {
     ]);
   });
 
+  it('laminar: an announced address is joined from one endpoint that is free', async () => {
+    const [bench, first] = await client(
+      'endpoint add fd00:1::1 laminar id 7',
+      'endpoint add fd00:2::1 laminar id 8',
+      'endpoint add fd00:3::1 laminar id 9',
+    );
+    for (const id of [4, 5, 6]) first.addAddr({ id, address: `fd00:9::${String(id)}` });
+    expect(joins(bench)).to.deep.equal([
+      'fd00:2::1 > [fd00:9::4]:5000 id 8',
+      'fd00:3::1 > [fd00:9::5]:5000 id 9',
+    ]);
+    first.send({ remove: [4], dss: { dack: 1 } });
+    first.addAddr({ id: 4, address: 'fd00:9::14' });
+    expect(joins(bench), 'nobody is free').to.deep.equal([]);
+  });
+
+  it('implicit: a join that comes in makes an endpoint, which is not announced nor withdrawn', async () => {
+    const [bench, first] = await server('endpoint add fd00:9::1 subflow id 3');
+    for (const [path, port] of [
+      [2, 30001],
+      [1, 30002],
+    ] as const) {
+      new Peer(bench, { session: first.session, path, port }).joinNow(path);
+    }
+    expect(bench.ip('endpoint show')).to.equal(
+      'fd00:9::1 id 3 subflow \nfd00:3::1 id 4 implicit \nfd00:2::1 id 5 implicit \n',
+    );
+    expect(bench.app.live.liveSubflows().map(({ localId }) => localId)).to.deep.equal([0, 4, 5]);
+    expect(announced(first)).to.deep.equal([]);
+    bench.ip('endpoint delete id 4');
+    expect(first.drain().flatMap(({ remove }) => remove ?? [])).to.deep.equal([]);
+    bench.ip('endpoint add fd00:2::1 signal');
+    expect(bench.ip('endpoint show id 5')).to.equal('fd00:2::1 id 5 signal \n');
+    expect(announced(first)).to.deep.equal([{ id: 5, address: 'fd00:2::1' }]);
+  });
+
   it('REMOVE_ADDR with ID 0 ends the first subflow, there and here', async () => {
     const [bench, first] = await server();
     const second = new Peer(bench, { session: first.session, path: 1, port: 30001 }).joinNow();
