@@ -6,6 +6,7 @@
  * contain TEXT. The exit code is 1 if a limit does not hold or a benchmark could not be made.
  */
 import { parseArgs } from 'node:util';
+import { attacks } from './attacks.js';
 import { connections } from './connections.js';
 import { core } from './core.js';
 import { flood } from './flood.js';
@@ -18,6 +19,7 @@ import { wire } from './wire.js';
 const BENCHES: Readonly<Record<string, (report: Report) => Promise<void>>> = {
   core,
   flood,
+  attacks,
   wire,
   connections,
   latency,

@@ -2,6 +2,7 @@
  * Where fuzz cases are fought out: one stack under attack, an honest host with a bulk and an idle connection to it
  * over two links of their own, and the paths on which the attacker's packets come in. Virtual time.
  */
+import { CFG_FASTCLOSE_RETRIES } from '../../assembly/abi.js';
 import type { CoreModule } from '../../src/core/load.js';
 import { SeededRandom } from '../../src/core/random.js';
 import type { PlaitError } from '../../src/errors.js';
@@ -141,7 +142,7 @@ export class Arena {
       this.world.addHost(stack);
       return stack;
     };
-    this.stack = make('attacked', 0, config);
+    this.stack = make('attacked', 0, (seed & 2) === 0 ? config : [[CFG_FASTCLOSE_RETRIES, 3], ...config]);
     this.#honest = make('honest', 1, []);
     this.#connectHonest(seed);
     this.stack.addDevice(this.device);
