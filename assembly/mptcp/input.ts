@@ -31,6 +31,7 @@ import { count } from '../counters';
 import { cfgChallengeInterval, cfgTimeWait, now } from '../host';
 import { ackAcceptable, ackAdvanced, ackFin, takeAck } from '../tcp/ack';
 import { ecnTakeCwr, ecnTakeMark } from '../tcp/ecn';
+import { mtuAcked } from '../tcp/mtu';
 import { dsackSet, rangesAdd, rangesRepeated } from '../tcp/ranges';
 import { receiverRttSample } from '../tcp/rtt';
 import {
@@ -95,7 +96,7 @@ import { leaveQueue } from './fast-open';
 import { handshakeAckArrives, joinConfirmed, openFailed, simultaneousOpen, synAckArrives } from './handshake';
 import { headUnmapped, mappingBegins } from './mapping';
 import { orphanArrives, requestArrives, timeWaitArrives } from './minisocks';
-import { owesKeys, sendAck, sendBareAck, sendKeys } from './packet';
+import { owesKeys, segmentSize, sendAck, sendBareAck, sendKeys } from './packet';
 import {
   displaced,
   DROPPED,
@@ -322,6 +323,7 @@ function established(c: Connection, sf: Subflow): void {
   const stale = sf.is(SF_STALE);
   takeAck(sf, (seg.options & SIGNALS) != 0);
   if (stale && !sf.is(SF_STALE)) count(MIB_SubflowRecover);
+  if (ackAdvanced && mtuAcked(sf)) sf.mss = segmentSize(c, sf);
   if (sf.rexmit != REXMIT_NONE || ackAdvanced) markDirty(c);
   const acked = ackAdvanced && seqGt(seg.ack, sf.firstOut);
   if (!optionsLost(c, sf, acked)) {

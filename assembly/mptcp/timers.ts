@@ -31,6 +31,7 @@ import { pathBlocked } from '../paths';
 import { txRoom } from '../rings';
 import { tcpRetries2, tcpSynackRetries, tcpSynLinearTimeouts } from '../sysctl';
 import { delackDue } from '../tcp/delack';
+import { mtuTimeout } from '../tcp/mtu';
 import { REC_LOST, REC_SACKED, recAt, recShatter } from '../tcp/records';
 import { reorderTimeout, retransmissionTimeout } from '../tcp/recovery';
 import { currentRto, RTO_INITIAL, RTO_MAX } from '../tcp/rtt';
@@ -89,7 +90,7 @@ import { openFailed, sendSyn } from './handshake';
 import { freeSubflow } from './lifecycle';
 import { sendBurst } from './burst';
 import { retransmit, signalFin } from './output';
-import { sendProbe } from './packet';
+import { segmentSize, sendProbe } from './packet';
 import { ask } from './receive';
 import { reinjectStalled, reinjectSubflow } from './reinject';
 import { tellPeer } from './unaware';
@@ -219,6 +220,7 @@ function timeoutDue(c: Connection, sf: Subflow): bool {
   }
   if (c.is(C_SYN_DATA)) fastOpenTimeout(sf);
   retransmissionTimeout(sf);
+  if (mtuTimeout(sf)) sf.mss = segmentSize(c, sf);
   if (sf.retries >= STALE_RETRIES && !sf.is(SF_STALE) && c.subflowCount > 1) {
     sf.set(SF_STALE);
     count(MIB_SubflowStale);

@@ -7,6 +7,7 @@ import { now } from '../host';
 import { seqDiff, seqGe, seqGt, seqLe, seqLt } from '../seq';
 import { FIN, HAS_SACK, HAS_TS, seg, SYN } from '../wire/segment';
 import { ecnEcho } from './ecn';
+import { mtuProved } from './mtu';
 import { probeAcked, rackDelivered, rackRound } from './rack';
 import { Rec, REC_EVER_RETRANS, REC_LOST, REC_RETRANS, REC_SACKED, recAt, recPop, segmentsOf } from './records';
 import { alert } from './recovery';
@@ -146,6 +147,7 @@ function cutFront(sf: Subflow, r: Rec, octets: u32): void {
 function segmentsAcked(sf: Subflow, r: Rec, segments: u32, octets: u32, end: u32): void {
   dataAcked = true;
   ackedSegments += segments;
+  mtuProved(sf, r);
   if (r.is(REC_EVER_RETRANS)) repeatedAcked = true;
   else if (!r.is(REC_SACKED)) {
     lastRtt = now - r.xmit;

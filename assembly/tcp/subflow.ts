@@ -313,6 +313,10 @@ export class Subflow extends CcState {
   failDsn: u64;
   /** With SF_FASTCLOSE: the key that MP_FASTCLOSE names. */
   peerKey: u64;
+  /** MTU before small pieces were tried; 0: they are not (mtu.ts). Large segments are in doubt, and since when. */
+  wideMtu: u32;
+  mtuDoubted: bool;
+  mtuAt: f64;
   /** The mapping opened last for sending: data sequence numbers, partial sum of its octets, MP_CAPABLE as its form. */
   mapStart: u64;
   mapEnd: u64;
