@@ -79,7 +79,7 @@ export function headerBox(random: SeededRandom): Box {
     () => box('checksums 0', zeroChecksums(way, n - 1)),
     () => box('resets what is old', resetOld(way, n * 1000)),
     () => box('rebinds', rebind(n + 4), { breaks: true, fatal: true, alone: true, times: Infinity }),
-    () => box('swaps', swap(way, few)),
+    () => box('swaps', swap(way, few), { alone: true }),
     () => box('cuts anew', resegment(way, n * 10)),
     // The new data by which F-RTO looks for a spurious timeout is lost as well.
     () => box('in order only', inOrderOnly(way, [n]), { times: 3 }),
