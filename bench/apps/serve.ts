@@ -20,6 +20,7 @@ const sockets = new Set<Socket>();
 const server = host.createServer((socket) => {
   sockets.add(socket);
   socket.once('data', () => socket.end(MESSAGE));
+  socket.on('end', () => socket.end());
   socket.on('error', () => undefined);
   socket.on('close', () => sockets.delete(socket));
 });
