@@ -6,6 +6,7 @@ export type {
   ConnectionEvent,
   DeviceName,
   Host,
+  FlowOptions,
   HostOptions,
   PathManagerName,
   SchedulerName,

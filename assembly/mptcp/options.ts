@@ -23,7 +23,7 @@ import {
   OPT_WATCH,
 } from '../abi';
 import { isRingSize } from '../config';
-import { Connection, C_DEAF, markDirty } from './connection';
+import { Connection, C_DEAF, markDirty, sizeRings } from './connection';
 import { armKeepalive } from './timers';
 import { wantQuickAck } from '../tcp/delack';
 import { Subflow } from '../tcp/subflow';
@@ -101,13 +101,20 @@ export function setConnectionOption(c: Connection, option: i32, value: i32): i32
       c.keepalive = value != 0;
       return armAll(c);
     case OPT_SNDBUF_MAX:
-      if (!isRingSize(value) || <u32>value < c.sndCap) return E_INVAL;
+      if (!isRingSize(value) || (hasBegun(c) && <u32>value < c.sndCap)) return E_INVAL;
       c.sndMax = value;
+      if (!hasBegun(c)) sizeRings(c);
       return 0;
     case OPT_RCVBUF_MAX:
-      if (!isRingSize(value) || <u32>value < c.rcvCap) return E_INVAL;
+      if (!isRingSize(value) || (hasBegun(c) && <u32>value < c.rcvCap)) return E_INVAL;
       c.rcvMax = value;
+      if (!hasBegun(c)) sizeRings(c);
       return 0;
   }
   return E_INVAL;
+}
+
+/** Its rings are in use, or their sizes were told to the peer. */
+function hasBegun(c: Connection): bool {
+  return c.subflows != 0 || c.snd != 0 || c.rcv != 0;
 }

@@ -3,6 +3,7 @@ import { isIP } from 'node:net';
 import type {
   CongestionName,
   DeviceName,
+  FlowOptions,
   HostOptions,
   PathManagerName,
   SchedulerName,
@@ -63,6 +64,16 @@ export const HOST_OPTIONS: readonly OptionSpec[] = [
     help: 'congestion control; without this option cubic on one path and lia on several',
   },
   { name: 'scheduler', value: 'NAME', choices: SCHEDULERS, help: 'which subflow sends next' },
+  {
+    name: 'pacing',
+    value: 'RATE',
+    help: 'send evenly: at most so many Mbit/s on each subflow, or auto for as fast as the path takes it',
+  },
+  {
+    name: 'buffer',
+    value: 'MIB',
+    help: 'MiB that wait to be sent or read at most, each (default 16); fast paths with long round trips want more',
+  },
   { name: 'checksum', help: 'ask for checksums of the data (DSS checksums)' },
   { name: 'pcap', value: 'FILE', help: 'write every packet to this file (pcapng)' },
   { name: 'stats', help: 'print one JSON object on stderr at the end' },
@@ -107,12 +118,22 @@ export function commonOptions(args: Arguments): CommonOptions {
       ...(pathManager !== undefined && { pathManager: pathManager as PathManagerName }),
       ...(congestion !== undefined && { congestion: congestion as CongestionName }),
       ...(scheduler !== undefined && { scheduler: scheduler as SchedulerName }),
+      ...flowOptions(args),
       ...(args.flag('checksum') && { checksum: true }),
       ...(pcap !== undefined && { pcap }),
     },
     bind,
     stats: args.flag('stats'),
     quiet: args.flag('quiet'),
+  };
+}
+
+function flowOptions(args: Arguments): FlowOptions {
+  const rate = args.text('pacing') === 'auto' ? true : args.integer('pacing', 1, MOST_RATE);
+  const buffer = args.integer('buffer', 1, MOST_BUFFER);
+  return {
+    ...(rate !== undefined && { pacing: rate === true || rate * OCTETS_PER_MBIT }),
+    ...(buffer !== undefined && { sendBuffer: buffer * MIB, receiveBuffer: buffer * MIB }),
   };
 }
 
@@ -124,3 +145,9 @@ function checked<T>(args: Arguments, read: () => T): T {
     throw args.wrong((error as Error).message.replace('ip mptcp: ', ''));
   }
 }
+
+/** Mbit/s and MiB. */
+const MOST_RATE = 10_000;
+const MOST_BUFFER = 256;
+const OCTETS_PER_MBIT = 125_000;
+const MIB = 2 ** 20;

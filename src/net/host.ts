@@ -2,6 +2,7 @@
 import * as abi from '../../assembly/abi.js';
 import { CC_BALIA, CC_CUBIC, CC_LIA, CC_OLIA, CC_RENO, CC_WVEGAS } from '../../assembly/cc/ids.js';
 import { realClock } from '../core/clock.js';
+import type { Settings } from '../core/core.js';
 import { loadCore } from '../core/load.js';
 import { secureRandom } from '../core/random.js';
 import { PlaitError } from '../errors.js';
@@ -13,6 +14,7 @@ import { PathManager } from '../path/path-manager.js';
 import { addressBytes, familyOf } from '../core/address.js';
 import { Stack } from '../stack/stack.js';
 import type { Counters } from '../stack/info.js';
+import { flowConfig, flowSettings } from './flow.js';
 import { PathEvents } from './path-events.js';
 import { resourceConfig } from './resources.js';
 import { PlaitServer } from './server.js';
@@ -71,7 +73,7 @@ export async function createHost(options: HostOptions = {}): Promise<Host> {
     }
     config.push([abi.CFG_SCHEDULER, id]);
   }
-  config.push(...resourceConfig(options.resources ?? {}));
+  config.push(...resourceConfig(options.resources ?? {}), ...flowConfig(options));
   const { closeTimeout, synCookies, denyJoins } = options;
   if (options.ecn === true) config.push([abi.CFG_ECN, 1]);
   if (synCookies !== undefined) config.push([abi.CFG_SYN_COOKIES, SYN_COOKIES[synCookies]]);
@@ -251,6 +253,8 @@ class RealHost implements Host {
     if (!Number.isInteger(port) || port < 1 || port > 65535) {
       throw new PlaitError('EINVAL', `port ${port} is not between 1 and 65535`);
     }
+    const flow = flowSettings(options);
+    const settings: Settings = options.fastOpen === true ? [...flow, [abi.OPT_FAST_OPEN, 1]] : flow;
     const remote = await this.#platform.resolve(options.host);
     const path = await this.#choosePath(remote, options.localAddress);
     if (socket.destroyed) return;
@@ -268,7 +272,7 @@ class RealHost implements Host {
           socket.attach(connection, false, options.fastOpen === true);
           resolve();
         },
-        options.fastOpen === true ? [[abi.OPT_FAST_OPEN, 1]] : [],
+        settings,
       );
     });
     const cancel = this.#driver.at(this.#driver.now() + timeout * 1000, () => {

@@ -5,6 +5,7 @@ import type { Settings } from '../core/core.js';
 import type { Connection } from '../stack/connection.js';
 import type { Listener } from '../stack/listener.js';
 import type { Stack } from '../stack/stack.js';
+import { flowSettings } from './flow.js';
 import { PlaitSocket } from './socket.js';
 import type { ListenOptions, Server, Socket } from './types.js';
 
@@ -43,7 +44,9 @@ export class PlaitServer extends EventEmitter implements Server {
       this.#track(socket);
       this.emit('connection', socket);
     };
-    const settings: Settings = options.fastOpen === undefined ? [] : [[abi.OPT_FAST_OPEN, options.fastOpen]];
+    const flow = flowSettings(options);
+    const { fastOpen } = options;
+    const settings: Settings = fastOpen === undefined ? flow : [...flow, [abi.OPT_FAST_OPEN, fastOpen]];
     const start = (bare: string | null): void => {
       this.#start(this.#stack.listen(port, bare, accept, settings));
     };

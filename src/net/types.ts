@@ -47,7 +47,22 @@ export interface ResourceLimits {
   readonly resetsPerSecond: number;
 }
 
-export interface HostOptions {
+/** Of every connection of a host, unless the connection or its server has its own. */
+export interface FlowOptions {
+  /**
+   * Bursts leave at the rate at which each path takes them, not all at once; a number is the most that each subflow
+   * sends, in octets per second. Default false: a window leaves at once.
+   */
+  readonly pacing?: boolean | number;
+  /**
+   * Octets that a connection holds at most: written and not acknowledged, received and not read. Rings grow up to the
+   * next power of two, at most 256 MiB. Default 16 MiB each.
+   */
+  readonly sendBuffer?: number;
+  readonly receiveBuffer?: number;
+}
+
+export interface HostOptions extends FlowOptions {
   /** `auto` (default): packet with the privilege, else raw, else udp. */
   readonly device?: DeviceName;
   /** Local addresses to use as paths; default every usable one. */
@@ -114,7 +129,7 @@ export interface OnRead {
   readonly callback: (octets: number, buffer: Uint8Array) => boolean | undefined;
 }
 
-export interface ConnectOptions {
+export interface ConnectOptions extends FlowOptions {
   /** Name or address. */
   readonly host: string;
   readonly port: number;
@@ -150,7 +165,7 @@ export interface Socket extends Duplex {
   resetAndDestroy(): this;
 }
 
-export interface ListenOptions {
+export interface ListenOptions extends FlowOptions {
   /** TCP Fast Open: connections that may be accepted with the data of their SYN before their handshake ends. Default 0. */
   readonly fastOpen?: number;
   /** How accepted sockets read; default by `data` events. */

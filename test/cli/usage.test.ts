@@ -53,6 +53,8 @@ describe('plait command lines', function () {
     'a port out of range': ['cat', 'a', '65536'],
     'a port that is no number': ['cat', 'a', 'http'],
     'an address that is none': ['recv', '--path', 'eth0'],
+    'a rate that is none': ['cat', '--pacing', '0', 'a', '1'],
+    'a buffer that is none': ['cat', '--buffer', 'big', 'a', '1'],
     'a time out of range': ['demo', '--seconds', '1'],
     'the part of another command': ['demo-receiver', '/tmp'],
   };
@@ -67,7 +69,7 @@ describe('plait command lines', function () {
 
   it('reach the host with every common option', () => {
     const all =
-      '--device raw --path 192.0.2.1 --path 2001:db8::1 --pm fullmesh --cc olia --scheduler minrtt --checksum --pcap f --bind 192.0.2.1 --stats -q';
+      '--device raw --path 192.0.2.1 --path 2001:db8::1 --pm fullmesh --cc olia --scheduler minrtt --pacing 8 --buffer 32 --checksum --pcap f --bind 192.0.2.1 --stats -q';
     const options = commonOptions(new Arguments(command('recv'), all.split(' ')));
     expect(options).to.deep.equal({
       endpoints: [],
@@ -80,6 +82,9 @@ describe('plait command lines', function () {
         pathManager: 'fullmesh',
         congestion: 'olia',
         scheduler: 'minrtt',
+        pacing: 1_000_000,
+        sendBuffer: 1 << 25,
+        receiveBuffer: 1 << 25,
         checksum: true,
         pcap: 'f',
       },

@@ -3,6 +3,7 @@ import { expect } from 'chai';
 import * as abi from '../../assembly/abi.js';
 import type { DuplexOptions } from '../../src/io/memory.js';
 import type { Device, OutPacket } from '../../src/io/device.js';
+import { flowConfig } from '../../src/net/flow.js';
 import type { Connection } from '../../src/stack/connection.js';
 import type { Stack } from '../../src/stack/stack.js';
 import { Pair, done, expectWhole, start } from './pair.js';
@@ -171,7 +172,7 @@ describe('pacing in virtual time', function () {
 
   it('spreads the window over the round trip', async () => {
     const off = await run([]);
-    const on = await run([[abi.CFG_MAX_PACING_RATE, 2 ** 31 - 1]]);
+    const on = await run(flowConfig({ pacing: true }));
     // A window of slow start leaves in one piece, or at twice the rate at which its acknowledgements come.
     expect(on.gauge.peak(1000, 0), 'octets in a millisecond').to.be.below(off.gauge.peak(1000, 0));
     expect(on.seconds).to.be.below(off.seconds * 1.5);
@@ -179,7 +180,7 @@ describe('pacing in virtual time', function () {
 
   it('keeps to the largest rate that is allowed', async () => {
     const most = 2e6;
-    const { gauge, seconds } = await run([[abi.CFG_MAX_PACING_RATE, most]]);
+    const { gauge, seconds } = await run(flowConfig({ pacing: most }));
     expect(10e6 / seconds, 'octets per second').to.be.within(0.85 * most, most * 1.02);
     // The first ten segments leave at once; then a burst at a time, of what a millisecond takes or two segments.
     const [began] = gauge.sent;
