@@ -38,5 +38,5 @@ export type {
   TcpSegment,
 } from './inspect/dissection.js';
 export { formatPacketdrill, type Origins } from './inspect/packetdrill.js';
-export type { Path } from './io/device.js';
+export type { DeviceStats, Path, PathStats } from './io/device.js';
 export { PlaitError, type ErrorCode } from './errors.js';

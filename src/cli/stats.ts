@@ -17,6 +17,7 @@ export function statsLine(host: Host, socket: Socket | null, measured: Measured)
     seconds: round(measured.milliseconds / 1000),
     mbps: round(mbps(measured.bytes, measured.milliseconds)),
     device: host.device,
+    ...host.deviceStats(),
     mptcp: info?.mptcp ?? false,
     fallback: info?.fallback ?? null,
     bytesWritten: info?.bytesWritten ?? 0,

@@ -4,7 +4,7 @@
  */
 import type { Clock } from '../core/clock.js';
 import type { PlaitError } from '../errors.js';
-import type { Checksum, Device, DeviceHost, OutPacket, Path } from './device.js';
+import type { Checksum, Device, DeviceHost, DeviceStats, OutPacket, Path } from './device.js';
 import { Direction, PcapngWriter, type CaptureSink } from './pcapng.js';
 import { fillTcpChecksum, writeIpHeader } from './segment-header.js';
 import { parseAddress } from './virtual-device.js';
@@ -57,6 +57,10 @@ class CaptureDevice implements Device {
 
   get segmentation(): number {
     return this.#inner.segmentation ?? 0;
+  }
+
+  statistics(): DeviceStats {
+    return this.#inner.statistics?.() ?? { dropped: null, paths: [] };
   }
 
   hidesEcn(address: string): boolean {

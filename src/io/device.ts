@@ -63,6 +63,22 @@ export interface ReceiveRing {
   behind(on: boolean): void;
 }
 
+/** How one path of a device does. */
+export interface PathStats {
+  readonly name: string;
+  readonly address: string;
+  /** Whether its interface takes packets, as far as sending has shown. */
+  readonly up: boolean;
+  /** Packets that could not be sent, or only later (ENOBUFS), by the name of the error. */
+  readonly errors: Readonly<Record<string, number>>;
+}
+
+export interface DeviceStats {
+  /** Packets that the kernel dropped because this process read too slowly; null where it does not say. */
+  readonly dropped: number | null;
+  readonly paths: readonly PathStats[];
+}
+
 export interface DeviceHost {
   /** None: packets come through `receive`. */
   readonly receiveRing?: ReceiveRing;
@@ -147,6 +163,8 @@ export interface Device {
    * is worth while where answers come while packets are sent.
    */
   collect?(): void;
+  /** Of the paths that are attached. */
+  statistics?(): DeviceStats;
   /** Called after the last `send` of a batch. */
   flush(): void;
   close(): void;

@@ -3,7 +3,8 @@
  */
 import { PlaitError } from '../errors.js';
 import { isLinkLocal, parseAddress } from './address-cache.js';
-import type { Checksum, Device, DeviceHost, DeviceKind, OutPacket, Path } from './device.js';
+import type { Checksum, Device, DeviceHost, DeviceKind, DeviceStats, OutPacket, Path } from './device.js';
+import type { PathHealth } from './path-health.js';
 import type { Native } from './native.js';
 import { ResetGuards } from './reset-guard.js';
 
@@ -21,6 +22,7 @@ export interface RawStats {
 export interface GuardedPath {
   readonly path: Path;
   readonly address: Uint8Array;
+  readonly health: PathHealth;
   /** Each port as often as it is bound. */
   boundPorts(): number[];
   bind(port: number): void;
@@ -144,6 +146,15 @@ export abstract class GuardedDevice<P extends GuardedPath> implements Device {
       return true;
     }
     return opened.send(packet);
+  }
+
+  statistics(): DeviceStats {
+    return { dropped: this.dropped(), paths: [...this.paths.values()].map(({ health }) => health.stats()) };
+  }
+
+  /** See `DeviceStats`. */
+  protected dropped(): number | null {
+    return null;
   }
 
   flush(): void {

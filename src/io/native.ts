@@ -10,6 +10,8 @@ export interface Native {
   setOption(fd: number, level: number, option: number, value: Uint8Array): number;
   /** An option whose value is an int, or a negative errno. */
   getOption(fd: number, level: number, option: number): number;
+  /** An option of several octets, into `target`. 0 or the errno. */
+  readOption(fd: number, level: number, option: number, target: Uint8Array): number;
   /** Attaches a classic BPF program (`bpf.ts`) to a socket, in place of the one before. Returns 0 or the errno. */
   attachFilter(fd: number, program: Uint8Array): number;
   /** Binds a socket to a local address; `device` is the interface index for link-local ones. 0 or the errno. */
@@ -126,6 +128,8 @@ async function load(): Promise<Native> {
       const length = Uint32Array.of(4);
       return getsockopt(fd, level, option, value, length) === 0 ? (value[0] as number) : -koffi.errno();
     },
+    readOption: (fd, level, option, target) =>
+      result(getsockopt(fd, level, option, target, Uint32Array.of(target.length))),
     attachFilter(fd, program) {
       // `struct sock_fprog`, and the program behind it so that both live until the call is over.
       const descriptor = new Uint8Array(16 + program.length);

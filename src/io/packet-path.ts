@@ -103,6 +103,9 @@ export class PacketPath implements GuardedPath {
       writable: () => {
         events.writable();
       },
+      delayed: () => {
+        this.health.delayed('ENOBUFS');
+      },
       worked: () => {
         this.health.worked();
       },

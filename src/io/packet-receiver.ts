@@ -20,7 +20,7 @@ import { MappedMemory } from './mapped-memory.js';
 import { Messages } from './messages.js';
 import { growReceiveBuffer, type Native, type Watch } from './native.js';
 import type { NextHops } from './next-hop.js';
-import { openPacketSocket } from './packet-socket.js';
+import { openPacketSocket, takeDrops } from './packet-socket.js';
 import type { PortBindings } from './ports.js';
 import { VNET_SIZE, vnetSegment, vnetTrusted } from './vnet-header.js';
 
@@ -54,6 +54,7 @@ export class PacketReceiver {
   #latest: ReceivingPath | null = null;
   /** Open while there are paths. */
   #socket: { readonly fd: number; readonly watch: Watch } | null = null;
+  #dropped = 0;
   readonly #messages: Messages;
   readonly #memory: MappedMemory;
   /** More packets wait than are read in one batch. */
@@ -118,8 +119,15 @@ export class PacketReceiver {
     if (this.#socket !== null) this.#receive(this.#socket.fd);
   }
 
+  /** Packets that the kernel dropped because the queue was full. */
+  get dropped(): number {
+    if (this.#socket !== null) this.#dropped += takeDrops(this.#native, this.#socket.fd);
+    return this.#dropped;
+  }
+
   #close(): void {
     if (this.#socket === null) return;
+    this.#dropped += takeDrops(this.#native, this.#socket.fd);
     this.#socket.watch.close();
     this.#native.closeAside(this.#socket.fd);
     this.#socket = null;

@@ -21,6 +21,8 @@ export interface SenderEvents {
   full(): void;
   /** The queue has room again. */
   writable(): void;
+  /** The interface's queue was full (ENOBUFS); what did not leave is sent again. */
+  delayed(): void;
   worked(): void;
   lost(errno: number): void;
   /** This interface does not cut packets into segments. */
@@ -195,6 +197,7 @@ export class PacketSender {
 
   /** The interface's queue has dropped a packet, and nobody tells when it has room. */
   #pause(): void {
+    this.#events.delayed();
     this.#blocked = true;
     this.#retry = this.#timers.at(this.#timers.now() + this.#pauseLength, () => {
       this.#retry = null;

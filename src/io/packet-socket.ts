@@ -34,7 +34,16 @@ export function socketError(errno: number): PlaitError {
     : new PlaitError('ERR_PLAIT_DEVICE', `no packet socket (${getSystemErrorName(-errno)})`);
 }
 
+/** Packets that the kernel dropped at a packet socket since it was asked last: its queue was full. */
+export function takeDrops(native: Native, fd: number): number {
+  const counters = new Uint32Array(2);
+  const target = new Uint8Array(counters.buffer);
+  return native.readOption(fd, SOL_PACKET, PACKET_STATISTICS, target) === 0 ? (counters[1] as number) : 0;
+}
+
 const ONE = new Uint8Array(Int32Array.of(1).buffer);
 // linux/if_packet.h
 const SOL_PACKET = 263;
+/** `struct tpacket_stats`: packets, drops. */
+const PACKET_STATISTICS = 6;
 const PACKET_VNET_HDR = 15;

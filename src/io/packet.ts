@@ -67,6 +67,10 @@ export class PacketDevice extends GuardedDevice<PacketPath> {
     this.#receivers[6].receive();
   }
 
+  protected override dropped(): number {
+    return this.#receivers[4].dropped + this.#receivers[6].dropped;
+  }
+
   override close(): void {
     super.close();
     this.#netlink.close();

@@ -3,11 +3,11 @@
  * packet and count as loss; only those of the interface itself take the path down.
  */
 import { interfaceUp } from './interfaces.js';
-import type { Path } from './device.js';
+import type { Path, PathStats } from './device.js';
 
 export class PathHealth {
-  /** Packets that could not be sent. */
-  lost = 0;
+  /** Packets by the error that kept them. */
+  readonly #errors: Record<string, number> = {};
   readonly #path: Path;
   readonly #report: (up: boolean) => void;
   #up = true;
@@ -22,9 +22,19 @@ export class PathHealth {
     return this.#up;
   }
 
+  stats(): PathStats {
+    const { name, address } = this.#path;
+    return { name, address, up: this.#up, errors: { ...this.#errors } };
+  }
+
+  /** A packet could not leave now, and is sent again. */
+  delayed(code = 'UNKNOWN'): void {
+    this.#errors[code] = (this.#errors[code] ?? 0) + 1;
+  }
+
   /** A packet of the path was lost to this error (an errno name). */
   failed(code: string | undefined): void {
-    this.lost++;
+    this.delayed(code);
     if (!this.#up) return;
     if (code === 'ENETDOWN' || code === 'ENODEV' || code === 'ENXIO') {
       this.#set(false);

@@ -9,7 +9,7 @@ import { SeededRandom } from '../core/random.js';
 import type { PlaitError } from '../errors.js';
 import { Link, type Delivery, type LinkOptions } from '../sim/link.js';
 import { PacketPool } from '../sim/packet-pool.js';
-import type { Checksum, Device, DeviceHost, OutPacket, Path } from './device.js';
+import type { Checksum, Device, DeviceHost, DeviceStats, OutPacket, Path } from './device.js';
 import type { Cancel, Timers } from './timers.js';
 
 export interface ShapedOptions {
@@ -49,6 +49,10 @@ export class ShapedDevice implements Device {
 
   get needsChecksum(): boolean {
     return this.#inner.needsChecksum;
+  }
+
+  statistics(): DeviceStats {
+    return this.#inner.statistics?.() ?? { dropped: null, paths: [] };
   }
 
   hidesEcn(address: string): boolean {

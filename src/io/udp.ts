@@ -6,7 +6,7 @@
  */
 import { PlaitError } from '../errors.js';
 import { parseAddress } from './address-cache.js';
-import type { Device, DeviceHost, OutPacket, Path } from './device.js';
+import type { Device, DeviceHost, DeviceStats, OutPacket, Path } from './device.js';
 import { loadNative, type Native } from './native.js';
 import type { OutBatch } from './out-batch.js';
 import { PathHealth } from './path-health.js';
@@ -29,6 +29,7 @@ export interface UdpStats {
 interface UdpPath {
   readonly path: Path;
   readonly address: Uint8Array;
+  readonly health: PathHealth;
   readonly sockets: Map<number, UdpSocket>;
   /** Those whose port the kernel still has to choose. */
   readonly opening: Set<UdpSocket>;
@@ -135,6 +136,10 @@ export class UdpDevice implements Device {
     return packets.count;
   }
 
+  statistics(): DeviceStats {
+    return { dropped: null, paths: [...this.#paths.values()].map(({ health }) => health.stats()) };
+  }
+
   flush(): void {
     // Packets leave as they are sent.
   }
@@ -197,7 +202,7 @@ export class UdpDevice implements Device {
       },
     };
     const output = this.#backend.output(path, address, route);
-    const opened: UdpPath = { path, address, sockets, opening, events, output };
+    const opened: UdpPath = { path, address, health, sockets, opening, events, output };
     return opened;
   }
 

@@ -6,7 +6,7 @@ import type { Settings } from '../core/core.js';
 import { loadCore } from '../core/load.js';
 import { secureRandom } from '../core/random.js';
 import { PlaitError } from '../errors.js';
-import type { Device, Path } from '../io/device.js';
+import type { Device, DeviceStats, Path } from '../io/device.js';
 import { Driver } from '../io/driver.js';
 import { openPlatform } from '../io/platform.js';
 import { watchInterfaces, type InterfaceWatch, type LocalAddress } from '../path/interfaces.js';
@@ -331,6 +331,10 @@ class RealHost implements Host {
 
   paths(): readonly Path[] {
     return this.#stack.paths();
+  }
+
+  deviceStats(): DeviceStats {
+    return this.#platform.device.statistics?.() ?? { dropped: null, paths: [] };
   }
 
   counters(): Counters {

@@ -3,7 +3,7 @@ import type { Duplex } from 'node:stream';
 import type { EventEmitter } from 'node:events';
 import type { ConnectionInfo, Counters } from '../stack/info.js';
 import type { ConnectionEvent } from '../stack/connection.js';
-import type { Device, Path } from '../io/device.js';
+import type { Device, DeviceStats, Path } from '../io/device.js';
 import type { EndpointSpec, PathLimits } from '../path/endpoints.js';
 import type { EndpointControl } from '../path/ip-mptcp.js';
 import type { PathManagerName } from '../path/path-manager.js';
@@ -112,6 +112,8 @@ export interface Host {
   createServer(onConnection?: (socket: Socket) => void): Server;
   paths(): readonly Path[];
   counters(): Counters;
+  /** What the device says of itself and of each path: packets that could not be sent or were dropped. */
+  deviceStats(): DeviceStats;
   /** Endpoints and limits, to be changed at any time; see also `applyIpMptcp`. */
   readonly pathManager: EndpointControl;
   /** What happens to subflows and addresses, as `ip mptcp monitor` tells it. */

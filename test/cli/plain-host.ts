@@ -36,6 +36,7 @@ export function createPlainHost(options: HostOptions): Promise<Host> {
       return new PlainServer(inner, (socket) => onConnection?.(adopt(socket)));
     },
     paths: () => addresses.map((address, id) => ({ id, name: interfaceOf(address), address, mtu: 1500 })),
+    deviceStats: () => ({ dropped: null, paths: [] }),
     counters: () => ({ MPCapableSYNTX: 1 }),
     pathManager: new TableControl(),
     events: new PathEvents(() => () => undefined),

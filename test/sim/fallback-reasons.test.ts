@@ -160,7 +160,7 @@ function expectReason(side: Endpoint, reason: number): void {
   const { connection } = side;
   if (name === null || connection === null) throw new Error('no reason or no connection');
   expect(connection.info()).to.include({ mptcp: false, fallback: name });
-  const host = { device: 'memory', counters: () => ({}) } as unknown as Host;
+  const host = { device: 'memory', counters: () => ({}), deviceStats: () => ({}) } as unknown as Host;
   const socket = { info: () => connection.info() } as unknown as Socket;
   const line = JSON.parse(statsLine(host, socket, { bytes: 0, milliseconds: 1 })) as { fallback: unknown };
   expect(line.fallback).to.equal(name);
