@@ -8,7 +8,6 @@
 import {
   ARG_LOCAL,
   ARG_REMOTE,
-  CLOSE_LOCAL,
   CONN_CLOSING,
   CONN_OPENING,
   E_HANDLE,
@@ -34,7 +33,6 @@ import {
   MIB_ActiveOpens,
   MIB_MPCapableSYNTX,
   MIB_MPCapableSYNTXDisabled,
-  MIB_RmSubflow,
   RX_SIZE,
 } from './abi';
 import { arenaUsed } from './arena';
@@ -47,7 +45,7 @@ import { clearEvents, eventRing, EVENT_SLOTS, eventsRoom, pendingEvents } from '
 import { handleGet, KIND_CONNECTION, KIND_SUBFLOW } from './handles';
 import * as host from './host';
 import { connectionInfo as writeConnectionInfo, subflowInfo as writeSubflowInfo } from './info';
-import { leave, release as letGo, RST_UNSPECIFIED, shutdown as endStream } from './mptcp/close';
+import { leave, release as letGo, shutdown as endStream } from './mptcp/close';
 import { abort as abortAll } from './mptcp/fastclose';
 import {
   Connection,
@@ -70,7 +68,6 @@ import {
 } from './mptcp/connection';
 import { fastOpenReady as cookieReady } from './mptcp/fast-open';
 import { drawKey, sendFirstSyn } from './mptcp/handshake';
-import { resetSubflow } from './mptcp/input';
 import { bury, connectionCount, newConnection, newSubflow } from './mptcp/lifecycle';
 import { output } from './mptcp/output';
 import { afterRead } from './mptcp/packet';
@@ -92,12 +89,8 @@ import * as rings from './rings';
 import { setSecrets } from './secrets';
 import { setFastOpenKeys as cookieKeys } from './tcp/fastopen';
 import {
-  SF_ACK_NOW,
   SF_BACKUP_LOCAL,
-  SF_FIN_QUEUED,
   SF_JOIN,
-  SF_PRE_ESTABLISHED,
-  SF_SEND_PRIO,
   Subflow,
 } from './tcp/subflow';
 import { isMapped } from './wire/ip';
@@ -518,47 +511,7 @@ export function removeAddress(conn: u32, id: u32): i32 {
   return withdraw(c, id) ? 0 : E_LIMIT;
 }
 
-/** Resets one subflow with an MP_TCPRST reason (RFC 8684 section 3.6); its data goes to the others. */
-export function closeSubflow(now: f64, subflow: u32, reason: u32, transient: u32): i32 {
-  host.setNow(now);
-  const p = handleGet(subflow, KIND_SUBFLOW);
-  if (p == 0) return E_HANDLE;
-  const sf = changetype<Subflow>(p);
-  if (sf.conn == 0) return E_STATE;
-  resetSubflow(changetype<Connection>(sf.conn), sf, CLOSE_LOCAL, reason, transient != 0);
-  return 0;
-}
-
-/** Ends one subflow in order, with FIN after what is in flight there. 0, E_HANDLE or E_STATE. */
-export function finishSubflow(now: f64, subflow: u32): i32 {
-  host.setNow(now);
-  const p = handleGet(subflow, KIND_SUBFLOW);
-  if (p == 0) return E_HANDLE;
-  const sf = changetype<Subflow>(p);
-  if (sf.conn == 0) return E_STATE;
-  const c = changetype<Connection>(sf.conn);
-  if (!sf.synchronized || sf.is(SF_PRE_ESTABLISHED)) {
-    resetSubflow(c, sf, CLOSE_LOCAL, RST_UNSPECIFIED, false);
-    return 0;
-  }
-  count(MIB_RmSubflow);
-  sf.set(SF_FIN_QUEUED | SF_ACK_NOW);
-  markDirty(c);
-  return 0;
-}
-
-/** Makes a subflow backup or regular and tells the peer (RFC 8684 section 3.3.8). */
-export function setBackup(subflow: u32, backup: u32): i32 {
-  const p = handleGet(subflow, KIND_SUBFLOW);
-  if (p == 0) return E_HANDLE;
-  const sf = changetype<Subflow>(p);
-  if (sf.conn == 0 || !changetype<Connection>(sf.conn).is(C_MPTCP)) return E_STATE;
-  if (backup != 0) sf.set(SF_BACKUP_LOCAL);
-  else sf.clear(SF_BACKUP_LOCAL);
-  sf.set(SF_SEND_PRIO);
-  markDirty(changetype<Connection>(sf.conn));
-  return 0;
-}
+export { closeSubflow, finishSubflow, setBackup } from './mptcp/subflow-commands';
 
 // ---- information ------------------------------------------------------------------------------------------
 
