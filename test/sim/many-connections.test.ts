@@ -89,6 +89,9 @@ describe('ten thousand connections', function () {
       expect(open, stack.name).to.have.length(COUNT);
     }
     expect(most(memory().map((octets, i) => octets - (empty[i] ?? 0)))).to.be.below(COUNT * OCTETS_EACH);
+    // The other address is announced once: its echo comes long before a repetition would.
+    const { AddAddrTx, EchoAdd } = pair.server.counters();
+    expect([AddAddrTx, EchoAdd]).to.deep.equal([COUNT, COUNT]);
   });
 
   it('carry an octet each way and give their rings back', () => {
