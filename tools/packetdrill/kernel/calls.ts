@@ -63,7 +63,9 @@ class Preparation {
   }
   /** As `memory`, unless the script gives no pointer. */
   pointed(i: number, buffer: Buffer): bigint {
-    return isNull(this.argument(i)) ? 0n : this.memory(buffer);
+    const e = this.argument(i);
+    if (e?.kind === 'integer') return e.value;
+    return isNull(e) ? 0n : this.memory(buffer);
   }
   memory(buffer: Buffer): bigint {
     this.keep.push(buffer);
@@ -157,7 +159,11 @@ function messageHeader(
   const data = ioVector(p, field(e, 'msg_iov'), sends);
   const name = field(e, 'msg_name');
   const control = field(e, 'msg_control');
-  if (name !== undefined && !(sends && isEllipsis(name) && field(e, 'msg_namelen') === undefined)) {
+  if (
+    name !== undefined &&
+    !isNull(name) &&
+    !(sends && isEllipsis(name) && field(e, 'msg_namelen') === undefined)
+  ) {
     const octetsOfName = sends ? peerAddress(p, name) : Buffer.alloc(128);
     header.writeBigUInt64LE(p.memory(octetsOfName), 0);
     header.writeUInt32LE(octetsOfName.length, 8);

@@ -9,6 +9,7 @@ import {
   integer,
   isEllipsis,
   isNull,
+  isWild,
   items,
   Mismatches,
   number,
@@ -43,6 +44,9 @@ import {
 const SOCK_NONBLOCK = constant('SOCK_NONBLOCK');
 const SOCK_CLOEXEC = constant('SOCK_CLOEXEC');
 const SOCK_STREAM = constant('SOCK_STREAM');
+const SPLICE_F_NONBLOCK = constant('SPLICE_F_NONBLOCK');
+const MSG_DONTWAIT = constant('MSG_DONTWAIT');
+const MSG_TRUNC = constant('MSG_TRUNC');
 const MSG_FASTOPEN = constant('MSG_FASTOPEN');
 const TCP_FASTOPEN_CONNECT = constant('TCP_FASTOPEN_CONNECT');
 
@@ -185,7 +189,7 @@ export class Calls {
 
   /** An address argument; `...` means the one given. */
   target(e: Expr | undefined, other: SocketAddress): SocketAddress {
-    if (isEllipsis(e) || e === undefined) return other;
+    if (isEllipsis(e) || isNull(e) || e === undefined) return other;
     return socketAddress(e);
   }
 }
@@ -262,11 +266,13 @@ const FILE_CALLS: Readonly<Record<string, FileCall>> = {
     const length = number(call.args[2]);
     if (file instanceof PipeEnd) return this.wait(file, readPipe(file, length), Infinity);
     if (!(file instanceof Socket)) return this.now(file instanceof PlainFile ? ok(length) : fail('EINVAL'));
+    if (length === 0) return this.now(ok()); // recv() would wait
     return receiveInto.call(this, file, call.args[1], length, 0);
   },
   readv(file, call) {
     const parts = vector(call.args[1]);
     if (!(file instanceof Socket)) return this.now(fail('EINVAL'));
+    if (totalOf(parts) === 0) return this.now(ok());
     return this.wait(
       file,
       receive(file, totalOf(parts), 0, ({ data }) => {
@@ -283,7 +289,7 @@ const FILE_CALLS: Readonly<Record<string, FileCall>> = {
   },
   write(file, call) {
     const length = number(call.args[2]);
-    if (isNull(call.args[1]) && length > 0) return this.now(fail('EFAULT'));
+    if (isWild(call.args[1]) && length > 0) return this.now(fail('EFAULT'));
     if (file instanceof PipeEnd) return this.wait(file, writePipe(file, length), Infinity);
     if (!(file instanceof Socket)) return this.now(file instanceof PlainFile ? ok(length) : fail('EINVAL'));
     return sendNow.call(this, file, octets(call.args[1], length), 0, undefined);
@@ -303,9 +309,10 @@ const FILE_CALLS: Readonly<Record<string, FileCall>> = {
     const to = this.file(number(call.args[2]));
     if (to === undefined) return this.now(fail('EBADF'));
     const flags = number(call.args[5]);
-    const now = (flags & constant('SPLICE_F_NONBLOCK')) !== 0 ? constant('MSG_DONTWAIT') : 0;
-    const sink = to instanceof Socket ? to : file;
-    return this.wait(sink, splice(file, to, number(call.args[4]), flags), this.receiveTimeout(file), now);
+    // SPLICE_F_NONBLOCK is about pipes: a socket waits as its own flag says.
+    const at = file instanceof Socket ? file : to;
+    const now = file instanceof Socket || (flags & SPLICE_F_NONBLOCK) === 0 ? 0 : MSG_DONTWAIT;
+    return this.wait(at, splice(file, to, number(call.args[4]), flags), this.receiveTimeout(file), now);
   },
   epoll_ctl(file, call) {
     return this.now(epollControl.call(this, file, call));
@@ -330,7 +337,11 @@ function receiveInto(
     compareBuffer(wrong, 'buffer', buffer, data);
     return ok(data.length, wrong.text);
   };
-  return this.wait(s, receive(s, length, flags, done), this.receiveTimeout(s), flags);
+  const attempt = receive(s, length, flags, done);
+  const wild = isWild(buffer) && length > 0 && (flags & MSG_TRUNC) === 0;
+  const checked: Repeatable = (timedOut) =>
+    wild && s.queues().unread > 0 ? fail('EFAULT') : attempt(timedOut);
+  return this.wait(s, checked, this.receiveTimeout(s), flags);
 }
 
 function epollControl(this: Calls, file: OpenFile, call: SocketCall): Attempt {

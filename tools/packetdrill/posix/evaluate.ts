@@ -50,6 +50,9 @@ function called(name: string, args: readonly Expr[]): bigint {
 
 export const isNull = (e: Expr | undefined): boolean => e?.kind === 'symbol' && e.name === 'NULL';
 
+/** A number where a buffer is due: an address that nothing lies at. */
+export const isWild = (e: Expr | undefined): boolean => isNull(e) || e?.kind === 'integer';
+
 /** `...`, also as what a pointer points at: `[...]`. */
 export const isEllipsis = (e: Expr | undefined): boolean =>
   e === undefined ||

@@ -1,7 +1,7 @@
 /** recvmsg and sendmsg: struct msghdr, control messages. */
 import type { Expr } from '../ast.js';
 import { constant, SOL } from './constants.js';
-import { field, items, Mismatches, number } from './evaluate.js';
+import { field, isNull, items, Mismatches, number } from './evaluate.js';
 import { fail, ok, type Attempt } from './files.js';
 import {
   compareControl,
@@ -72,11 +72,12 @@ function hint(s: Socket): number {
 /** `stamps`: SOF_TIMESTAMPING_* for this message alone. */
 export function sendmsg(header: Expr | undefined): { data: Buffer; name: Expr | undefined; stamps?: number } {
   const data = vector(field(header, 'msg_iov')).map(({ buffer, length }) => octets(buffer, length));
+  const name = field(header, 'msg_name');
   const stamps = items(field(header, 'msg_control')).find(
     (message) => number(field(message, 'cmsg_type')) === constant('SO_TIMESTAMPING'),
   );
   return {
-    ...{ data: Buffer.concat(data), name: field(header, 'msg_name') },
+    ...{ data: Buffer.concat(data), name: isNull(name) ? undefined : name },
     ...(stamps === undefined ? {} : { stamps: number(field(stamps, 'cmsg_data')) }),
   };
 }

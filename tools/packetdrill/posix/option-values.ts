@@ -8,8 +8,6 @@ export interface TimeValue {
 
 /** Linux' overhead of one queued segment: `sk_buff`, its shared information, room for headers. */
 const SEGMENT_OVERHEAD = 1280;
-/** Payload of one queued segment at most. */
-const SEGMENT_PAYLOAD = 65536;
 const UNLIMITED = 0xffffffff;
 
 /** Options that the core has, by level and name as numbers, with their number there. */
@@ -106,22 +104,26 @@ export class SocketOptions {
     return value === 0 ? UNLIMITED : value;
   }
 
-  /** Memory that queued octets take by Linux' account. */
-  #memory(octets: number): number {
-    return octets + Math.ceil(octets / SEGMENT_PAYLOAD) * SEGMENT_OVERHEAD;
+  /** Memory that queued octets take by Linux' account, in buffers of `goal` octets. */
+  #memory(octets: number, goal: number): number {
+    return octets + Math.ceil(octets / goal) * SEGMENT_OVERHEAD;
   }
 
-  /** Octets that may be added to a queue of `unacked`: a segment is filled once it is begun. */
-  sendRoom(unacked: number): number {
+  /**
+   * Octets that may be added to a queue of `unacked`, of which `unsent` were not sent: a buffer is filled once it is
+   * begun. `goal`: octets of a full one.
+   */
+  sendRoom({ unacked, unsent }: { unacked: number; unsent: number }, goal: number): number {
     if (this.sendBuffer === null) return UNLIMITED;
-    return this.#memory(unacked) < this.sendBuffer ? SEGMENT_PAYLOAD : 0;
+    if (unsent % goal !== 0) return goal - (unsent % goal);
+    return this.#memory(unacked, goal) < this.sendBuffer ? goal : 0;
   }
 
   /** Whether a third of the buffer is free and little waits unsent: what poll calls writable. */
-  wakesWriter(unacked: number, unsent: number): boolean {
+  wakesWriter(unacked: number, unsent: number, goal: number): boolean {
     if (unsent * 2 >= this.notSentLowat) return false;
     if (this.sendBuffer === null) return true;
-    const queued = this.#memory(unacked);
+    const queued = this.#memory(unacked, goal);
     return this.sendBuffer - queued >= queued / 2;
   }
 }

@@ -27,6 +27,11 @@ const ERR = constant('POLLERR');
 const WAKE_IN = IN | constant('POLLPRI') | constant('POLLRDBAND');
 const WAKE_OUT = OUT | constant('POLLWRBAND');
 
+/** Octets of a buffer, where nothing else limits it; of a packet that the network card cuts; and the least MSS. */
+const LARGE_BUFFER = 65536;
+const LARGE_PACKET = 65215;
+const DEFAULT_MSS = 536;
+
 /** TCP states by Linux' numbers. */
 export const STATE = {
   ESTABLISHED: 1,
@@ -419,10 +424,34 @@ export class Socket extends OpenFile implements ConnectionHandler {
     return state === STATE.FIN_WAIT1 || state === STATE.CLOSING || state === STATE.LAST_ACK ? 1 : 0;
   }
 
+  /** Octets that a write may add at once, by Linux' account of the send buffer. */
+  get sendRoom(): number {
+    return this.options.sendRoom(this.queues(), this.#bufferGoal());
+  }
+
+  /**
+   * Octets of one buffer in the send queue: whole segments, at most one large packet and half the peer's window (Linux'
+   * tcp_xmit_size_goal).
+   */
+  #bufferGoal(): number {
+    const { core } = this.stack;
+    const subflow = this.connection === null ? 0 : core.x.nextSubflow(this.connection.handle, 0);
+    if (this.options.sendBuffer === null || this.multipath || subflow === 0) return LARGE_BUFFER;
+    core.x.subflowInfo(subflow);
+    const size = Math.max(1, core.scratchU32(abi.SI_MSS));
+    const window = core.scratchU32(abi.SI_SND_WND);
+    const most = window > DEFAULT_MSS ? Math.min(window >> 1, LARGE_PACKET) : LARGE_PACKET;
+    return Math.max(1, Math.floor(most / size)) * size;
+  }
+
+  /** What was written leaves now, as far as it may. */
+  push(): void {
+    this.stack.run(this.stack.now());
+  }
+
   /** Room for one more octet, by Linux' account of the send buffer. */
   get writable(): boolean {
-    const { unacked, unsent } = this.queues();
-    return unsent < this.options.notSentLowat && this.options.sendRoom(unacked) > 0;
+    return this.queues().unsent < this.options.notSentLowat && this.sendRoom > 0;
   }
 
   poll(): number {
@@ -436,7 +465,7 @@ export class Socket extends OpenFile implements ConnectionHandler {
       const { unread, unacked, unsent } = this.queues();
       if (unread > 0 && unread >= Math.min(this.options.rcvLowat, 0x7fffffff)) mask |= IN;
       if (this.writeShut) mask |= OUT;
-      else if (this.options.wakesWriter(unacked, unsent)) mask |= OUT;
+      else if (this.options.wakesWriter(unacked, unsent, this.#bufferGoal())) mask |= OUT;
       else this.noSpace = true;
     }
     if (this.error !== null || !this.errors.empty) mask |= ERR;

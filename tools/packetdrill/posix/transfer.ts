@@ -64,7 +64,7 @@ export function receive(
       have += n;
     }
     const finished = (): Attempt => done({ data: Buffer.concat(parts) });
-    if (have >= target || length === 0) return finished();
+    if (have >= target || (length === 0 && s.queues().unread > 0)) return finished();
     const stop = s.error !== null || s.state === STATE.CLOSE || s.readShut || timedOut;
     if (have > 0) return stop ? finished() : null;
     if (s.error !== null) return fail(s.takeError() ?? 'EIO');
@@ -125,10 +125,11 @@ export function send(s: Socket, data: Buffer, flags: number, stamps = s.options.
     if (broken) return sent > 0 ? ok(sent) : fail(s.takeError() ?? 'EPIPE');
     const c = s.connection;
     while (c !== null && sent < data.length && s.writable) {
-      const room = Math.min(data.length - sent, s.options.sendRoom(s.queues().unacked));
+      const room = Math.min(data.length - sent, s.sendRoom);
       const n = s.write(data.subarray(sent, sent + room), (flags & MSG_MORE) !== 0);
       sent += n;
       if (n < room) break;
+      if (sent < data.length) s.push(); // Linux sends each full buffer
     }
     if (sent === data.length) {
       if (sent > 0) handed();
