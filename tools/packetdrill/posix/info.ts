@@ -78,11 +78,10 @@ export function maxSegment(s: Socket): number | null {
   const { core } = s.stack;
   const handle = s.connection?.handle ?? 0;
   const subflow = handle === 0 ? 0 : core.x.nextSubflow(handle, 0);
-  if (subflow === 0 || core.x.connectionInfo(handle) < 0) return null;
-  const multipath = (core.scratchU32(abi.CI_FLAGS) & abi.CIF_MPTCP) !== 0;
+  if (subflow === 0) return null;
   core.x.subflowInfo(subflow);
   const mss = core.scratchU32(abi.SI_MSS);
-  return multipath ? Math.min(mss + DSS, core.scratchU32(abi.SI_ADV_MSS)) : mss;
+  return s.multipath ? Math.min(mss + DSS, core.scratchU32(abi.SI_ADV_MSS)) : mss;
 }
 
 /** The longest mapping without a checksum, padded. */

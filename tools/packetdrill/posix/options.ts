@@ -178,7 +178,8 @@ export function setOption(
     return setBuffer(s, 'receiveBuffer', number(value), name === constant('SO_RCVBUF'));
   const rule = ruleOf(s, level, name);
   if (rule === undefined) return fail(missing(level, true));
-  if (mptcp) {
+  // Options of the socket itself stay those of Multipath TCP after a fallback.
+  if (mptcp || (s.multipath && level === SOL.SOCKET)) {
     if (rule.multipath === 'none' || (rule.multipath === 'read' && level === SOL.SOCKET))
       return fail('EOPNOTSUPP');
     if (rule.multipath === 'no' || rule.multipath === 'read') return fail('ENOPROTOOPT');
@@ -385,8 +386,10 @@ export function getOption(
     wrong.number('value', expected, 0n);
     return ok(0, wrong.text);
   }
-  if (rule === undefined && !buffer)
+  if (rule === undefined && !buffer) {
+    if (level === SOL.MPTCP && !mptcp && s.family === AF_INET6) return fail('ENOPROTOOPT');
     return fail(mptcp && level !== SOL.SOCKET ? 'EOPNOTSUPP' : missing(level, false));
+  }
   if (mptcp && rule !== undefined && (rule.multipath === 'none' || rule.multipath === 'no'))
     return fail('EOPNOTSUPP');
   const value = buffer ? bufferSize(s, key === SNDBUF[0]) : current(s, level, name, rule);
@@ -445,7 +448,7 @@ function segmentSize(s: Socket): bigint {
 
 /** undefined: another option; null: its sizes are wrong. */
 function mptcpStructure(s: Socket, key: string, value: Expr): Map<string, number> | null | undefined {
-  if (!s.multipath || s.listening) return undefined;
+  if (!speaksMultipath(s) || s.listening) return undefined;
   const subflows = s.connection?.liveSubflows().length ?? 0;
   if (key === MPTCP_TCPINFO) return subflowData(value, subflows, SIZE_TCP_INFO);
   if (key === MPTCP_SUBFLOW_ADDRS) return subflowData(value, subflows, SIZE_SUBFLOW_ADDRS);
@@ -466,7 +469,8 @@ function compareFields(expected: Expr, actual: ReadonlyMap<string, bigint | numb
 }
 
 function getInfo(s: Socket, key: string, expected: Expr): Attempt {
-  if (key === MPTCP_INFO && !s.multipath) return fail(s.family === AF_INET6 ? 'ENOPROTOOPT' : 'EOPNOTSUPP');
+  if (key === MPTCP_INFO && !speaksMultipath(s))
+    return fail(s.family === AF_INET6 ? 'ENOPROTOOPT' : 'EOPNOTSUPP');
   const info = key === MPTCP_INFO ? mptcpInfo(s) : tcpInfo(s);
   return compareFields(expected, info);
 }
