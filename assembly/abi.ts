@@ -72,6 +72,9 @@ export const CLOSE_PROTOCOL = 7;
 export const CLOSE_LOCAL = 8;
 /** The peer withdrew the address (REMOVE_ADDR). */
 export const CLOSE_REMOVED = 9;
+/** A router says that the peer's host, or network, cannot be reached. */
+export const CLOSE_UNREACHABLE = 10;
+export const CLOSE_NET_UNREACHABLE = 11;
 
 // ---- why a connection is plain TCP ----------------------------------------------------------------------
 export const FALLBACK_NONE = 0;
@@ -523,6 +526,8 @@ export const MIB_TCPLossUndo = 139;
 export const MIB_TCPPartialUndo = 140;
 export const MIB_TCPDSACKUndo = 141;
 export const MIB_TCPSpuriousRTOs = 142;
+/** ICMP errors about octets that are not under way. */
+export const MIB_OutOfWindowIcmps = 150;
 // the handshake
 export const MIB_SyncookiesSent = 96;
 export const MIB_SyncookiesRecv = 97;

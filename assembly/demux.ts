@@ -1,6 +1,7 @@
 /**
  * Where a packet goes: to a subflow by its four-tuple, a SYN to a listener or, with MP_JOIN, to a connection; an ACK
- * may complete a handshake that was answered without state; everything else gets a RST (RFC 9293 section 3.10.7.1).
+ * may complete a handshake that was answered without state; everything else gets a RST (RFC 9293 section 3.10.7.1). ICMP
+ * errors go to the subflow that they are about.
  */
 import {
   CHECKSUM_GOOD,
@@ -22,8 +23,10 @@ import { AGAIN, REFUSE, segmentArrives } from './mptcp/input';
 import { refuse } from './mptcp/refuse';
 import { proofArrives } from './mptcp/stateless';
 import { findListener, findSubflow } from './mptcp/tables';
+import { icmpArrives } from './mptcp/unreachable';
 import { coalesce } from './tcp/coalesce';
 import { Subflow } from './tcp/subflow';
+import { parseIcmp } from './wire/icmp';
 import { IP_IGNORE, IP_OK, parseIp } from './wire/ip';
 import { ACK, RST, seg, SYN } from './wire/segment';
 import { parseTcp, tcpSumRight } from './wire/tcp';
@@ -40,6 +43,7 @@ export function packetArrives(at: usize, following: u32): u32 {
   const ip = parseIp(load<u32>(at + RX_PTR), load<u32>(at + RX_LEN), seg);
   if (ip != IP_OK) {
     if (ip != IP_IGNORE) count(MIB_InErrs);
+    else if (parseIcmp(load<u32>(at + RX_PTR), load<u32>(at + RX_LEN))) icmpArrives();
     return 0;
   }
   if (!parseTcp(seg)) {

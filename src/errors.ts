@@ -12,6 +12,7 @@ export type ErrorCode =
   | 'EADDRINUSE' // port or four-tuple taken
   | 'EADDRNOTAVAIL' // no path has this local address
   | 'EHOSTUNREACH' // no path leads to the peer
+  | 'ENETUNREACH' // a router has no route to the peer's network
   | 'ENETDOWN' // the path's interface went away
   | 'ENOTFOUND' // the name does not resolve
   | 'ENOBUFS' // a configured limit is reached

@@ -66,6 +66,8 @@ const CLOSES: Readonly<Record<number, readonly [ErrorCode, string]>> = {
   [abi.CLOSE_PROTOCOL]: ['ECONNRESET', 'the peer broke the protocol; capture with --pcap to see where'],
   [abi.CLOSE_LOCAL]: ['ENETDOWN', 'every path of the connection went away'],
   [abi.CLOSE_REMOVED]: ['ECONNRESET', 'the peer withdrew its last address'],
+  [abi.CLOSE_UNREACHABLE]: ['EHOSTUNREACH', 'a router cannot reach the peer; check its address'],
+  [abi.CLOSE_NET_UNREACHABLE]: ['ENETUNREACH', "a router has no route to the peer's network"],
 };
 
 const CLOSE_NAMES: Readonly<Record<number, string>> = {
@@ -79,6 +81,8 @@ const CLOSE_NAMES: Readonly<Record<number, string>> = {
   [abi.CLOSE_PROTOCOL]: 'protocol error',
   [abi.CLOSE_LOCAL]: 'path closed',
   [abi.CLOSE_REMOVED]: 'address removed',
+  [abi.CLOSE_UNREACHABLE]: 'host unreachable',
+  [abi.CLOSE_NET_UNREACHABLE]: 'network unreachable',
 };
 
 export const closeName = (reason: number): string => CLOSE_NAMES[reason] ?? 'closed';
@@ -95,6 +99,8 @@ const ERRNOS: Readonly<Record<number, number>> = {
   [abi.CLOSE_TIMEOUT]: 110,
   [abi.CLOSE_NOMEM]: 105,
   [abi.CLOSE_PROTOCOL]: 71,
+  [abi.CLOSE_UNREACHABLE]: 113,
+  [abi.CLOSE_NET_UNREACHABLE]: 101,
 };
 
 /** Linux' number for an end that is an error; 0 for one that was wanted. */

@@ -12,7 +12,7 @@ import type { Endpoint, Flow } from './flow.js';
 import { addressingOf, type Machine } from './machine.js';
 import { FASTOPEN_KEY, fastOpenKey, modeDefaults } from './modes.js';
 import type { Addressing, Mode } from './socket-layer.js';
-import { readPacket, type Packet } from './wire.js';
+import { fillChecksum, readPacket, type Packet } from './wire.js';
 
 /** First port for connections of the stack, and for those of the script's peer. */
 const LOCAL_PORTS = 40000;
@@ -144,6 +144,7 @@ export class Host implements Machine {
   inject(bytes: Buffer, destination: string): void {
     const path = this.#paths.get(destination);
     if (path === undefined) return; // nobody has this address
+    fillChecksum(bytes);
     this.#device.host?.receive(path.id, bytes, Checksum.Good);
     this.settle();
   }
