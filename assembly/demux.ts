@@ -1,7 +1,7 @@
 /**
  * Where a packet goes: to a subflow by its four-tuple, a SYN to a listener or, with MP_JOIN, to a connection; an ACK
- * may complete a handshake that was answered without state; everything else gets a RST (RFC 9293 section 3.10.7.1). ICMP
- * errors go to the subflow that they are about.
+ * may complete a handshake that was answered without state; everything else gets a RST (RFC 9293 section 3.10.7.1).
+ * ICMP errors go to the subflow that they are about.
  */
 import {
   CHECKSUM_GOOD,
