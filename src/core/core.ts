@@ -208,13 +208,16 @@ export class Core {
     return new Uint8Array(this.u8.buffer, this.x.packAt(), this.x.packOctets());
   }
 
-  /** Ends a loan: what the connection still needs of it is copied to its ring. */
-  repay(loan: Uint8Array): void {
+  /** Ends a loan: what the connection still needs of it is copied to its ring. Returns how many octets. */
+  repay(loan: Uint8Array): number {
     const { x } = this;
+    let copied = 0;
     x.loanEnd();
     for (let n = x.repayNext(); n > 0; n = x.repayNext()) {
       this.u8.set(new Uint8Array(loan.buffer, loan.byteOffset + x.repayFrom(), n), x.repayAt());
+      copied += n;
     }
+    return copied;
   }
 
   // ---- events -------------------------------------------------------------------------------------------------------

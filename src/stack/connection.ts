@@ -11,6 +11,7 @@ import { Announcer } from './announcer.js';
 import { PathControl, type ControlHost } from './control.js';
 import type { ConnectionInfo, SubflowInfo } from './info.js';
 import type { Lender } from './lender.js';
+import { LoanTrial } from './loan-trial.js';
 import type { SubflowDown } from './policy.js';
 import { CONNECTION_STATES, TCP_STATES, closeError, commandError, fallbackName } from './names.js';
 
@@ -83,6 +84,8 @@ export class Connection {
   token: string | null = null;
   /** The peer opened it: joins come in at its port on every path. */
   isAccepted = false;
+  /** Whether large writes leave from the application's memory. */
+  readonly trial = new LoanTrial();
   readonly #host: ConnectionHost;
   #announcer: Announcer | null = null;
   #mptcp: PathControl | null = null;
@@ -137,7 +140,7 @@ export class Connection {
    */
   write(data: Uint8Array, more = false): number {
     const core = this.#host.core;
-    let done = data.length < LARGE ? 0 : this.#host.lender.lend(this.#handle, data);
+    let done = data.length < LARGE ? 0 : this.#host.lender.lend(this, data);
     while (done < data.length) {
       const room = core.x.writeSpace(this.#handle);
       if (room < 0) throw commandError(room, 'write');

@@ -40,6 +40,7 @@ export class Lender {
   /** Whether a large write is better left to the beginning of the next turn, which calls `onWritable`. */
   putOff(connection: Connection): boolean {
     const host = this.#host;
+    if (connection.trial.isPaused) return false;
     if (host.deviceOf(connection.initialPath)?.collect === undefined) return false;
     if (this.#mayLend && (this.#until < 0 || host.now() < this.#until)) return false;
     this.#waiting.add(connection);
@@ -73,7 +74,12 @@ export class Lender {
   }
 
   /** Lends `data` to a connection, as far as it takes it. Returns how many octets are written; 0: they have to be copied. */
-  lend(handle: number, data: Uint8Array): number {
+  lend(connection: Connection, data: Uint8Array): number {
+    const { trial, handle } = connection;
+    if (trial.isPaused) {
+      trial.passed();
+      return 0;
+    }
     const octets = this.#mayLend ? this.#core.x.lend(handle, data.length) : 0;
     if (octets === 0) return 0;
     const { isIdle } = this.#host;
@@ -84,7 +90,7 @@ export class Lender {
       this.#exchange();
     } finally {
       this.#transmitter.loan = undefined;
-      this.#core.repay(data);
+      trial.ended(octets, this.#core.repay(data));
       if (isIdle) this.#host.hold(false);
     }
     return octets;
