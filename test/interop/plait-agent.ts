@@ -27,6 +27,7 @@ const { values, positionals } = parseArgs({
     seed: { type: 'string', default: 'plait' },
     pace: { type: 'string', default: '0' },
     hold: { type: 'string', default: '0' },
+    piece: { type: 'string' },
     endpoint: { type: 'string', multiple: true },
     limits: { type: 'string' },
     'add-addr-timeout': { type: 'string' },
@@ -181,6 +182,21 @@ async function serve(socket: Socket): Promise<boolean> {
     written += data.length;
     if (!socket.write(data)) await Promise.race([once(socket, 'drain').catch(() => undefined), closed]);
   };
+  /** Writes out of one buffer, which is overwritten as soon as a piece of it is written. */
+  const sendPieces = async (size: number): Promise<void> => {
+    const piece = Buffer.alloc(size);
+    let filled = 0;
+    for (const block of pattern(values.seed, Number(values.send))) {
+      filled += block.copy(piece, filled);
+      written += block.length;
+      sent.update(block);
+      if (filled < size && written < Number(values.send)) continue;
+      if (socket.destroyed) return;
+      await new Promise((resolve) => socket.write(piece.subarray(0, filled), resolve));
+      piece.fill(0);
+      filled = 0;
+    }
+  };
   /** Resolves to whether to go on. */
   const waitAtGate = async (): Promise<boolean> => {
     while (octets < Number(values['gate-received']) && !socket.destroyed) await sleep(5);
@@ -202,6 +218,11 @@ async function serve(socket: Socket): Promise<boolean> {
   };
   const sending = (async (): Promise<void> => {
     let gate = values.gate === undefined ? null : Number(values.gate);
+    if (values.piece !== undefined) {
+      await sendPieces(Number(values.piece));
+      socket.end();
+      return;
+    }
     for (let block of pattern(values.seed, Number(values.send))) {
       if (gate !== null && written + block.length >= gate) {
         const rest = gate - written;
