@@ -100,6 +100,7 @@ const layout = memory.data(48, 8);
 
 export { configure } from './config';
 export { packAt, packOctets, packPackets, rxUnpack, txPack } from './pack';
+export { txDone, txFirst, txPending } from './rings';
 
 // ---- start ------------------------------------------------------------------------------------------------
 
@@ -222,15 +223,6 @@ export function blocked(): u32 {
   return dirtyCount != 0 ? 1 : 0;
 }
 
-export function txPending(): u32 {
-  return rings.txPending();
-}
-export function txFirst(): usize {
-  return rings.txFirst();
-}
-export function txDone(n: u32): void {
-  rings.txDone(n);
-}
 /** Address of the event records: it moves when a command causes more events than the ring held so far. */
 export function eventsFirst(): usize {
   return eventRing;
