@@ -12,10 +12,13 @@ import ctypes
 import errno
 import hashlib
 import json
+import mmap
+import os
 import select
 import socket
 import struct
 import sys
+import tempfile
 import threading
 import time
 
@@ -23,6 +26,7 @@ IPPROTO_MPTCP = 262
 SOL_MPTCP = 284
 MPTCP_INFO = 1
 FLAG_FALLBACK = 1
+IP_TRANSPARENT = 19
 TCP_FASTOPEN = 23
 TCP_FASTOPEN_CONNECT = 30
 BLOCK = 65536
@@ -110,7 +114,7 @@ class Connection:
     def send_some(self, data, count):
         """Returns what is left."""
         self.sent_hash.update(data[:count])
-        self.sock.sendall(data[:count])
+        SENDERS[self.options.io](self.sock, data[:count])
         self.opened.set()
         self.sent += count
         return data[count:]
@@ -142,9 +146,12 @@ class Connection:
         while self.options.expect is None or self.received < self.options.expect:
             if not self.readable():
                 break
-            count = self.sock.recv_into(buffer)
+            peeked = self.sock.recv(1 << 18, socket.MSG_PEEK) if self.options.peek else b""
+            count = self.sock.recv_into(buffer, len(peeked))
             if count == 0:
                 break
+            if peeked and peeked[:count] != view[:count]:
+                raise OSError("MSG_PEEK showed other data")
             if self.received == 0 or self.received >> 22 != (self.received + count) >> 22:
                 self.look()
             self.received += count
@@ -185,6 +192,50 @@ class Connection:
             return None
 
 
+def when_writable(sock, write):
+    while True:
+        try:
+            return write()
+        except BlockingIOError:
+            # A socket with a timeout does not block.
+            if not select.select([], [sock], [], sock.gettimeout())[1]:
+                raise TimeoutError(errno.ETIMEDOUT, "nothing went out") from None
+
+
+def send_file(sock, data):
+    with tempfile.TemporaryFile() as file:
+        file.write(data)
+        file.flush()
+        at = 0
+        while at < len(data):
+            at += when_writable(sock, lambda: os.sendfile(sock.fileno(), file.fileno(), at, len(data) - at))
+
+
+def send_mapped(sock, data):
+    if not data:
+        return
+    with tempfile.TemporaryFile() as file:
+        file.write(data)
+        file.flush()
+        with mmap.mmap(file.fileno(), len(data)) as mapped:
+            sock.sendall(mapped)
+
+
+def send_spliced(sock, data):
+    source, sink = os.pipe()
+    at = 0
+    while at < len(data):
+        piped = os.write(sink, data[at : at + 4096])
+        at += piped
+        while piped:
+            piped -= when_writable(sock, lambda: os.splice(source, sock.fileno(), piped))
+    os.close(source)
+    os.close(sink)
+
+
+SENDERS = {"send": socket.socket.sendall, "sendfile": send_file, "mmap": send_mapped, "splice": send_spliced}
+
+
 def report(what):
     print(json.dumps(what), flush=True)
 
@@ -209,6 +260,9 @@ def main():
     parser.add_argument("--fast-open", action="store_true", help="TCP Fast Open: the first data opens the connection")
     parser.add_argument("--timeout", type=float, default=60, metavar="SECONDS", help="of every blocking call")
     parser.add_argument("--tcp", action="store_true", help="plain TCP")
+    parser.add_argument("--io", choices=SENDERS, default="send", help="how to send")
+    parser.add_argument("--peek", action="store_true", help="look at what comes with MSG_PEEK before reading it")
+    parser.add_argument("--transparent", action="store_true", help="take connections to any address (server)")
     options = parser.parse_args()
 
     sock = open_socket(options)
@@ -233,6 +287,8 @@ def main():
             failed = failed or result["error"] is not None
     else:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if options.transparent:
+            sock.setsockopt(socket.SOL_IP, IP_TRANSPARENT, 1)
         sock.bind((options.address, options.port))
         if options.fast_open:
             sock.setsockopt(socket.IPPROTO_TCP, TCP_FASTOPEN, 16)

@@ -4,7 +4,7 @@
  *
  *   node box.js UP-INTERFACE DOWN-INTERFACE NAME
  *
- * UP is the client's side. NAME is one of `BOXES` (boxes.ts). Prints `ready`; ends with its stdin, after a minute, or when
+ * UP is the client's side. NAME is one of `BOXES` (boxes.ts), or `delay N`: what passes takes N milliseconds. Prints `ready`; ends with its stdin, after a minute, or when
  * it has passed a million frames. A segment that it cannot read passes as it is.
  */
 import {
@@ -28,7 +28,8 @@ const ETH_P_ALL = 3;
 const IPPROTO_TCP = 6;
 
 const [upName = '', downName = '', box = ''] = process.argv.slice(2);
-const makeScript = BOXES[box];
+const delay = Number(/^delay (\d+)$/.exec(box)?.[1] ?? 0);
+const makeScript = BOXES[delay > 0 ? 'nothing' : box];
 if (makeScript === undefined) throw new Error(`no box is called ${box}`);
 
 interface Port {
@@ -102,7 +103,9 @@ function pass(direction: Direction, port: Port, octets: Buffer): void {
 }
 
 function out(direction: Direction, octets: Buffer): void {
-  native.send(ports[direction === 'up' ? 'down' : 'up'].socket, octets);
+  const { socket } = ports[direction === 'up' ? 'down' : 'up'];
+  if (delay === 0) native.send(socket, octets);
+  else setTimeout((late: Buffer) => native.send(socket, late), delay, Buffer.from(octets));
 }
 
 function parse(packet: Buffer): ParsedSegment | null {

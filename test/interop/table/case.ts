@@ -36,6 +36,8 @@ export interface Case {
   readonly nonstop?: boolean;
   /** Both peers in one namespace. */
   readonly loopback?: boolean;
+  /** Every 10.0.N.M of the case means dead:beef:N::M. */
+  readonly ipv6?: boolean;
   /** What happens before the programs start. */
   readonly before?: readonly Step[];
   /** What happens after the first half of the data has passed and the expected joins are there. */
@@ -44,6 +46,13 @@ export interface Case {
   /** Seconds that both halves and all steps may take. Default 20; a stall is a failure. */
   readonly within?: number;
 }
+
+/** The case with the addresses of IPv6. */
+export const overIpv6 = (one: Case): Case => ({ ...one, name: `${one.name}, IPv6`, ipv6: true });
+
+/** A text of a case with the addresses that are meant. */
+export const addressed = ({ ipv6 = false }: Case, text: string): string =>
+  ipv6 ? text.replace(/\b10\.0\.(\d+)\.(\d+)\b/g, 'dead:beef:$1::$2') : text;
 
 export interface Side {
   /** Octets that it sends, half of them before the steps. Default 256 KiB. */
@@ -78,6 +87,12 @@ export interface Side {
   readonly device?: 'packet' | 'raw';
   /** The client's own address of the first subflow. */
   readonly bind?: string;
+  /** How a program of the kernel sends. */
+  readonly io?: 'sendfile' | 'mmap' | 'splice';
+  /** A program of the kernel looks at everything (MSG_PEEK) before it reads it. */
+  readonly peek?: boolean;
+  /** A server of the kernel takes connections to any address (IP_TRANSPARENT). */
+  readonly transparent?: boolean;
 }
 
 /** Exactly so many, or from the first to the second. */

@@ -179,6 +179,9 @@ class KernelParty extends Party {
     const more = [
       ...(side.disabled === true ? ['--tcp'] : []),
       ...(side.disconnect === true ? ['--disconnect'] : []),
+      ...(side.io === undefined ? [] : ['--io', side.io]),
+      ...(side.peek === true ? ['--peek'] : []),
+      ...(side.transparent === true ? ['--transparent'] : []),
     ];
     return new KernelPeer(this.where, role, address, port, ...options, ...more).process;
   }

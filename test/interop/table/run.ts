@@ -5,7 +5,17 @@ import type { Counters } from '../../../src/stack/info.js';
 import type { PeerReport } from '../kernel-peer.js';
 import type { Bench, Namespace } from '../netns.js';
 import type { AgentReport } from '../plait-peer.js';
-import { other, pairName, type Case, type Implementation, type Pair, type Role, type Step } from './case.js';
+import {
+  addressed,
+  other,
+  pairName,
+  type Case,
+  type Implementation,
+  type Pair,
+  type Role,
+  type Side,
+  type Step,
+} from './case.js';
 import { judge, sentBy } from './judge.js';
 import { slowness } from './load.js';
 import { createParty, type Party } from './party.js';
@@ -31,6 +41,8 @@ export interface Run {
   readonly bench: Bench;
   readonly place: Readonly<Record<Role, Namespace>>;
   readonly party: Readonly<Record<Role, Party>>;
+  /** What a text of the case means. */
+  readonly text: (text: string) => string;
 }
 
 export interface Verdict {
@@ -52,7 +64,7 @@ const WITHIN = 20;
 /** Captures go to `folder`, if there is one. What has not ended in time is ended by closing `bench`. */
 export async function runCase(one: Case, pair: Pair, bench: Bench, folder: string | null): Promise<Verdict> {
   const place = { server: bench.a, client: one.loopback === true ? bench.a : bench.b };
-  const { to = '10.0.1.1' } = one;
+  const to = addressed(one, one.to ?? '10.0.1.1');
   const capture = (ending: string): string | null =>
     folder === null ? null : join(folder, `${fileName(one, pair)}.${ending}`);
   const party = Object.fromEntries(
@@ -60,7 +72,7 @@ export async function runCase(one: Case, pair: Pair, bench: Bench, folder: strin
       role,
       createParty(pair[role], place[role], {
         role,
-        side: one[role] ?? {},
+        side: sideOf(one, role),
         address:
           role === 'client' ? to : (one.listen ?? (to.includes(':') && !to.includes('.') ? '::' : '0.0.0.0')),
         port: PORT,
@@ -81,7 +93,7 @@ export async function runCase(one: Case, pair: Pair, bench: Bench, folder: strin
     void bench.close();
   });
   try {
-    outcome = await play(one, { bench, place, party });
+    outcome = await play(one, { bench, place, party, text: (text) => addressed(one, text) });
     differs = judge(one, outcome);
   } catch (error) {
     const texts = [(error as Error).message.trim(), ...ROLES.map((role) => party[role].errorText.trim())];
@@ -114,10 +126,21 @@ function whenLate(milliseconds: number, late: () => void): { clear: () => void }
   return { clear: () => clearInterval(timer) };
 }
 
+function sideOf(one: Case, role: Role): Side {
+  const side = one[role] ?? {};
+  const { endpoints = [], bind } = side;
+  return {
+    ...side,
+    endpoints: endpoints.map((endpoint) => addressed(one, endpoint)),
+    ...(bind === undefined ? {} : { bind: addressed(one, bind) }),
+  };
+}
+
 async function play(one: Case, run: Run): Promise<Outcome> {
   const { party } = run;
+  // Endpoints may name interfaces that a box replaces.
+  await perform(run, [...(one.before ?? []), ...shaped(one.rates ?? [])]);
   await Promise.all(ROLES.map((role) => party[role].prepare()));
-  await perform(run, [...shaped(one.rates ?? []), ...(one.before ?? [])]);
   await party.server.launch();
   await party.client.launch();
   const { connections = 1 } = one;

@@ -8,21 +8,21 @@ import type { Run } from './run.js';
 /** `ip mptcp ...` on one side, while the connection lives. */
 export const mptcp = (role: Role, args: string): Step => ({
   title: `${role}: ${args}`,
-  act: ({ party }) => party[role].mptcp(args),
+  act: ({ party, text }) => party[role].mptcp(text(args)),
 });
 
 /** A line for the path manager by hand of a side that has one; see kernel_pm.py. */
 export const byHand = (role: Role, line: string): Step => ({
   title: `${role}: ${line}`,
-  act: ({ party }) => party[role].byHand(line),
+  act: ({ party, text }) => party[role].byHand(text(line)),
 });
 
 /** Waits until the counters of a side have at least these values. */
 export const until = (role: Role, counts: Readonly<Record<string, number>>): Step =>
-  waiting(role, `has ${text(Object.entries(counts))}`, async ({ party }) => {
+  waiting(role, `has ${listed(Object.entries(counts))}`, async ({ party }) => {
     const now = await party[role].counters();
     const open = Object.entries(counts).filter(([name, count]) => (now[name] ?? 0) < count);
-    return open.length === 0 ? null : text(open.map(([name]) => [name, now[name] ?? 0]));
+    return open.length === 0 ? null : listed(open.map(([name]) => [name, now[name] ?? 0]));
   });
 
 /** Waits until a side has so many subflows. */
@@ -32,7 +32,7 @@ export const subflows = (role: Role, count: number): Step =>
     return now === count ? null : `${String(now)} subflows`;
   });
 
-const text = (counts: readonly (readonly [string, number])[]): string =>
+const listed = (counts: readonly (readonly [string, number])[]): string =>
   counts.map(([name, count]) => `${name} ${String(count)}`).join(', ');
 
 /** Asks again and again, until `look` gives null instead of what there is so far. The case's own bound ends it. */
@@ -60,8 +60,8 @@ export const link = (role: Role, n: number, state: 'up' | 'down'): Step => ({
 /** Any command in a side's namespace. */
 export const shell = (role: Role, command: string): Step => ({
   title: `${role}: ${command}`,
-  act: async ({ place }) => {
-    await place[role].run('sh', '-c', command);
+  act: async ({ place, text }) => {
+    await place[role].run('sh', '-c', text(command));
   },
 });
 

@@ -2,6 +2,8 @@
 import type { Case, Expected, Role } from '../case.js';
 import { shell } from '../steps.js';
 
+const SIZE = 1 << 20;
+
 const PROTOCOLS = [
   ['MPTCP -> MPTCP', {}, {}],
   ['MPTCP -> TCP', {}, { tcp: true }],
@@ -43,7 +45,6 @@ const plainTcp = (plain: Role): Expected => ({
   }),
 });
 
-const SIZE = 1 << 20;
 const SIZES = [
   ['nothing', 0, 0],
   ['one octet', 1, 1],
@@ -92,6 +93,34 @@ const more: readonly Case[] = [
     },
   },
 ];
+
+/** Ways to send and to read that the kernel's programs have, and that cut the stream differently. */
+const modes = (['sendfile', 'mmap', 'splice', 'peek'] as const).flatMap((mode): Case[] =>
+  [false, true].map((checksum) => {
+    const side = { ...(mode === 'peek' ? { peek: true } : { io: mode }), checksum, send: SIZE };
+    const name = `${mode}${checksum ? ', checksums' : ''}`;
+    return { family: 'connect', name, client: side, server: side, expect: {} };
+  }),
+);
+
+/** A server that takes what was meant for others. */
+const transparent: Case = {
+  family: 'connect',
+  name: 'transparent proxy',
+  // Plait's servers listen on addresses of the machine.
+  pairs: [{ client: 'plait', server: 'kernel' }],
+  to: '10.99.0.1',
+  server: { transparent: true },
+  before: [
+    shell('client', 'ip route add 10.99.0.0/16 via 10.0.1.1'),
+    shell('server', 'ip rule add fwmark 1 lookup 100; ip route add local default dev lo table 100'),
+    shell(
+      'server',
+      "nft add table ip t; nft 'add chain ip t p { type filter hook prerouting priority mangle; }'; nft add rule ip t p ip daddr 10.99.0.1 tcp dport 5001 tproxy to :5001 meta mark set 1 accept",
+    ),
+  ],
+  expect: {},
+};
 
 /** The first connection asks for a cookie, the others send data with the SYN. */
 const fastOpen = (['IPv4', 'IPv6'] as const).flatMap((address): Case[] => [
@@ -144,4 +173,12 @@ const ecn: readonly Case[] = [
   },
 ];
 
-export const connect: readonly Case[] = [...matrix(), ...sizes, ...more, ...fastOpen, ...ecn];
+export const connect: readonly Case[] = [
+  ...matrix(),
+  ...sizes,
+  ...modes,
+  transparent,
+  ...more,
+  ...fastOpen,
+  ...ecn,
+];

@@ -2,7 +2,8 @@
  * Middleboxes between the peers: those that the kernel can play (netfilter in a router), and boxes of our own. What each does
  * to Plait, and what Linux makes of it, stands in docs/middleboxes.md.
  */
-import { box, rest, router, subflows as hasSubflows } from '../steps.js';
+import { box, mptcp, rest, router, subflows as hasSubflows, until } from '../steps.js';
+import { announced } from './signal-address.js';
 import { other, type Case, type Counts, type Expected, type Pair, type Role } from '../case.js';
 
 const PAIRS: readonly Pair[] = [
@@ -46,6 +47,14 @@ const going = (receiver: Role): Partial<Case> => ({
   [receiver]: { send: 16 * BLOCK, pace: 0.05 },
   [other(receiver)]: { send: 6 * BLOCK, pace: 0.05 },
 });
+const TOLD: Counts = {
+  ...SOME,
+  MPFailTx: [0, 1],
+  MPFailRx: [0, 1],
+  InfiniteMapTx: [0, 1],
+  InfiniteMapRx: [0, 1],
+};
+const JOINED: Expected = { mptcp: 'either', client: TOLD, server: TOLD };
 const NO_OPTION = 'peer or network without MP_CAPABLE';
 const NO_THIRD = 'third packet of the handshake without MP_CAPABLE';
 
@@ -96,10 +105,13 @@ const routed = (name: string, command: string, expect: Expected, more: Partial<C
 
 const STRIP = 'TCPOPTSTRIP --strip-options 30';
 const MANGLE = 'iptables -t mangle -A FORWARD -p tcp';
-const NAT = [
-  'ip route add 10.0.1.9 dev up',
-  'iptables -t nat -A POSTROUTING -o down -p tcp -j SNAT --to-source 10.0.1.9:40000-40999',
+const natOn = (address: string): string[] => [
+  `ip route add ${address} dev up`,
+  `iptables -t nat -A POSTROUTING -o down -p tcp -j SNAT --to-source ${address}:40000-40999`,
 ];
+const NAT = natOn('10.0.1.9');
+/** The server's first address is behind it, too. */
+const NAT_2 = ['ip route add 10.0.1.1 dev down', ...natOn('10.0.2.9')];
 /** The router sees its subflow for the last time two seconds before the rest of the data comes. */
 const FORGETS = [
   ...NAT,
@@ -134,6 +146,9 @@ export const middlebox: readonly Case[] = [
     .flatMap((one) => [one, sum(one)]),
   own('rewrite ISN', {}),
   ...ways('resegment', () => ({})),
+  // Where the mapping of the second segment is missed the connection becomes plain, which MP_FAIL may have to tell.
+  ...ways('coalesce', () => JOINED),
+  ...ways('coalesce', () => JOINED, going).map(sum),
   ...ways('in order only', () => ({})),
   ...ways('shrink window', () => ({})),
   // ---- payload ----
@@ -165,6 +180,39 @@ export const middlebox: readonly Case[] = [
       server: { subflows: 1 },
     },
   ),
+  // The client's further address is another one for the server; REMOVE_ADDR goes by ID.
+  {
+    family: 'middlebox',
+    name: 'NAT, join through it',
+    pairs: PAIRS,
+    before: [router(2, ...NAT_2)],
+    client: { subflows: 1, endpoints: ['10.0.2.2 id 2 dev p1 subflow'] },
+    server: { subflows: 1 },
+    steps: [
+      mptcp('client', 'endpoint delete id 2'),
+      until('server', { RmAddr: 1 }),
+      hasSubflows('server', 1),
+    ],
+    expect: { joins: 1, client: { RmAddrTx: 1, RmSubflow: 1 }, server: { RmAddr: 1 } },
+  },
+  {
+    family: 'middlebox',
+    name: 'NAT, join through it to an announced address',
+    pairs: PAIRS,
+    before: [router(2, ...NAT_2)],
+    client: { subflows: 1, addAddrAccepted: 1 },
+    server: { subflows: 1, endpoints: ['10.0.2.1 signal'] },
+    expect: { joins: 1, ...announced(1), used: 2 },
+  },
+  {
+    family: 'middlebox',
+    name: 'NAT on every path, fullmesh',
+    pairs: PAIRS,
+    before: [router(1, ...NAT), router(2, ...NAT_2)],
+    client: { subflows: 2, addAddrAccepted: 1, endpoints: ['10.0.2.2 dev p1 subflow fullmesh'] },
+    server: { subflows: 2, endpoints: ['10.0.2.1 signal'] },
+    expect: { joins: 2, ...announced(1), used: [2, 3] },
+  },
   ...(['falls silent', 'answers with resets'] as const).map((name) =>
     routed(
       `NAT forgets and ${name}`,
