@@ -5,7 +5,8 @@ Sends a seeded pattern and receives at the same time, shuts its sending directio
 the end, and prints one JSON line per connection. A server prints {"listening": PORT} first.
 
 With --gate it stops after so many bytes until its half of the pattern and the peer's have passed, prints
-{"event": "gate"}, and obeys lines on stdin: "look" prints the present state, "go" sends the rest, "reset" aborts.
+{"event": "gate"}, and obeys lines on stdin: "look" prints the present state, "view" all that the kernel tells of the
+connection, "go" sends the rest, "reset" aborts.
 """
 import argparse
 import ctypes
@@ -24,8 +25,8 @@ import time
 
 IPPROTO_MPTCP = 262
 SOL_MPTCP = 284
-MPTCP_INFO = 1
-FLAG_FALLBACK = 1
+MPTCP_INFO, MPTCP_TCPINFO, MPTCP_SUBFLOW_ADDRS = 1, 2, 3
+FLAG_FALLBACK, FLAG_REMOTE_KEY = 1, 2
 IP_TRANSPARENT = 19
 TCP_FASTOPEN = 23
 TCP_FASTOPEN_CONNECT = 30
@@ -135,7 +136,10 @@ class Connection:
                 # RFC 8684 section 3.5: with a linger time of zero, closing is MP_FASTCLOSE.
                 self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
                 break
-            report({"event": "look", "subflows": self.look(), "mptcp": self.fallback is False})
+            if word == "view":
+                report({"event": "view", "view": view(self.sock)})
+            else:
+                report({"event": "look", "subflows": self.look(), "mptcp": self.fallback is False})
         self.aborted = True
         return False
 
@@ -190,6 +194,50 @@ class Connection:
             return list(getattr(self.sock, which)()[:2])
         except OSError:
             return None
+
+
+def view(sock):
+    """MPTCP_INFO, and the ends and TCP states of the subflows (linux/mptcp.h)."""
+    info = sock.getsockopt(SOL_MPTCP, MPTCP_INFO, 256)
+    flags, token = struct.unpack_from("=II", info, 8)
+    sent, received, acked = struct.unpack_from("=QQQ", info, 56)
+    return {
+        "subflows": info[80],
+        "fallback": bool(flags & FLAG_FALLBACK),
+        "remoteKey": bool(flags & FLAG_REMOTE_KEY),
+        "token": f"{token:08x}",
+        "checksum": bool(info[42]),
+        "sent": sent,
+        "received": received,
+        "acked": acked,
+        "ends": [ends(one) for one in of_subflows(sock, MPTCP_SUBFLOW_ADDRS, 256)],
+        # tcpi_state; 1 is ESTABLISHED
+        "states": [one[0] for one in of_subflows(sock, MPTCP_TCPINFO, 232)],
+    }
+
+
+def of_subflows(sock, option, size):
+    """An option that has an array for the subflows, behind struct mptcp_subflow_data."""
+    buffer = ctypes.create_string_buffer(16 + 8 * size)
+    struct.pack_into("=IIII", buffer, 0, 16, 0, 0, size)
+    length = ctypes.c_uint32(len(buffer))
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.getsockopt(sock.fileno(), SOL_MPTCP, option, buffer, ctypes.byref(length)) != 0:
+        raise OSError(ctypes.get_errno(), "getsockopt")
+    count = struct.unpack_from("=I", buffer, 4)[0]
+    return [buffer.raw[16 + i * size : 16 + (i + 1) * size] for i in range(count)]
+
+
+def ends(addresses):
+    """Local and remote end of a struct mptcp_subflow_addrs."""
+    return [endpoint(addresses[:128]), endpoint(addresses[128:])]
+
+
+def endpoint(storage):
+    family = struct.unpack_from("=H", storage)[0]
+    port = struct.unpack_from("!H", storage, 2)[0]
+    at, size = (8, 16) if family == socket.AF_INET6 else (4, 4)
+    return [socket.inet_ntop(family, storage[at : at + size]), port]
 
 
 def when_writable(sock, write):

@@ -204,6 +204,7 @@ async function serve(socket: Socket): Promise<boolean> {
     return new Promise((resolve) => {
       onCommand = (word): void => {
         if (word === 'look') print({ event: 'look', subflows: look(), mptcp: socket.info().mptcp });
+        else if (word === 'view') print({ event: 'view', view: socket.info() });
         else if (word === 'counters') print({ event: 'counters', counters: host.counters() });
         else if (word.startsWith('mptcp ')) mptcp(word.slice(6));
         else if (word.startsWith('pm ')) void byHand(socket, word.slice(3));

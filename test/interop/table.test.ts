@@ -1,41 +1,37 @@
-/** A part of the table of `npm run interop` that `npm test` has the time for: one row of each family or so. */
+/** A few rows of `npm run interop` for `npm test`; .ci/run has the short form of the table beside it. */
 import { expect } from 'chai';
 import { Bench, skipWithoutNamespaces } from './netns.js';
 import { CASES } from './table/families/index.js';
 import { runCase } from './table/run.js';
+import { SHORT } from './table/short.js';
 import { rowName, rowsOf } from './table/table.js';
 
 const CHOSEN = [
-  'connect: IPv6, MPTCP -> MPTCP',
-  'connect: IPv4, MPTCP -> TCP',
-  'connect: v4mapped, TCP -> MPTCP',
-  'connect: loopback IPv4, MPTCP -> MPTCP',
-  'subflows: multiple subflows',
   'subflows: single subflow, dev',
-  'signal_address: subflow and signal',
   'link_failure: backup flow used, bidi, link failure',
-  'link_failure: backup flow used, bidi, link failure, silent',
   'remove: remove subflow and signal',
   'mixed: simult IPv4 and IPv6 subflows, fullmesh 2x2',
-  'backup: single address, backup',
-  'add_addr_ports: signal address with port',
-  'syncookies: single subflow with syn cookies',
-  'checksum: checksum test 0 1',
-  'deny_join_id0: subflow and address allow join id0 2',
-  'fullmesh: set fullmesh flag test',
   'fastclose: fastclose server test',
-  'endpoint: delete re-add signal',
-  'middlebox: netfilter strips SYN/ACK',
-  'middlebox: netfilter strips all but SYN',
-  'middlebox: strip later',
-  'middlebox: split, options on the first half up',
-  'middlebox: rewrite ISN',
-  'middlebox: NAT',
   'fail: MP_FAIL MP_RST',
-  'userspace: userspace pm add & remove address',
+  'diag: three subflows',
+  'connect: IPv4, MPTCP -> TCP',
   'connect: MPTFO IPv4',
-  'connect: ECN asked for by the client',
+  'middlebox: strip later',
 ];
+
+describe('the short form of the table', () => {
+  it('names rows that there are, of every family in either role', () => {
+    const chosen = CASES.filter(({ family, name }) => SHORT.includes(`${family}: ${name}`));
+    expect(chosen.map(({ family, name }) => `${family}: ${name}`)).to.have.members(SHORT);
+    for (const family of new Set(CASES.map((one) => one.family))) {
+      const rows = rowsOf(chosen.filter((one) => one.family === family));
+      const roles = rows.flatMap(({ pair }) =>
+        (['client', 'server'] as const).filter((role) => pair[role] === 'plait'),
+      );
+      expect(roles, family).to.include.members(['client', 'server']);
+    }
+  });
+});
 
 describe('the table of cases against the kernel', function () {
   this.timeout(60_000);

@@ -13,6 +13,7 @@ import {
   shrinkWindow,
   split,
   strip,
+  unsteady,
   type Direction,
   type Script,
 } from './scripts.js';
@@ -76,6 +77,7 @@ export const BOXES: Readonly<Record<string, () => Script>> = {
   'shrink window down': () => shrinkWindow('down', 5),
   'echo options': echoOptions,
   'repeat SYN': repeatSyn,
+  unsteady: () => unsteady(1),
   'options ahead up': both(optionsAhead, 'up'),
   'options ahead down': both(optionsAhead, 'down'),
 };

@@ -3,6 +3,7 @@
  * extend TCP?", IMC 2011). A script serves one subflow; the same ones run over links in virtual time (test/sim) and in a
  * box between two namespaces (box.ts).
  */
+import { SeededRandom } from '../../src/core/random.js';
 import type { ParsedSegment, Segment } from '../packet/segment.js';
 
 /** `up`: sent by the host behind the box; `down`: to it. */
@@ -274,3 +275,20 @@ export const optionsAhead =
       { segment: stripped(segment), direction },
     ];
   };
+
+/** Loses one segment with data in fifty, and lets one in thirty go behind the next of its direction. */
+export const unsteady = (seed: number): Script => {
+  const random = new SeededRandom(seed);
+  const waiting: Record<Direction, ParsedSegment | null> = { up: null, down: null };
+  return (segment, direction) => {
+    const behind = waiting[direction];
+    waiting[direction] = null;
+    const late = behind === null ? [] : [{ segment: behind, direction }];
+    if (segment.data.length > 0 && random.unit() < 1 / 50) return late;
+    if (segment.data.length > 0 && behind === null && random.unit() < 1 / 30) {
+      waiting[direction] = segment;
+      return [];
+    }
+    return [{ segment, direction }, ...late];
+  };
+};

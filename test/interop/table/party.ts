@@ -83,6 +83,12 @@ export abstract class Party {
     return (await this.#next(({ event }) => event === 'look')) as unknown as Look;
   }
 
+  /** All that the implementation tells of the connection: `KernelView` or `ConnectionInfo`. */
+  async view(): Promise<unknown> {
+    this.tell('view');
+    return (await this.#next(({ event }) => event === 'view')).view;
+  }
+
   /** The result of the next connection. */
   async result(): Promise<Result> {
     return (await this.#next(({ event }) => event === undefined)) as unknown as Result;
@@ -120,6 +126,7 @@ interface Line {
   readonly event?: string;
   readonly listening?: number;
   readonly counters?: Counters;
+  readonly view?: unknown;
   readonly error?: string | null;
   readonly info?: ConnectionInfo;
 }

@@ -1,6 +1,6 @@
 /** MPTCP and TCP on either side, over IPv4, IPv6 and mapped addresses, through links and the loopback interface. */
 import type { Case, Expected, Role } from '../case.js';
-import { shell } from '../steps.js';
+import { box, shell } from '../steps.js';
 
 const SIZE = 1 << 20;
 
@@ -103,6 +103,17 @@ const modes = (['sendfile', 'mmap', 'splice', 'peek'] as const).flatMap((mode): 
   }),
 );
 
+/** Loss and reordering on one link, or on both. */
+const unsteady = [1, 2].map((links): Case => ({
+  family: 'connect',
+  name: `loss and reordering, ${String(links)} of 2 links`,
+  nonstop: true,
+  client: { send: SIZE, subflows: 1, endpoints: ['10.0.2.2 dev p1 subflow'] },
+  server: { send: SIZE, subflows: 1 },
+  before: Array.from({ length: links }, (_, i) => box(i + 1, 'unsteady')),
+  expect: { joins: 1, used: [1, 2] },
+}));
+
 /** A server that takes what was meant for others. */
 const transparent: Case = {
   family: 'connect',
@@ -177,6 +188,7 @@ export const connect: readonly Case[] = [
   ...matrix(),
   ...sizes,
   ...modes,
+  ...unsteady,
   transparent,
   ...more,
   ...fastOpen,

@@ -109,6 +109,22 @@ export const v4mapped: readonly Case[] = [
   },
   {
     family: 'v4mapped',
+    name: 'signal address v6-map-v4',
+    client: { subflows: 1, addAddrAccepted: 1 },
+    server: { subflows: 1, endpoints: ['::ffff:10.0.2.1 signal'] },
+    listen: '::',
+    expect: { joins: 1, ...announced(1), used: 2 },
+  },
+  {
+    family: 'v4mapped',
+    name: 'subflow and signal IPv4-mapped',
+    ...MAPPED,
+    client: { subflows: 2, addAddrAccepted: 1, endpoints: ['::ffff:10.0.3.2 subflow'] },
+    server: { subflows: 2, endpoints: ['::ffff:10.0.2.1 signal'] },
+    expect: { joins: 2, ...announced(1), used: 3 },
+  },
+  {
+    family: 'v4mapped',
     name: 'no subflow IPv6 to v4 address',
     client: { subflows: 1, endpoints: ['dead:beef:2::2 subflow'] },
     server: { subflows: 1 },

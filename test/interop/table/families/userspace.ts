@@ -36,22 +36,6 @@ export const userspace: readonly Case[] = [
   },
   {
     family,
-    name: 'userspace pm add address IPv6',
-    to: 'dead:beef:1::1',
-    client: { subflows: 1, addAddrAccepted: 1 },
-    server: { byHand: true },
-    steps: [
-      byHand('server', 'announce dead:beef:2::1 id 10'),
-      until('server', { MPJoinAckRx: 1, EchoAdd: 1 }),
-    ],
-    expect: {
-      client: { ...joined(1).client, ...announced(1).client },
-      server: { ...joined(1).server, ...announced(1).server },
-      used: 2,
-    },
-  },
-  {
-    family,
     name: 'userspace pm create destroy subflow',
     client: { byHand: true },
     server: { subflows: 1 },
@@ -61,23 +45,6 @@ export const userspace: readonly Case[] = [
       byHand('client', 'destroy 10.0.3.2 to 10.0.1.1'),
       subflows('client', 1),
       subflows('server', 1),
-    ],
-    expect: {
-      client: { ...joined(1).client, RmSubflow: 1 },
-      server: joined(1).server,
-    },
-  },
-  {
-    family,
-    name: 'userspace pm create destroy subflow IPv6',
-    to: 'dead:beef:1::1',
-    client: { byHand: true },
-    server: { subflows: 1 },
-    steps: [
-      byHand('client', 'create dead:beef:3::2 id 20 to dead:beef:1::1 port 5001'),
-      until('server', { MPJoinAckRx: 1 }),
-      byHand('client', 'destroy dead:beef:3::2 to dead:beef:1::1'),
-      subflows('client', 1),
     ],
     expect: {
       client: { ...joined(1).client, RmSubflow: 1 },
