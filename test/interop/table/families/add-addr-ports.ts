@@ -1,7 +1,7 @@
 /** Announcements with a port of their own, on which the announcing side listens. */
 import type { Case, Counts } from '../case.js';
 import { mptcp, shell, subflows, until } from '../steps.js';
-import { announced } from './signal-address.js';
+import { announced } from './counts.js';
 
 const family = 'add_addr_ports';
 const SIGNAL = '10.0.2.1 id 2 port 10100 signal';

@@ -1,16 +1,11 @@
 /** Endpoints are added while a connection lives. */
 import type { Case } from '../case.js';
 import { mptcp, until } from '../steps.js';
-import { announced } from './signal-address.js';
+import { announced, joined } from './counts.js';
 
 const family = 'add';
 const later = (role: 'client' | 'server', ...endpoints: string[]) =>
   endpoints.map((endpoint) => mptcp(role, `endpoint add ${endpoint}`));
-/** `joins` is awaited before the steps, so what comes with them is told in counters. */
-const joined = (count: number) => ({
-  client: { MPJoinSynTx: count, MPJoinSynAckRx: count },
-  server: { MPJoinSynRx: count, MPJoinAckRx: count },
-});
 const done = (count: number) => until('server', { MPJoinAckRx: count });
 
 export const add: readonly Case[] = [

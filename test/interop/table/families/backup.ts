@@ -1,7 +1,7 @@
 /** Backup subflows: asked for in the join, for the first subflow with MP_PRIO, changed while data flows. */
 import type { Case } from '../case.js';
 import { mptcp, rest, until } from '../steps.js';
-import { announced } from './signal-address.js';
+import { announced } from './counts.js';
 
 const family = 'backup';
 

@@ -1,7 +1,7 @@
 /** A side forbids joins to its initial address (RFC 8684 section 3.1, flag C). */
 import type { Case } from '../case.js';
 import { rest, until } from '../steps.js';
-import { announced } from './signal-address.js';
+import { announced } from './counts.js';
 
 const family = 'deny_join_id0';
 const denyJoinId0 = true;

@@ -2,7 +2,7 @@
 import type { Case } from '../case.js';
 import { viewsAgree } from '../kernel-view.js';
 import { until } from '../steps.js';
-import { announced } from './signal-address.js';
+import { announced } from './counts.js';
 
 const family = 'diag';
 

@@ -1,7 +1,7 @@
 /** Endpoints that come by themselves, go and come back, or pair up. */
 import type { Case } from '../case.js';
 import { mptcp, subflows, until } from '../steps.js';
-import { announced } from './signal-address.js';
+import { announced } from './counts.js';
 
 const family = 'endpoint';
 

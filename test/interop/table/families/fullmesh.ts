@@ -1,7 +1,7 @@
 /** Every local address to every address of the peer. */
 import type { Case } from '../case.js';
 import { mptcp, rest, subflows, until } from '../steps.js';
-import { announced } from './signal-address.js';
+import { announced } from './counts.js';
 
 const family = 'fullmesh';
 const MESH = ['10.0.2.2 subflow fullmesh', '10.0.3.2 subflow fullmesh', '10.0.4.2 subflow fullmesh'];

@@ -1,7 +1,7 @@
 /** Families of addresses: IPv6, IPv4 in IPv6 sockets, and both at once. */
 import type { Case } from '../case.js';
 import { mptcp, subflows, until } from '../steps.js';
-import { announced } from './signal-address.js';
+import { announced } from './counts.js';
 
 const V6 = 'dead:beef:1::1';
 

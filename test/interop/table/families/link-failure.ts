@@ -1,7 +1,7 @@
 /** Links fail while data flows; what was held back has to find another way. */
 import { type Case, type Expected, type Side, type Step } from '../case.js';
 import { link } from '../steps.js';
-import { announced } from './signal-address.js';
+import { announced } from './counts.js';
 
 const family = 'link_failure';
 const SIZE = 1 << 20;

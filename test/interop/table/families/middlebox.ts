@@ -3,7 +3,7 @@
  * to Plait, and what Linux makes of it, stands in docs/middleboxes.md.
  */
 import { box, mptcp, rest, router, subflows as hasSubflows, until } from '../steps.js';
-import { announced } from './signal-address.js';
+import { announced } from './counts.js';
 import { other, type Case, type Counts, type Expected, type Pair, type Role } from '../case.js';
 
 const PAIRS: readonly Pair[] = [

@@ -1,7 +1,7 @@
 /** Endpoints are deleted while a connection uses them: REMOVE_ADDR, and the subflows close. */
 import type { Case } from '../case.js';
 import { mptcp, subflows, until } from '../steps.js';
-import { announced } from './signal-address.js';
+import { announced } from './counts.js';
 
 const family = 'remove';
 

@@ -1,21 +1,11 @@
 /** The server announces addresses. */
 import type { Case } from '../case.js';
 import { until } from '../steps.js';
+import { announced } from './counts.js';
 
 const family = 'signal_address';
 const SIGNAL_2 = '10.0.2.1 signal';
 const SIGNAL_3 = '10.0.3.1 signal';
-/**
- * What announcements that are heard leave at both sides. Where the client's answer takes longer than the server's timeout,
- * one is repeated, and the kernel drops it when the first still waits there.
- */
-export const announced = (count: number) => {
-  const once = [count, count + 1] as const;
-  return {
-    client: { AddAddr: once, EchoAddTx: once, AddAddrDrop: [0, 1] as const },
-    server: { AddAddrTx: once, EchoAdd: once },
-  };
-};
 const SOME = [0, 3] as const;
 const RACE = Object.fromEntries(
   [

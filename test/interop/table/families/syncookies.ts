@@ -1,7 +1,7 @@
 /** The server keeps nothing of a SYN (net.ipv4.tcp_syncookies=2). */
 import type { Case } from '../case.js';
 import { until } from '../steps.js';
-import { announced } from './signal-address.js';
+import { announced } from './counts.js';
 
 const family = 'syncookies';
 const cookies = true;

@@ -1,15 +1,11 @@
 /** Subflows and addresses by hand: the kernel's `userspace` path manager, and Plait's `socket.mptcp`. */
 import type { Case, Pair } from '../case.js';
 import { byHand, mptcp, rest, subflows, until } from '../steps.js';
-import { announced } from './signal-address.js';
+import { announced, joined } from './counts.js';
 
 const family = 'userspace';
 /** What only the kernel does, on the side that has a path manager by hand. */
 const KERNEL_CLIENT: readonly Pair[] = [{ client: 'kernel', server: 'plait' }];
-const joined = (count: number) => ({
-  client: { MPJoinSynTx: count, MPJoinSynAckRx: count },
-  server: { MPJoinSynRx: count, MPJoinAckRx: count },
-});
 
 export const userspace: readonly Case[] = [
   {
