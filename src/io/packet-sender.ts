@@ -51,7 +51,7 @@ export class PacketSender {
   #loan = 0;
   #blocked = false;
   #retry: Cancel | null = null;
-  /** Microseconds until the next try; it doubles. */
+  /** Microseconds until the next try. It doubles; beyond the longest, what the interface does not take is lost. */
   #pauseLength = PAUSE;
   /** Whether the kernel cuts packets into segments here. */
   #segmentation = true;
@@ -180,7 +180,7 @@ export class PacketSender {
         this.#blocked = true;
         this.#events.full();
         return origin;
-      } else if (sent === -ENOBUFS) {
+      } else if (sent === -ENOBUFS && this.#pauseLength <= LONGEST_PAUSE) {
         this.#pause();
         return origin;
       } else if (sent === -EINVAL && batch.select(origin).segment > 0) {
@@ -203,7 +203,7 @@ export class PacketSender {
       this.#retry = null;
       this.unblock();
     });
-    this.#pauseLength = Math.min(2 * this.#pauseLength, LONGEST_PAUSE);
+    this.#pauseLength *= 2;
   }
 
   /** False: the queue is full; what is left of this packet leaves first when it has room. */
@@ -237,4 +237,5 @@ export class PacketSender {
 const COUNT = 64;
 /** Microseconds. */
 const PAUSE = 1000;
-const LONGEST_PAUSE = 64_000;
+/** A queue has room again by then. What a filter at the egress drops looks the same, and must not hold up other paths. */
+const LONGEST_PAUSE = 16_000;

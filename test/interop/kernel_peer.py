@@ -11,6 +11,7 @@ connection, "go" sends the rest, "reset" aborts.
 import argparse
 import ctypes
 import errno
+import fcntl
 import hashlib
 import json
 import mmap
@@ -20,6 +21,7 @@ import socket
 import struct
 import sys
 import tempfile
+import termios
 import threading
 import time
 
@@ -362,6 +364,9 @@ def open_socket(options):
 
 def disconnect(sock):
     """connect(2): AF_UNSPEC dissolves the association, and the socket may connect again."""
+    # What the peer has not acknowledged by then is lost.
+    while struct.unpack("=i", fcntl.ioctl(sock.fileno(), termios.TIOCOUTQ, bytes(4)))[0] > 0:
+        time.sleep(0.005)
     if ctypes.CDLL(None, use_errno=True).connect(sock.fileno(), bytes(16), 16) != 0:
         raise OSError(ctypes.get_errno(), "disconnect")
 

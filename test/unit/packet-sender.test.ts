@@ -183,6 +183,29 @@ describe('packet sender', () => {
     expect(sender.send(batchOf(packetOf(1)))).to.equal(1);
   });
 
+  it('loses what a full interface drops again and again, as a filter does, and does not wait for others', () => {
+    let pauses = 0;
+    for (
+      kernel.results.push(-ENOBUFS);
+      sender.send(batchOf(packetOf(1))) === 0;
+      kernel.results.push(-ENOBUFS)
+    ) {
+      world.runUntil(world.now() + 1e5);
+      pauses++;
+    }
+    expect(pauses).to.equal(5);
+    expect(world.now()).to.be.below(2e6);
+    kernel.results.push(-ENOBUFS);
+    expect(sender.send(batchOf(packetOf(2), packetOf(3)))).to.equal(2);
+    expect(log.filter((line) => line.startsWith('lost'))).to.deep.equal(
+      Array(2).fill(`lost ${String(ENOBUFS)}`),
+    );
+    expect(sequences()).to.deep.equal([3]);
+    // Since one has left, it may just be full again.
+    kernel.results.push(-ENOBUFS);
+    expect(sender.send(batchOf(packetOf(4)))).to.equal(0);
+  });
+
   it('loses the packet that may not leave, and no other', () => {
     kernel.results.push(1, -EPERM);
     expect(sender.send(batchOf(packetOf(1), packetOf(2), packetOf(3)))).to.equal(3);

@@ -6,7 +6,7 @@ const family = 'simult_flows';
 const SIZE = 3 << 20;
 
 /** One link alone is half of them; headers take a twentieth. */
-const EQUAL = { rates: [10, 10], share: 0.55, second: [0.3, 0.7] } as const;
+const EQUAL = { rates: [10, 10], share: 0.55, second: [0.2, 0.8] } as const;
 /** Linux itself leaves up to half of these unused. */
 const UNEQUAL = { rates: [10, 3], share: 0.4, second: [0.1, 0.5] } as const;
 /** `delays` in milliseconds, of either way over a link. */
