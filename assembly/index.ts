@@ -72,7 +72,7 @@ import { bury, connectionCount, newConnection, newSubflow } from './mptcp/lifecy
 import { output } from './mptcp/output';
 import { afterRead } from './mptcp/packet';
 import * as loans from './mptcp/loan';
-import { consume, readContiguous, readPointer, setBehind, settleArea } from './mptcp/reassembly';
+import { consume, nextArea, readContiguous, readPointer, setBehind } from './mptcp/reassembly';
 import { sendContiguous, sendPointer, sendPrepare, sendRoom } from './mptcp/send-ring';
 import { announce as announceAddress, sendSignals, withdraw } from './mptcp/signal';
 import { enterJoinListener, enterListener, findSubflow, removeListener, subflowCount } from './mptcp/tables';
@@ -177,9 +177,9 @@ export function input(now: f64, from: u32, n: u32): u32 {
   return i;
 }
 
-/** The memory of the packets received in an area (0 or 1) is about to be used again. */
-export function inputDone(area: u32): void {
-  settleArea(area);
+/** The packets received in an area (0 or 1) are handled. Returns the area for the next ones. */
+export function inputDone(area: u32): u32 {
+  return nextArea(area);
 }
 
 /** Whether more packets wait in front of this host than it takes at once. */

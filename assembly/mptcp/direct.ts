@@ -119,6 +119,14 @@ export function directForget(c: Connection): void {
   c.directLast = 0;
 }
 
+/** Whether nothing is left in an area that anybody may still read. */
+export function directEmpty(area: u32): bool {
+  let count = countOf(area);
+  while (count != 0 && load<u32>(pieceAt(area * RX_SLOTS + count), LENGTH) == 0) count--;
+  store<u32>(counts + area * 4, count);
+  return count == 0;
+}
+
 /** Takes a piece of an area out, which has to be copied. Returns whose it is, or 0: there are none any more. */
 export function directTake(area: u32): usize {
   for (let count = countOf(area); count != 0; ) {

@@ -31,7 +31,17 @@ import {
 } from '../intervals';
 import { maxRanges } from '../limits';
 import { Subflow } from '../tcp/subflow';
-import { directAdd, directDrop, directFind, directForget, directLength, directTake, takenAt, takenSeq } from './direct';
+import {
+  directAdd,
+  directDrop,
+  directEmpty,
+  directFind,
+  directForget,
+  directLength,
+  directTake,
+  takenAt,
+  takenSeq,
+} from './direct';
 import { Connection, C_MPTCP, C_PEER_DONE, C_PEER_FIN, tellReadable } from './connection';
 
 @inline
@@ -160,11 +170,17 @@ function rangeAdd(c: Connection, start: u64, end: u64): bool {
   return result != NOT_ADDED;
 }
 
-/** A receive area is about to be used again: octets that lie in its packets go to their places in the ring. */
-export function settleArea(area: u32): void {
+/**
+ * The area for the packets after those in `area`: the same one if nothing of it can be read any more, for it is in the
+ * processor's cache, else the other one. Octets that lie in packets there go to their places in the ring.
+ */
+export function nextArea(area: u32): u32 {
+  if (directEmpty(area)) return area;
+  area ^= 1;
   for (let p = directTake(area); p != 0; p = directTake(area)) {
     copyIn(changetype<Connection>(p), takenSeq, takenAt, directLength);
   }
+  return area;
 }
 
 // ---- the application's side -------------------------------------------------------------------------------

@@ -185,13 +185,12 @@ export class Core {
   }
 
   /**
-   * Events are handled: if everything in the ring is, the next batch has the other area. What the application did not read
-   * out of the batch before this one has to leave that.
+   * Events are handled: if everything in the ring is, the next batch has the same area, or the other one while something
+   * of this batch is left to read. What is left of the batch before has to leave that one.
    */
   rxRelease(): void {
     if (this.#rxCount === 0 || this.rxPending > 0) return;
-    this.#rxArea ^= 1;
-    this.x.inputDone(this.#rxArea);
+    this.#rxArea = this.x.inputDone(this.#rxArea);
     this.#rxCount = this.#rxUsed = this.#rxHandled = 0;
   }
 

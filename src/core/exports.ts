@@ -11,7 +11,7 @@ export interface CoreExports {
   setNextId(id: number): void;
   setPathBlocked(path: number, on: number): void;
   input(now: number, from: number, n: number): number;
-  inputDone(area: number): void;
+  inputDone(area: number): number;
   receiverBehind(on: number): void;
   poll(now: number): number;
   deadline(): number;
