@@ -240,6 +240,8 @@ export const OPT_MAX_SEGMENT = 59;
 export const OPT_READ_SHUT = 60;
 /** Linux' TCP_QUICKACK: 0 delays acknowledgements, others send what waits; without bit 0 for this once. */
 export const OPT_QUICKACK = 61;
+/** Congestion control of a lone subflow, one of CC_* (assembly/cc/ids.ts). */
+export const OPT_CONGESTION = 62;
 /**
  * Pacing, octets per second on each subflow at most: bursts leave at the rate of window and round trip up to this one.
  * 0: they leave as soon as the window lets them (Linux' SO_MAX_PACING_RATE).

@@ -161,7 +161,7 @@ export function subflowInfo(sf: Subflow, at: usize): void {
   store<u32>(at + SI_MSS, sf.mss);
   store<f64>(at + SI_SRTT, sf.srtt);
   store<f64>(at + SI_MIN_RTT, sf.minRtt);
-  store<f64>(at + SI_RTO, currentRto(sf));
+  store<f64>(at + SI_RTO, sf.timerKind == TIMER_PERSIST ? sf.rto : currentRto(sf));
   store<f64>(at + SI_BYTES_SENT, <f64>sf.bytesSent);
   store<f64>(at + SI_BYTES_RECEIVED, <f64>sf.bytesReceived);
   store<u32>(at + SI_CA_STATE, sf.caState);
@@ -177,7 +177,7 @@ export function subflowInfo(sf: Subflow, at: usize): void {
   store<u32>(at + SI_ADV_MSS, sf.mtu - (sf.family == 4 ? 40 : 60) - sf.overhead - (sf.is(SF_TIMESTAMPS) ? 12 : 0));
   store<u32>(at + SI_RCV_MSS, sf.rcvMss);
   store<u32>(at + SI_MTU, sf.mtu);
-  store<u32>(at + SI_PROBES, sf.timerKind == TIMER_PERSIST ? sf.backoff : sf.keepaliveProbes);
+  store<u32>(at + SI_PROBES, max(sf.probesOut, sf.keepaliveProbes));
   store<f64>(at + SI_RTTVAR, sf.rttvar);
   store<f64>(at + SI_DATA_SENT_AGO, now - (sf.lastDataSent == 0 ? sf.establishedAt : sf.lastDataSent));
   store<f64>(at + SI_RECEIVED_AGO, now - sf.lastReceived);

@@ -2,7 +2,7 @@
  * What an application may ask of a connection. A connection begins with the stack's own settings, an accepted one
  * with those of the listening side, as sockets are cloned elsewhere.
  */
-import { cfgMaxPacing, cfgMptcp, cfgRcvBufMax, cfgSndBufMax } from './host';
+import { cfgCcSingle, cfgMaxPacing, cfgMptcp, cfgRcvBufMax, cfgSndBufMax } from './host';
 import { tcpFinTimeout, tcpKeepaliveIntvl, tcpKeepaliveProbes, tcpKeepaliveTime, tcpSynRetries } from './sysctl';
 
 @unmanaged
@@ -17,6 +17,8 @@ export class Settings {
   /** An opener: data in the SYN. A listening side: how many connections may be accepted before their third packet. */
   fastOpen: u32;
   fastOpenNoCookie: bool;
+  /** Congestion control of a lone subflow (assembly/cc/ids.ts). */
+  congestion: u8;
   /** Type of service or traffic class, without the bits of ECN. */
   tos: u8;
   /** Linux' tcp_syn_retries. */
@@ -42,6 +44,7 @@ const SETTINGS_SIZE: u32 = offsetof<Settings>();
 
 export function defaultSettings(s: Settings): void {
   s.multipath = cfgMptcp;
+  s.congestion = cfgCcSingle;
   s.sndMax = cfgSndBufMax;
   s.rcvMax = cfgRcvBufMax;
   s.synRetries = tcpSynRetries;

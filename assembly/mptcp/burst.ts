@@ -34,7 +34,7 @@ import { reinjectSubflow } from './reinject';
 import { launch, newRecord, roomOn, shareWindow, unsentOf } from './transmit';
 
 /** Octets of one burst, and so of one mapping: what Linux puts into one packet for segmentation. */
-const MAX_BURST: u32 = 65215;
+export const MAX_BURST: u32 = 65215;
 /** Round trips below 2^9 us times this many bits let a burst be as large as it can (Linux' tcp_tso_rtt_log). */
 const RTT_SHIFT: u32 = 9;
 /** After this time without a packet sending does not wait for more, microseconds. */

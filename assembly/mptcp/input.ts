@@ -49,7 +49,9 @@ import {
   Subflow,
   TIMER_END,
   TIMER_HANDSHAKE,
+  TIMER_PERSIST,
 } from '../tcp/subflow';
+import { windowAnswered } from './timers';
 import { enterQuickAcks, isQuick, noteArrival, startDelack } from '../tcp/delack';
 import { startTimer } from '../tcp/timers';
 import { seqDiff, seqGe, seqGt, seqLe, seqLt, seqMin } from '../seq';
@@ -322,6 +324,7 @@ function established(c: Connection, sf: Subflow): void {
   if (sf.is(SF_PRE_ESTABLISHED)) joinConfirmed(c, sf);
   const stale = sf.is(SF_STALE);
   takeAck(sf, (seg.options & SIGNALS) != 0);
+  if (sf.timerKind == TIMER_PERSIST && !c.is(C_MPTCP)) windowAnswered(c, sf);
   if (stale && !sf.is(SF_STALE)) count(MIB_SubflowRecover);
   if (ackAdvanced && mtuAcked(sf)) sf.mss = segmentSize(c, sf);
   if (sf.rexmit != REXMIT_NONE || ackAdvanced) markDirty(c);

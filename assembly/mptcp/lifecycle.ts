@@ -6,7 +6,7 @@ import { alloc, allocZero, free, memoryShort } from '../arena';
 import { KIND_CONNECTION, KIND_SUBFLOW, handleFree, handleNew } from '../handles';
 import { ccInit } from '../cc/controller';
 import { CcState } from '../cc/state';
-import { cfgCcMulti, cfgCcSingle, cfgHalfOpenMax } from '../host';
+import { cfgCcMulti, cfgHalfOpenMax } from '../host';
 import { deadlineDisarm, deadlinesReserve } from '../deadlines';
 import { count, uncount } from '../counters';
 import { maxTimeWait } from '../limits';
@@ -247,7 +247,7 @@ export function leaveHalfOpen(sf: Subflow): void {
 
 /** Chooses the congestion control: coupled as soon as a connection has a second subflow. */
 export function chooseCongestionControl(c: Connection): void {
-  const algorithm = c.subflowCount > 1 ? cfgCcMulti : cfgCcSingle;
+  const algorithm = c.subflowCount > 1 ? cfgCcMulti : c.congestion;
   for (let p = c.subflows; p != 0; p = changetype<Subflow>(p).nextOfConn) {
     const sf = changetype<Subflow>(p);
     if (sf.algorithm == algorithm && sf.cwnd != 0) continue;

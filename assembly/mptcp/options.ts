@@ -9,6 +9,7 @@ import {
   OPT_MAX_SEGMENT,
   OPT_SYN_RETRIES,
   OPT_USER_TIMEOUT,
+  OPT_CONGESTION,
   OPT_CORK,
   OPT_FAST_OPEN,
   OPT_FAST_OPEN_NO_COOKIE,
@@ -22,8 +23,10 @@ import {
   OPT_READ_SHUT,
   OPT_WATCH,
 } from '../abi';
+import { CC_RENO, CC_WVEGAS } from '../cc/ids';
 import { isRingSize } from '../config';
 import { Connection, C_DEAF, markDirty, sizeRings } from './connection';
+import { chooseCongestionControl } from './lifecycle';
 import { armKeepalive } from './timers';
 import { wantQuickAck } from '../tcp/delack';
 import { Subflow } from '../tcp/subflow';
@@ -77,6 +80,11 @@ export function setConnectionOption(c: Connection, option: i32, value: i32): i32
       return armAll(c);
     case OPT_KEEPALIVE_COUNT:
       c.keepaliveCount = value;
+      return 0;
+    case OPT_CONGESTION:
+      if (value < CC_RENO || value > CC_WVEGAS) return E_INVAL;
+      c.congestion = <u8>value;
+      if (c.subflowCount == 1 && c.firstSubflow.synchronized) chooseCongestionControl(c);
       return 0;
     case OPT_MAX_SEGMENT:
       if (value != 0 && value < 88) return E_INVAL;

@@ -168,7 +168,8 @@ function repeatLost(c: Connection, sf: Subflow): void {
     if (id == sf.recHead) head = true;
   }
   if (!paced(sf)) sf.rexmit = REXMIT_NONE;
-  if (head && sf.timerKind != TIMER_REORDER) startRto(sf);
+  // A timeout has started the timer itself.
+  if (head && sf.timerKind != TIMER_REORDER && sf.retries == 0) startRto(sf);
 }
 
 /**
@@ -190,7 +191,7 @@ function noteBusy(c: Connection, sf: Subflow): void {
     if (!busy) sf.busyTime += now - sf.busyAt;
     sf.busyAt = busy ? now : 0;
   }
-  const full = unsent != 0 && sf.inFlight < sf.cwnd && roomOn(sf) < min(unsent, sf.mss);
+  const full = unsent != 0 && sf.inFlight < sf.cwnd && roomOn(sf) < min(unsent, sf.mss) && sf.synchronized;
   if (full == (sf.windowAt != 0)) return;
   if (!full) sf.windowTime += now - sf.windowAt;
   sf.windowAt = full ? now : 0;
@@ -223,9 +224,10 @@ function hasWork(c: Connection, sf: Subflow): bool {
   return sf.lostOut > sf.retransOut || unsentOf(c) != 0 || c.reinjectHead != 0;
 }
 
-/** Sends a record again. False: the transmit ring is full. */
+/** Sends a record again. False: the transmit ring is full, or the peer's window has closed before it. */
 export function retransmit(c: Connection, sf: Subflow, id: u32): bool {
   const r = recAt(sf, id);
+  if (!c.is(C_MPTCP) && seqGe(r.seq, sf.sndEdge) && r.seq != sf.sndUna) return false;
   if (!sendRecord(c, sf, r)) return false;
   countBy(MIB_RetransSegs, r.segments);
   sf.retransmissions += r.segments;

@@ -34,7 +34,7 @@ import { delackDue } from '../tcp/delack';
 import { mtuTimeout } from '../tcp/mtu';
 import { REC_LOST, REC_SACKED, recAt, recShatter } from '../tcp/records';
 import { reorderTimeout, retransmissionTimeout } from '../tcp/recovery';
-import { currentRto, RTO_INITIAL, RTO_MAX } from '../tcp/rtt';
+import { currentRto, RTO_INITIAL, RTO_MAX, RTO_MIN } from '../tcp/rtt';
 import {
   SF_ACK_NOW,
   SF_BARE,
@@ -76,6 +76,7 @@ import {
   C_FIN_ACKED,
   C_FIN_SENT,
   C_MPTCP,
+  C_ORPHAN,
   C_SEND_INFINITE,
   C_SYN_DATA,
   C_WATCH,
@@ -88,11 +89,12 @@ import { fastcloseDue } from './fastclose';
 import { fastOpenTimeout } from './fast-open';
 import { openFailed, sendSyn } from './handshake';
 import { freeSubflow } from './lifecycle';
-import { sendBurst } from './burst';
+import { MAX_BURST, sendBurst } from './burst';
 import { retransmit, signalFin } from './output';
 import { segmentSize, sendProbe } from './packet';
 import { ask } from './receive';
 import { reinjectStalled, reinjectSubflow } from './reinject';
+import { roomOn, unsentOf } from './transmit';
 import { tellPeer } from './unaware';
 
 /** A join is one attempt of many: the path manager tries again later. */
@@ -154,7 +156,12 @@ function timerDue(c: Connection, sf: Subflow): bool {
         return false;
       }
       // What was held back, for a better segment or by a small window, is held no longer.
-      if (txRoom() > 2 && sendBurst(c, sf, 1, true)) return true;
+      if (txRoom() > 2 && sendBurst(c, sf, 1, true)) {
+        sf.backoff = sf.probesOut = 0;
+        rearmRto(sf, false);
+        return true;
+      }
+      sf.probesOut++;
       count(c.is(C_MPTCP) ? MIB_WinProbe : MIB_TCPWinProbe);
       sendProbe(c, sf);
       sf.backoff++;
@@ -165,6 +172,17 @@ function timerDue(c: Connection, sf: Subflow): bool {
       return false;
   }
   return true;
+}
+
+/** A probe was answered: the window takes all that waits, or the next probe counts from now (Linux' tcp_ack_probe). */
+export function windowAnswered(c: Connection, sf: Subflow): void {
+  if (roomOn(sf) < min(unsentOf(c), MAX_BURST)) {
+    startTimer(sf, TIMER_PERSIST, currentRto(sf));
+    return;
+  }
+  sf.backoff = 0;
+  stopTimer(sf);
+  markDirty(c);
 }
 
 function handshakeDue(c: Connection, sf: Subflow): bool {
@@ -207,11 +225,14 @@ function handshakeDue(c: Connection, sf: Subflow): bool {
 
 function timeoutDue(c: Connection, sf: Subflow): bool {
   if (sf.packetsOut == 0) return true;
-  const timedOut = c.userTimeout != 0 && sf.retries != 0 && now - sf.retransAt >= c.userTimeout;
   // One that was removed while others work is an orphan: nobody waits for it (Linux' tcp_orphan_retries).
   const removed = (sf.flags & (SF_FIN_QUEUED | SF_FIN_SENT)) != 0 && c.subflowCount > 1 && isOpen(c);
   const most = removed ? min(ORPHAN_RETRIES, tcpRetries2) : tcpRetries2;
-  if (timedOut || (c.userTimeout == 0 && sf.retries >= most)) {
+  // Repetitions probe a window that has closed behind what they repeat: it may stay closed, but not in silence.
+  const closed = sf.sndWnd == 0 && !c.is(C_ORPHAN);
+  const patience = c.userTimeout != 0 ? c.userTimeout : timeOf(most);
+  const silent = !closed || now - sf.lastReceived >= 2 * RTO_MAX;
+  if (silent && (sf.retries != 0 || closed) && sf.retransAt != 0 && now - sf.retransAt >= patience) {
     count(MIB_TCPAbortOnTimeout);
     // TCP says nothing more; a subflow gives its reason.
     if (c.is(C_MPTCP)) sendReset(c, sf, RST_PERFORMANCE, true, false);
@@ -219,7 +240,7 @@ function timeoutDue(c: Connection, sf: Subflow): bool {
     return false;
   }
   if (c.is(C_SYN_DATA)) fastOpenTimeout(sf);
-  retransmissionTimeout(sf);
+  retransmissionTimeout(sf, closed);
   if (mtuTimeout(sf)) sf.mss = segmentSize(c, sf);
   if (sf.retries >= STALE_RETRIES && !sf.is(SF_STALE) && c.subflowCount > 1) {
     sf.set(SF_STALE);
@@ -229,8 +250,24 @@ function timeoutDue(c: Connection, sf: Subflow): bool {
   reinjectSubflow(c, sf, sf.handle);
   sf.backoff++;
   startRto(sf);
+  // The application's patience may end before.
+  if (c.userTimeout != 0 && sf.retransAt != 0) {
+    const left = max(sf.retransAt + c.userTimeout - now, 1);
+    if (sf.timerAt > now + left) startTimer(sf, TIMER_RTO, left);
+  }
   markDirty(c);
   return true;
+}
+
+/** How long so many repetitions take, from the first one on, with the least timeout (Linux' tcp_model_timeout). */
+function timeOf(repetitions: u32): f64 {
+  let time: f64 = 0;
+  let rto = RTO_MIN;
+  for (let i: u32 = 0; i <= repetitions; i++) {
+    time += rto;
+    rto = min(2 * rto, RTO_MAX);
+  }
+  return time;
 }
 
 /** Tail loss probe (RFC 8985 section 7.3): new data when there is some, else the last segment again. */
@@ -314,11 +351,13 @@ function keepaliveDue(c: Connection, sf: Subflow): bool {
     sf.keepaliveAt = max(now + c.keepaliveInterval, sf.lastReceived + c.keepaliveIdle);
     return true;
   }
-  if (sf.keepaliveProbes++ >= c.keepaliveCount) {
+  const probes = sf.keepaliveProbes;
+  if (c.userTimeout == 0 ? probes >= c.keepaliveCount : probes != 0 && idle >= c.userTimeout) {
     sendReset(c, sf, RST_PERFORMANCE, true, false);
     subflowFailed(c, sf, CLOSE_TIMEOUT, NO_REASON, false);
     return false;
   }
+  sf.keepaliveProbes++;
   count(MIB_TCPKeepAlive);
   sendProbe(c, sf);
   sf.keepaliveAt = now + c.keepaliveInterval;

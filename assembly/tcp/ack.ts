@@ -77,9 +77,10 @@ export function takeAck(sf: Subflow, signal: bool): void {
     if (!sf.is(SF_SACK)) {
       renoAcked(sf, ackedSegments);
       if (repeatedAcked) sack.original = false; // without SACK nobody knows which copy it was
-    } else if (seqLt(sack.lowest, fack)) noteReordering(sf, sack.lowest, fack);
+    } else if (seqLt(sack.lowest, fack)) noteReordering(sf, sack.lowest, highestSacked(sf));
   }
   const notDuplicate = seg.length != 0 || (seg.flags & (SYN | FIN)) != 0 || windowMoved || dataAcked || signal;
+  sf.probesOut = 0;
   if (outstanding == 0) {
     if (sack.duplicate) alert(sf, priorUna, false, 0, marked, false);
     if (sf.tlpOut) probeAcked(sf, !notDuplicate);

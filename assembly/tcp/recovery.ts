@@ -162,9 +162,12 @@ export function reorderTimeout(sf: Subflow): void {
 
 // ---- retransmission timeout --------------------------------------------------------------------------------
 
-/** The retransmission timer ran out (RFC 6298 section 5.4 to 5.7): the oldest segment goes out again. */
-export function retransmissionTimeout(sf: Subflow): void {
-  count(MIB_TCPTimeouts);
+/**
+ * The retransmission timer ran out (RFC 6298 section 5.4 to 5.7): the oldest segment goes out again. `closed`: as a
+ * probe of the peer's window, which does not count as a timeout.
+ */
+export function retransmissionTimeout(sf: Subflow, closed: bool): void {
+  if (!closed) count(MIB_TCPTimeouts);
   const fresh = sf.caState < CA_RECOVERY;
   markLost(sf);
   // A second timeout of the same episode must not reduce twice (RFC 5681 section 3.1).
@@ -189,6 +192,7 @@ export function retransmissionTimeout(sf: Subflow): void {
   ecnReduced(sf);
   sf.frto = tcpFrto && (fresh || sf.retries != 0);
   sf.rexmit = REXMIT_LOST;
+  if (closed) return;
   sf.retries++;
   sf.timeouts++;
 }

@@ -255,6 +255,8 @@ export class Subflow extends CcState {
   /** When the first segment of the episode was sent again, 0: none was. */
   retransAt: f64;
   keepaliveProbes: u32;
+  /** Zero-window probes without an answer. */
+  probesOut: u32;
   lastReceived: f64;
   /** -1: nothing yet. */
   lastSent: f64;

@@ -1,4 +1,5 @@
 /** The socket calls of a script, made to the kernel. */
+import { readFileSync } from 'node:fs';
 import type { SocketCall } from '../ast.js';
 import type { Config } from '../config.js';
 import type { StampClock } from '../posix/ancillary.js';
@@ -44,6 +45,9 @@ class Running implements RunningCall {
   }
 }
 
+/** Of the thread's namespace. */
+const CONGESTION = '/proc/sys/net/ipv4/tcp_congestion_control';
+
 export class KernelLayer implements SocketLayer {
   lastUsed: number | null = null;
   /** The kernel's descriptors by the script's. */
@@ -52,11 +56,14 @@ export class KernelLayer implements SocketLayer {
   readonly #libc: Libc;
 
   readonly #config: Config;
+  /** As the namespace began. */
+  readonly #congestion: string;
   #origin = 0;
 
   constructor(host: KernelHost, config: Config) {
     this.#config = config;
     this.#host = host;
+    this.#congestion = readFileSync(CONGESTION, 'latin1');
     this.#libc = host.libc;
   }
 
@@ -97,8 +104,12 @@ export class KernelLayer implements SocketLayer {
     return fd;
   }
 
-  /** The default of a namespace can only be one that is allowed to everybody; scripts take it to be cubic. */
+  /**
+   * The default of a namespace can only be one that is allowed to everybody; scripts take it to be cubic, unless they
+   * have set it.
+   */
   created(live: number): void {
+    if (readFileSync(CONGESTION, 'latin1') !== this.#congestion) return;
     const name = Buffer.from('cubic');
     this.#libc.call('setsockopt', live, SOL.TCP, constant('TCP_CONGESTION'), pointer(name), name.length);
   }

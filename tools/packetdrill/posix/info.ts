@@ -97,6 +97,7 @@ export function tcpInfo(s: Socket): Map<string, bigint> {
   const { core } = s.stack;
   const subflow = s.connection === null ? 0 : core.x.nextSubflow(s.connection.handle, 0);
   if (subflow === 0) return info;
+  s.stack.run(s.stack.now()); // times are those of its latest turn
   core.x.subflowInfo(subflow);
   fill(core, info);
   const { unsent } = s.queues();

@@ -1,5 +1,6 @@
 /** Values of socket options, and what of them the core has to know. */
 import * as abi from '../../../assembly/abi.js';
+import * as cc from '../../../assembly/cc/ids.js';
 
 export interface TimeValue {
   readonly seconds: bigint;
@@ -31,6 +32,10 @@ const CORE: Readonly<Record<string, number>> = {
 const TOS = '0:1';
 const TCLASS = '41:67';
 
+/** CC_* of assembly/cc/ids.ts. */
+const congestionId = (name: string): number | undefined =>
+  (cc as Readonly<Record<string, number | undefined>>)[`CC_${name.toUpperCase()}`];
+
 export class SocketOptions {
   /** Integers by "level:name"; those that were never set are absent. */
   readonly #numbers = new Map<string, bigint>();
@@ -40,7 +45,8 @@ export class SocketOptions {
   /** Doubled, as Linux shows it; null: tuned. */
   sendBuffer: number | null = null;
   receiveBuffer: number | null = null;
-  congestion = 'cubic';
+  /** null: the host's own. */
+  congestion: string | null = null;
   device = '';
 
   get(level: number, name: number): bigint | undefined {
@@ -73,7 +79,14 @@ export class SocketOptions {
       const option = SocketOptions.coreOf(key, v6);
       if (option !== undefined) result.push([option, Number(value)]);
     }
+    const congestion = this.congestionId;
+    if (congestion !== undefined) result.push([abi.OPT_CONGESTION, congestion]);
     return result;
+  }
+
+  /** The core's number of the congestion control that was asked for, if the core has it. */
+  get congestionId(): number | undefined {
+    return this.congestion === null ? undefined : congestionId(this.congestion);
   }
 
   /** The core's number of an option; undefined where the core has none. */

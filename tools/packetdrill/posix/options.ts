@@ -2,6 +2,7 @@
  * setsockopt and getsockopt. Which options exist, what they take, and how a Multipath TCP socket differs was measured
  * on Linux 6.18.
  */
+import * as abi from '../../../assembly/abi.js';
 import type { Expr } from '../ast.js';
 import { ScriptError } from '../socket-layer.js';
 import { constant, errnoNumber, SOL } from './constants.js';
@@ -310,6 +311,8 @@ function setBuffer(
 function setCongestion(s: Socket, name: string): Attempt {
   if (!CONGESTION_CONTROLS.has(name)) return fail('ENOENT');
   s.options.congestion = name;
+  const id = s.options.congestionId;
+  if (id !== undefined) s.setOption(abi.OPT_CONGESTION, id);
   return ok();
 }
 
@@ -370,7 +373,8 @@ export function getOption(
   }
   if (key === CONGESTION || key === BINDTODEVICE || key === ULP) {
     if (key === ULP && !mptcp) return ok(0, wrong.text);
-    const value = key === ULP ? 'mptcp' : key === CONGESTION ? s.options.congestion : s.options.device;
+    const value =
+      key === ULP ? 'mptcp' : key === CONGESTION ? (s.options.congestion ?? 'cubic') : s.options.device;
     const wanted = isEllipsis(expected) ? value : text(expected);
     if (wanted !== value) wrong.add(`expected "${wanted}", got "${value}"`);
     return ok(0, wrong.text);
