@@ -45,14 +45,22 @@ export class Netlink {
    * `device` is null. A number: the errno.
    */
   route(source: Uint8Array, destination: Uint8Array, device: number | null): Route | number {
+    const found = this.#route(source, destination, device);
+    if (typeof found === 'number' || found.local || device === null || found.device === device) return found;
+    // Over IPv6, Linux holds to the interface only when it has no source to go by.
+    const there = this.#route(null, destination, device);
+    return typeof there === 'number' ? found : there;
+  }
+
+  #route(source: Uint8Array | null, destination: Uint8Array, device: number | null): Route | number {
     const bits = destination.length * 8;
     const header = Buffer.alloc(RTMSG_SIZE);
     header[0] = familyOf(destination);
     header[1] = bits;
-    header[2] = bits;
+    header[2] = source === null ? 0 : bits;
     const answer = this.#ask(RTM_GETROUTE, header, [
       [RTA_DST, destination],
-      [RTA_SRC, source],
+      ...(source === null ? [] : [[RTA_SRC, source] as const]),
       ...(device === null ? [] : [[RTA_OIF, int(device)] as const]),
     ]);
     if (typeof answer === 'number') return answer;

@@ -32,6 +32,32 @@ for (const kind of ['packet', 'raw', 'udp'] as const) {
       await bench?.close();
     });
 
+    /** Sends from path p1, and waits for the packet there. */
+    async function leaves(family: 4 | 6, destination: string): Promise<void> {
+      const { a, b } = bench;
+      const watched = ['-nnl', '--immediate-mode', '-i', 'p1', 'dst', 'host', destination];
+      const wire = b.spawn('tcpdump', watched);
+      await until(() => wire.errorText.includes('listening'));
+      const agent = await DeviceAgent.start(a, kind);
+      const path = { id: 1, name: 'p1', address: a.address(1, family), mtu: 1500 };
+      expect(await agent.attach(path)).to.equal(null);
+      const sourcePort = (await agent.bind(1, 0)) as number;
+      agent.send(1, tcpPacket({ source: path.address, destination, sourcePort }));
+      const line = `${path.address}.${String(sourcePort)} > ${destination}.443`;
+      await until(() => wire.outputText.includes(line));
+      await Promise.all([agent.process.kill(), wire.kill()]);
+    }
+
+    for (const family of [4, 6] as const) {
+      it(`leaves through the path's interface to a network that another is attached to, IPv${String(family)}`, async () => {
+        // The neighbour there is known: the kernel would not be asked to find it.
+        const known = `neigh replace ${bench.b.address(0, family)} lladdr 02:00:00:00:00:01 dev p0`;
+        await bench.a.run('ip', ...known.split(' '));
+        await leaves(family, bench.b.address(0, family));
+        await bench.a.run('ip', 'neigh', 'flush', 'dev', 'p0');
+      });
+    }
+
     for (const rules of [false, true]) {
       for (const family of [4, 6] as const) {
         const how = rules ? 'rules for source addresses' : 'two default routes';
@@ -43,25 +69,7 @@ for (const kind of ['packet', 'raw', 'udp'] as const) {
             await a.run('ip', flag, 'rule', 'add', 'from', a.address(1, family), 'table', '7');
             await a.run('ip', flag, 'route', 'add', 'default', 'via', b.address(1, family), 'table', '7');
           }
-          const wire = b.spawn('tcpdump', [
-            '-nnl',
-            '--immediate-mode',
-            '-i',
-            'p1',
-            'dst',
-            'host',
-            FAR[family],
-          ]);
-          await until(() => wire.errorText.includes('listening'));
-          const agent = await DeviceAgent.start(a, kind);
-          const path = { id: 1, name: 'p1', address: a.address(1, family), mtu: 1500 };
-          expect(await agent.attach(path)).to.equal(null);
-          const sourcePort = (await agent.bind(1, 0)) as number;
-          agent.send(1, tcpPacket({ source: path.address, destination: FAR[family], sourcePort }));
-          await until(() =>
-            wire.outputText.includes(`${path.address}.${String(sourcePort)} > ${FAR[family]}.443`),
-          );
-          await agent.process.kill();
+          await leaves(family, FAR[family]);
         });
       }
     }

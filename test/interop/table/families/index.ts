@@ -44,6 +44,8 @@ export const CASES: readonly Case[] = [
   ...OF_EITHER_FAMILY.filter(canBeIpv6).map(overIpv6),
   ...subflowsError,
   ...linkFailure,
+  // IPv6 addresses go with their interface.
+  ...linkFailure.filter(({ name }) => name.endsWith('silent')).map(overIpv6),
   ...addAddrTimeout,
   ...ipv6,
   ...v4mapped,
