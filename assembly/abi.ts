@@ -242,6 +242,10 @@ export const OPT_READ_SHUT = 60;
 export const OPT_QUICKACK = 61;
 /** Congestion control of a lone subflow, one of CC_* (assembly/cc/ids.ts). */
 export const OPT_CONGESTION = 62;
+/** Octets that queued segments may cost, for good; Linux' SO_RCVBUF as it is read back. */
+export const OPT_RCVBUF = 64;
+/** Linux' TCP_WINDOW_CLAMP. */
+export const OPT_WINDOW_CLAMP = 63;
 /**
  * Pacing, octets per second on each subflow at most: bursts leave at the rate of window and round trip up to this one.
  * 0: they leave as soon as the window lets them (Linux' SO_MAX_PACING_RATE).
@@ -284,6 +288,13 @@ export const CFG_TCP_EARLY_RETRANS = 60;
 export const CFG_TCP_FRTO = 61;
 export const CFG_TCP_REORDERING = 62;
 export const CFG_TCP_MAX_REORDERING = 63;
+/** The second and third number of tcp_rmem; 0: windows are what the ring takes, and twice CFG_RCVBUF_MAX. */
+export const CFG_TCP_RMEM_DEFAULT = 80;
+export const CFG_TCP_RMEM_MAX = 81;
+export const CFG_TCP_MODERATE_RCVBUF = 82;
+export const CFG_TCP_SHRINK_WINDOW = 83;
+/** net.core.rmem_max: counts for the window's scale beside CFG_TCP_RMEM_MAX. */
+export const CFG_CORE_RMEM_MAX = 84;
 /** SYN cookies: 0 never, 1 while half-open handshakes are at their limit, 2 always (net.ipv4.tcp_syncookies). */
 export const CFG_SYN_COOKIES = 20;
 /** Joins of others that one connection lets wait for their third ACK. */
@@ -563,6 +574,9 @@ export const MIB_TCPDSACKOfoSent = 130;
 export const MIB_TCPAbortOnData = 131;
 export const MIB_TCPACKSkippedSynRecv = 132;
 export const MIB_TCPACKSkippedTimeWait = 133;
+export const MIB_TCPZeroWindowDrop = 166;
+export const MIB_TCPRcvQDrop = 167;
+export const MIB_PAWSOldAck = 168;
 // What met a limit
 /** Memory was refused: CFG_MEMORY_MAX, or none is left. */
 export const MIB_MemoryDrop = 170;

@@ -3,7 +3,14 @@
  * with those of the listening side, as sockets are cloned elsewhere.
  */
 import { cfgCcSingle, cfgMaxPacing, cfgMptcp, cfgRcvBufMax, cfgSndBufMax } from './host';
-import { tcpFinTimeout, tcpKeepaliveIntvl, tcpKeepaliveProbes, tcpKeepaliveTime, tcpSynRetries } from './sysctl';
+import {
+  tcpFinTimeout,
+  tcpKeepaliveIntvl,
+  tcpKeepaliveProbes,
+  tcpKeepaliveTime,
+  tcpRmemDefault,
+  tcpSynRetries,
+} from './sysctl';
 
 @unmanaged
 export class Settings {
@@ -38,6 +45,11 @@ export class Settings {
   /** Largest send and receive rings, octets; powers of two. */
   sndMax: u32;
   rcvMax: u32;
+  /** Octets that queued segments may cost (Linux' SO_RCVBUF, doubled), 0: no account; and whether that stays. */
+  rcvBuf: u32;
+  rcvBufLocked: bool;
+  /** Largest window, octets; 0: what the buffer allows (Linux' TCP_WINDOW_CLAMP). */
+  windowClamp: u32;
 }
 
 const SETTINGS_SIZE: u32 = offsetof<Settings>();
@@ -47,6 +59,7 @@ export function defaultSettings(s: Settings): void {
   s.congestion = cfgCcSingle;
   s.sndMax = cfgSndBufMax;
   s.rcvMax = cfgRcvBufMax;
+  s.rcvBuf = tcpRmemDefault;
   s.synRetries = tcpSynRetries;
   s.keepaliveCount = tcpKeepaliveProbes;
   s.keepaliveIdle = tcpKeepaliveTime;

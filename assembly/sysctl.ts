@@ -3,6 +3,7 @@ import {
   CFG_TCP_EARLY_RETRANS,
   CFG_TCP_FRTO,
   CFG_TCP_MAX_REORDERING,
+  CFG_CORE_RMEM_MAX,
   CFG_TCP_MIN_TSO_SEGS,
   CFG_TCP_REORDERING,
   CFG_TCP_SLOW_START_AFTER_IDLE,
@@ -10,7 +11,11 @@ import {
   CFG_TCP_KEEPALIVE_INTVL,
   CFG_TCP_KEEPALIVE_PROBES,
   CFG_TCP_KEEPALIVE_TIME,
+  CFG_TCP_MODERATE_RCVBUF,
   CFG_TCP_RETRIES2,
+  CFG_TCP_RMEM_DEFAULT,
+  CFG_TCP_RMEM_MAX,
+  CFG_TCP_SHRINK_WINDOW,
   CFG_TCP_SYNACK_RETRIES,
   CFG_TCP_SYN_LINEAR_TIMEOUTS,
   CFG_TCP_SYN_RETRIES,
@@ -38,6 +43,16 @@ export let tcpFrto: bool = true;
 /** Segments that may overtake each other before any did, and the most that it may become. */
 export let tcpReordering: u32 = 3;
 export let tcpMaxReordering: u32 = 300;
+
+/** First size of a receive buffer, 0: the ring alone counts; largest that tuning gives, 0: twice the ring. Octets. */
+export let tcpRmemDefault: u32 = 0;
+export let tcpRmemMax: u32 = 0;
+/** The largest buffer that a program may ask for: it counts for the scale of windows. */
+export let coreRmemMax: u32 = 0;
+/** Receive buffers follow what the program reads. */
+export let tcpModerateRcvbuf: bool = true;
+/** An edge that was advertised may move back. */
+export let tcpShrinkWindow: bool = false;
 
 /** 0, or E_INVAL. */
 export function setSysctl(key: i32, value: f64): i32 {
@@ -83,6 +98,24 @@ export function setSysctl(key: i32, value: f64): i32 {
       return 0;
     case CFG_TCP_MAX_REORDERING:
       tcpMaxReordering = <u32>max(1, value);
+      return 0;
+    case CFG_TCP_RMEM_DEFAULT:
+      if (value < 0 || value > 0x3fffffff) return E_INVAL;
+      tcpRmemDefault = <u32>value;
+      return 0;
+    case CFG_TCP_RMEM_MAX:
+      if (value < 0 || value > 0x3fffffff) return E_INVAL;
+      tcpRmemMax = <u32>value;
+      return 0;
+    case CFG_CORE_RMEM_MAX:
+      if (value < 0 || value > 0x3fffffff) return E_INVAL;
+      coreRmemMax = <u32>value;
+      return 0;
+    case CFG_TCP_MODERATE_RCVBUF:
+      tcpModerateRcvbuf = value != 0;
+      return 0;
+    case CFG_TCP_SHRINK_WINDOW:
+      tcpShrinkWindow = value != 0;
       return 0;
   }
   return E_INVAL;

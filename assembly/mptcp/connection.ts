@@ -12,6 +12,7 @@ import {
   MIB_MPCurrEstab,
   TCP_SYN_RCVD,
 } from '../abi';
+import { ringFor } from './reassembly';
 import { count, uncount } from '../counters';
 import { dsnLt } from '../dsn';
 import { emit } from '../events';
@@ -148,6 +149,14 @@ export class Connection extends Settings {
   /** Largest DATA_ACK + window advertised on any subflow, and the subflow that did or repeated it. */
   advEdge: u64;
   advOwner: usize;
+  /** Cost of the segments that are queued, and their octets; room that is left in the last one (receive-window.ts). */
+  rcvCost: u32;
+  rcvCharged: u32;
+  rcvTail: u32;
+  /** Octets of memory that are reserved and not used by queued segments. */
+  rcvReserve: u32;
+  /** What the program read in a round trip, at most so far. */
+  rcvqSpace: u32;
   /** Octets beyond a hole: `Intervals` of four fields. */
   oooAt: usize;
   oooCapacity: u32;
@@ -243,6 +252,7 @@ export function initConnection(c: Connection): void {
 export function sizeRings(c: Connection): void {
   c.sndCap = min(FIRST_RING, c.sndMax);
   c.rcvCap = min(FIRST_RING, c.rcvMax);
+  if (c.rcvBuf != 0) ringFor(c, c.rcvBuf);
 }
 
 /** Starts both sequence spaces at their initial numbers (0 for plain TCP). Nothing was sent so far, but in the SYN. */

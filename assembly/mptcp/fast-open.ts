@@ -31,6 +31,7 @@ import { idsnOf } from './keys';
 import { chooseCongestionControl } from './lifecycle';
 import { segmentSize } from './packet';
 import { placeData, receiveEdge, receivePrepare } from './reassembly';
+import { startWindow } from './receive-window';
 import { findListener, Listener } from './tables';
 
 // CFG_FAST_OPEN, Linux' bits
@@ -187,6 +188,7 @@ export function acceptEarly(c: Connection, sf: Subflow, l: Listener): void {
   sf.sndEdge = sf.iss + 1 + sf.sndWnd;
   sf.mss = segmentSize(c, sf);
   sf.rcvMss = min<u32>(sf.mss, 536);
+  startWindow(c, sf);
   sf.usable = true;
   chooseCongestionControl(c);
   c.wndEdge = c.dataUna + sf.sndWnd;

@@ -118,6 +118,7 @@ import { takesJoins } from './answer';
 import { chooseCongestionControl, leaveHalfOpen } from './lifecycle';
 import { refuse } from './refuse';
 import { begin, finishControl, finishSyn, optionAdded, optionPointer, segmentSize, sendAck } from './packet';
+import { firstSpace, startWindow, windowScale } from './receive-window';
 import { isJoinPort } from './signal';
 import { enterToken, findToken, removeToken } from './tables';
 import { armKeepalive } from './timers';
@@ -163,9 +164,7 @@ export function prepareSubflow(c: Connection, sf: Subflow): void {
   sf.sndNxt = sf.iss + 1;
   sf.highSeq = sf.iss;
   // The scale serves the largest buffer that tuning may reach (RFC 7323 section 2.2).
-  let scale: u32 = 0;
-  while (scale < 14 && (c.rcvMax - 1) >> scale > 65535) scale++;
-  sf.rcvScale = cfgWindowScale ? scale : 0;
+  sf.rcvScale = cfgWindowScale ? windowScale(c) : 0;
   sf.flags |=
     (cfgTimestamps ? SF_TIMESTAMPS : 0) | (cfgSack ? SF_SACK : 0) | (cfgWindowScale ? SF_SCALE : 0);
 }
@@ -193,11 +192,16 @@ function announcedMss(c: Connection, sf: Subflow): u32 {
   return c.maxSegment == 0 ? most : min(most, c.maxSegment);
 }
 
+/** Payload of the full segments that the peer sends (Linux' advmss). */
+export function advertisedMss(c: Connection, sf: Subflow): u32 {
+  return announcedMss(c, sf) - (sf.is(SF_TIMESTAMPS) ? 12 : 0);
+}
+
 /** Window of a SYN: whole segments, and of a SYN/ACK those that timestamps leave room for (as on Linux). */
 export function synWindow(c: Connection, sf: Subflow): u32 {
-  const window = min<u32>(c.rcvCap, SYN_WINDOW);
+  const window = min(firstSpace(c), c.rcvCap);
   const size = announcedMss(c, sf) - (sf.is(SF_PASSIVE) && sf.is(SF_TIMESTAMPS) ? 12 : 0);
-  return window < size ? window : window - (window % size);
+  return min<u32>(window < size ? window : window - (window % size), SYN_WINDOW);
 }
 
 /** Options in the order of Linux: MSS, SACK permitted, timestamps, window scale. */
@@ -325,6 +329,7 @@ function established(c: Connection, sf: Subflow): void {
   }
   sf.mss = segmentSize(c, sf);
   sf.rcvMss = min<u32>(sf.mss, 536);
+  if (sf.rcvRatio == 0) startWindow(c, sf);
   sf.usable = true;
   chooseCongestionControl(c);
   // RFC 6928 section 3: one segment after a lost SYN.

@@ -11,9 +11,13 @@ import {
   MIB_MPFailRx,
   MIB_MPRstRx,
   MIB_PAWSEstab,
+  MIB_PAWSOldAck,
   MIB_SubflowRecover,
   MIB_TCPAbortOnData,
   MIB_TCPACKSkippedChallenge,
+  MIB_TCPOFODrop,
+  MIB_TCPRcvQDrop,
+  MIB_TCPZeroWindowDrop,
   MIB_TCPChallengeACK,
   MIB_TCPOFOQueue,
   MIB_TCPSYNChallenge,
@@ -107,6 +111,7 @@ import {
   optionsLost,
   plainFin,
   probed,
+  REPEATED,
   settle,
   settleFins,
   subflowEdge,
@@ -115,11 +120,14 @@ import {
   takeMapping,
   TAKEN,
 } from './receive';
+import { bufferTakes, openWindow, selectWindow, windowTakes } from './receive-window';
 import { sendRelease } from './send-ring';
 import { fastclosed, takeSignals } from './signal';
 import { lookAtMapping, settleWatched } from './unaware';
 
 const TWENTY_FOUR_DAYS: f64 = 24 * 86400e6;
+/** Ticks that a timestamp may be older, for clocks of several processors. */
+const PAWS_WINDOW: i32 = 1;
 const SIGNALS: u32 = HAS_ADD_ADDR | HAS_RM_ADDR | HAS_PRIO | HAS_FAIL | HAS_FASTCLOSE;
 
 /** What the caller has to do with a segment that this subflow cannot use. */
@@ -203,6 +211,11 @@ function resetTransient(): bool {
 function checksPassed(c: Connection, sf: Subflow): bool {
   const flags = seg.flags;
   if (sf.is(SF_TIMESTAMPS) && seg.has(HAS_TS) && (flags & RST) == 0 && oldTimestamp(sf)) {
+    // An acknowledgement that was overtaken is common, and nothing to answer.
+    if (seg.end == seg.seq && (flags & ACK) != 0 && seqLt(seg.seq, sf.rcvNxt)) {
+      count(MIB_PAWSOldAck);
+      return false;
+    }
     count(MIB_PAWSEstab);
     answerOld(c, sf);
     return false;
@@ -251,7 +264,7 @@ export function takeTimestamp(sf: Subflow): void {
 
 /** PAWS (RFC 7323 section 5.3). */
 export function oldTimestamp(sf: Subflow): bool {
-  return seqLt(seg.tsVal, sf.tsRecent) && now - sf.tsRecentAt < TWENTY_FOUR_DAYS;
+  return seqDiff(sf.tsRecent, seg.tsVal) > PAWS_WINDOW && now - sf.tsRecentAt < TWENTY_FOUR_DAYS;
 }
 
 /**
@@ -260,7 +273,10 @@ export function oldTimestamp(sf: Subflow): bool {
  */
 function inWindow(c: Connection, sf: Subflow): bool {
   const from = sf.mapCount != 0 && seg.length == 0 ? sf.rcvNxt : sf.lastAck;
-  return seqGe(seg.end, from) && seqLe(seg.seq, subflowEdge(c, sf));
+  const edge = subflowEdge(c, sf);
+  if (!seqGe(seg.end, from) || !seqLe(seg.seq, edge)) return false;
+  // More than the window takes is too much while the program has not read the rest.
+  return c.is(C_MPTCP) || c.rcvBuf == 0 || c.unread == 0 || seqLe(seg.seq + seg.length, edge);
 }
 
 /** An unacceptable segment is answered by an ACK (RFC 9293 section 3.10.7.4); old data with a D-SACK. */
@@ -404,13 +420,14 @@ function payload(c: Connection, sf: Subflow): void {
       markDirty(c);
       return;
     }
+    if (!multipath && c.rcvBuf != 0 && !roomForSegment(c, sf)) return;
     const before = sf.rcvNxt;
     const holes = sf.oooCount;
     const result = repeated < 0 ? DROPPED : takeData(c, sf, repeated);
     if (result == GONE) return;
     if (result != DROPPED) ecnTakeMark(sf);
     if (result != DROPPED || seqLe(last, sf.rcvNxt)) noteFin(sf);
-    acknowledge(c, sf, before, holes, result == DROPPED);
+    acknowledge(c, sf, before, holes, result);
     if (multipath) settleFins(c, sf);
     if (result == DROPPED && !seqLe(last, sf.rcvNxt)) return; // not taken: its FIN does not count either
   } else if (multipath && seg.has(HAS_DSS)) {
@@ -444,21 +461,41 @@ function abortOnData(c: Connection, sf: Subflow): void {
   subflowFailed(c, sf, CLOSE_RESET, NO_REASON, false);
 }
 
+/** Whether data for a plain stream may be queued: the window is open, and the buffer has room. */
+function roomForSegment(c: Connection, sf: Subflow): bool {
+  if (seqLe(seg.seq + seg.length, sf.rcvNxt)) return true; // nothing new
+  const closed = openWindow(sf) == 0;
+  if (closed || seqGe(seg.seq, sf.rcvEdge)) {
+    if (seqLt(seg.seq, sf.rcvNxt)) dsackSet(sf, seg.seq, sf.rcvNxt);
+    if (closed) count(MIB_TCPZeroWindowDrop);
+    enterQuickAcks(sf, DUPLICATE_ACKS);
+  } else {
+    if (bufferTakes(c, sf)) return true;
+    if (seqGt(seg.seq, sf.rcvNxt)) {
+      count(MIB_TCPOFODrop);
+      return false;
+    }
+    count(MIB_TCPRcvQDrop);
+    sf.noRoom = true;
+  }
+  sf.set(SF_ACK_NOW);
+  markDirty(c);
+  return false;
+}
+
 /** Acknowledgements at once after a duplicate (Linux' TCP_MAX_QUICKACKS). */
 const DUPLICATE_ACKS: u32 = 16;
 
 /** When and how the data in hand is acknowledged (RFC 9293 section 3.8.6.3, RFC 5681 section 4.2). */
-function acknowledge(c: Connection, sf: Subflow, before: u32, holes: u32, dropped: bool): void {
+function acknowledge(c: Connection, sf: Subflow, before: u32, holes: u32, result: i32): void {
   markDirty(c);
-  if (dropped) {
+  if (result == DROPPED) {
     if (seqLe(seg.end, before)) answerDuplicate(sf, seg.end);
     sf.set(SF_ACK_NOW);
     return;
   }
-  const size = seg.joined != 0 ? seg.joined : seg.length;
-  if (size >= sf.rcvMss) sf.rcvMss = min(size, sf.mss);
-  else if (sf.pushed < 2) sf.pushed++;
   if (seg.length >= sf.rcvMss && seg.has(HAS_TS)) receiverRttSample(sf, seg.tsEcr);
+  if (result != REPEATED) windowTakes(c, sf, sf.rcvNxt != before);
   if (sf.rcvNxt == before) {
     // Out of order: each one is told at once, for the sender counts them.
     count(MIB_TCPOFOQueue);
@@ -468,9 +505,14 @@ function acknowledge(c: Connection, sf: Subflow, before: u32, holes: u32, droppe
   noteArrival(sf);
   // The program is likely to close as well: the acknowledgement waits for that.
   if (sf.is(SF_FIN_KNOWN) && sf.finAt == sf.rcvNxt && sf.state == TCP_ESTABLISHED) sf.pingPong = true;
-  // More than one full segment: Linux' form of every second one.
-  if (holes != 0 || isQuick(sf) || <u32>seqDiff(sf.rcvNxt, sf.lastAck) > sf.rcvMss) sf.set(SF_ACK_NOW);
+  if (holes != 0 || isQuick(sf) || everySecond(c, sf)) sf.set(SF_ACK_NOW);
   else startDelack(sf);
+}
+
+/** More than one full segment waits (Linux' form of every second one), and reading will not open the window first. */
+function everySecond(c: Connection, sf: Subflow): bool {
+  if (<u32>seqDiff(sf.rcvNxt, sf.lastAck) <= sf.rcvMss) return false;
+  return c.is(C_MPTCP) || c.rcvBuf == 0 || selectWindow(c, sf) >= sf.rcvWnd;
 }
 
 function answerDuplicate(sf: Subflow, end: u32): void {

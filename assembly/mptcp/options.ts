@@ -20,13 +20,17 @@ import {
   OPT_SNDBUF_MAX,
   OPT_TOS,
   OPT_QUICKACK,
+  OPT_RCVBUF,
   OPT_READ_SHUT,
   OPT_WATCH,
+  OPT_WINDOW_CLAMP,
 } from '../abi';
 import { CC_RENO, CC_WVEGAS } from '../cc/ids';
 import { isRingSize } from '../config';
 import { Connection, C_DEAF, markDirty, sizeRings } from './connection';
 import { chooseCongestionControl } from './lifecycle';
+import { ringFor } from './reassembly';
+import { LEAST_BUFFER, setClamp } from './receive-window';
 import { armKeepalive } from './timers';
 import { wantQuickAck } from '../tcp/delack';
 import { Subflow } from '../tcp/subflow';
@@ -93,6 +97,19 @@ export function setConnectionOption(c: Connection, option: i32, value: i32): i32
     case OPT_MAX_PACING_RATE:
       if (value < 0) return E_INVAL;
       c.maxPacing = <f64>value;
+      return 0;
+    case OPT_RCVBUF:
+      if (value < 0) return E_INVAL;
+      c.rcvBuf = max<u32>(value, LEAST_BUFFER);
+      c.rcvBufLocked = true;
+      ringFor(c, c.rcvBuf);
+      return 0;
+    case OPT_WINDOW_CLAMP:
+      if (value < 0) return E_INVAL;
+      c.windowClamp = value == 0 ? 0 : max<u32>(value, LEAST_BUFFER / 2);
+      for (let p = c.subflows; p != 0 && value != 0; p = changetype<Subflow>(p).nextOfConn) {
+        setClamp(changetype<Subflow>(p), value);
+      }
       return 0;
     case OPT_READ_SHUT:
       c.set(C_DEAF);

@@ -53,7 +53,7 @@ import {
   markDirty,
 } from './connection';
 import { joinHmac } from './keys';
-import { receiveEdge } from './reassembly';
+import { openWindow, windowField } from './receive-window';
 import { placeOf, sendAttach } from './send-ring';
 
 const MAX_OPTIONS: u32 = 40;
@@ -138,45 +138,6 @@ function seal(sf: Subflow, headerLength: u32, length: u32, payloadSum: u64): voi
   sf.lastSent = now;
   sf.segmentsOut++;
   if (length != 0) sf.dataSegmentsOut++;
-}
-
-// ---- window -----------------------------------------------------------------------------------------------
-
-/**
- * The window field: offset from DATA_ACK to the right edge shared by all subflows (RFC 8684 section 3.3.4). The
- * edge moves by a worthwhile step or not at all (RFC 9293 section 3.8.6.2.2), and never back.
- */
-function windowField(c: Connection, sf: Subflow): u32 {
-  let edge = receiveEdge(c);
-  if (!dsnGt(edge, c.advEdge) || <u64>(edge - c.advEdge) < <u64>min<u32>(c.rcvCap / 2, sf.mss)) {
-    edge = c.advEdge;
-    const own = <u32>seqDiff(seqMax(sf.rcvEdge, sf.rcvNxt), sf.rcvNxt);
-    if (c.advOwner != 0 && c.advOwner != changetype<usize>(sf) && edge - c.rcvNxt > <u64>own) count(MIB_RcvWndShared);
-  }
-  c.advOwner = changetype<usize>(sf);
-  const free: u64 = dsnGt(edge, c.rcvNxt) ? edge - c.rcvNxt : 0;
-  const field = <u32>min<u64>(free >> sf.rcvScale, 65535);
-  const offered = field << sf.rcvScale;
-  c.advEdge = dsnMax(c.advEdge, c.rcvNxt + offered);
-  sf.rcvEdge = seqMax(sf.rcvEdge, sf.rcvNxt + offered);
-  return field;
-}
-
-/** The program has read: what waits for that is acknowledged, and a window that grew enough is told of. */
-export function afterRead(c: Connection): void {
-  const edge = receiveEdge(c);
-  const gain: u64 = dsnGt(edge, c.advEdge) ? edge - c.advEdge : 0;
-  const open = <i64>(c.advEdge - c.rcvNxt);
-  const opens = gain >= <u64>(c.rcvCap / 4) || (gain >= 2920 && open < 2920);
-  const drained = c.unread == 0;
-  for (let p = c.subflows; p != 0; p = changetype<Subflow>(p).nextOfConn) {
-    const sf = changetype<Subflow>(p);
-    // Whichever arrives first opens the window for all subflows.
-    const tells = opens && sf.synchronized && (p == c.lastSubflow || open < 2920 || c.lastSubflow == 0);
-    if (!tells && (sf.delackAt == Infinity || !dueAfterRead(sf, drained))) continue;
-    sf.set(SF_ACK_NOW);
-    markDirty(c);
-  }
 }
 
 // ---- options ----------------------------------------------------------------------------------------------
@@ -507,8 +468,7 @@ export function sendBareAck(sf: Subflow): bool {
 
 /** What was offered last, as a window field. */
 export function offeredWindow(sf: Subflow): u32 {
-  const left = seqDiff(sf.rcvEdge, sf.rcvNxt);
-  return left <= 0 ? 0 : min<u32>((<u32>left) >> sf.rcvScale, 65535);
+  return min<u32>(openWindow(sf) >> sf.rcvScale, 65535);
 }
 
 // ---- for packets built elsewhere: handshake and resets ----------------------------------------------------

@@ -30,7 +30,6 @@ import {
   startOf,
 } from '../intervals';
 import { maxRanges } from '../limits';
-import { Subflow } from '../tcp/subflow';
 import {
   directAdd,
   directDrop,
@@ -42,6 +41,7 @@ import {
   takenAt,
   takenSeq,
 } from './direct';
+import { windowReads } from './receive-window';
 import { Connection, C_MPTCP, C_PEER_DONE, C_PEER_FIN, tellReadable } from './connection';
 
 @inline
@@ -199,20 +199,13 @@ export function readContiguous(c: Connection, skip: u32, ready: u32): u32 {
   return min(inRing, c.rcvCap - ringAt(c, seq));
 }
 
-/** A window up to this may always grow, octets. */
-const ENOUGH: u32 = 4 << 20;
-/** Until when packets waited in front of this host: a larger window makes that queue longer, and nothing faster. */
-let behindUntil: f64 = 0;
-
-/** Packets wait there, or no longer. */
-export function setBehind(on: bool): void {
-  behindUntil = on ? Infinity : now;
+/** Octets from rcvNxt to the last one that came beyond a hole. */
+@inline
+export function oooSpan(c: Connection): u64 {
+  return c.oooCount == 0 ? 0 : intervalsSpan(rangesOf(c), c.rcvNxt);
 }
 
-/**
- * The application took `n` octets. Grows the ring when half of it was read within one round trip of the slowest
- * subflow: reassembly over unequal paths needs twice the product of total rate and largest delay.
- */
+/** The application took `n` octets. */
 export function consume(c: Connection, n: u32): void {
   c.readSeq += n;
   c.bytesRead += n;
@@ -220,29 +213,17 @@ export function consume(c: Connection, n: u32): void {
   // An empty ring begins at its first octet again: what it uses of its memory stays in the processor's cache.
   if (c.readSeq == c.rcvNxt && c.oooCount == 0) c.rcvStart = <u32>c.readSeq;
   receiveRest(c);
-  if (c.rcvCap >= c.rcvMax) return;
-  const rtt = slowestRtt(c);
-  if (rtt == 0 || now - c.tuneAt < rtt) return;
-  const most = <u64>max<i64>(dsnDiff(c.readSeq, c.tuneSeq), intervalsSpan(rangesOf(c), c.rcvNxt));
-  if (most * 2 > c.rcvCap && (behindUntil < c.tuneAt || c.rcvCap < ENOUGH)) grow(c);
-  c.tuneAt = now;
-  c.tuneSeq = c.readSeq;
+  windowReads(c, n);
 }
 
-function slowestRtt(c: Connection): f64 {
-  let rtt: f64 = 0;
-  for (let p = c.subflows; p != 0; p = changetype<Subflow>(p).nextOfConn) {
-    const sf = changetype<Subflow>(p);
-    rtt = max(rtt, sf.rcvRtt != 0 ? sf.rcvRtt : sf.srtt);
+/** The ring grows to hold so many octets, as far as its limit and memory allow. */
+export function ringFor(c: Connection, octets: u32): void {
+  while (c.rcvCap < octets && c.rcvCap < c.rcvMax) {
+    if (memoryShort()) return;
+    const capacity = c.rcvCap * 2;
+    if (c.rcv != 0 && !moveTo(c, capacity)) return;
+    c.rcvCap = capacity;
   }
-  return rtt;
-}
-
-function grow(c: Connection): void {
-  if (memoryShort()) return;
-  const capacity = c.rcvCap * 2;
-  if (c.rcv != 0 && !moveTo(c, capacity)) return;
-  c.rcvCap = capacity;
 }
 
 /** To a ring of another size; the old one remains when there is no memory. */

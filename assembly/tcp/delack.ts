@@ -28,7 +28,8 @@ export function noteArrival(sf: Subflow): void {
 
 /** Acknowledges the next `most` segments at once. */
 export function quickAcks(sf: Subflow, most: u32): void {
-  sf.quickAcks = max(sf.quickAcks, most);
+  const segments = sf.rcvWnd / max<u32>(2 * sf.rcvMss, 1); // of half the window
+  sf.quickAcks = max(sf.quickAcks, min(segments == 0 ? 2 : segments, most));
 }
 
 /** The sender is in trouble: it has to hear of everything. */

@@ -1,4 +1,5 @@
 /** The host under test: one stack in virtual time behind a device `tun0`, whose other end the script holds. */
+import { CFG_CORE_RMEM_MAX, CFG_TCP_RMEM_DEFAULT, CFG_TCP_RMEM_MAX } from '../../assembly/abi.js';
 import type { CoreModule } from '../../src/core/load.js';
 import { SeededRandom } from '../../src/core/random.js';
 import type { PlaitError } from '../../src/errors.js';
@@ -13,6 +14,11 @@ import { addressingOf, type Machine } from './machine.js';
 import { FASTOPEN_KEY, fastOpenKey, modeDefaults } from './modes.js';
 import type { Addressing, Mode } from './socket-layer.js';
 import { fillChecksum, readPacket, type Packet } from './wire.js';
+
+/** What scripts take for granted as second and third number of tcp_rmem, and net.core.rmem_max of Linux 6.18; octets. */
+const TCP_RMEM_DEFAULT = 131072;
+const TCP_RMEM_MAX = 15728640;
+const CORE_RMEM_MAX = 4194304;
 
 /** First port for connections of the stack, and for those of the script's peer. */
 const LOCAL_PORTS = 40000;
@@ -77,6 +83,9 @@ export class Host implements Machine {
     this.paths = new PathManager(stack, 'endpoints');
     stack.policy = this.paths;
     setFastOpenKeys(stack.core, fastOpenKey(FASTOPEN_KEY));
+    this.configure(CFG_TCP_RMEM_DEFAULT, TCP_RMEM_DEFAULT);
+    this.configure(CFG_TCP_RMEM_MAX, TCP_RMEM_MAX);
+    this.configure(CFG_CORE_RMEM_MAX, CORE_RMEM_MAX);
     this.world.addHost(stack);
     this.#device = new TunDevice(() => this.world.now());
     stack.addDevice(this.#device);

@@ -22,6 +22,7 @@ const CORE: Readonly<Record<string, number>> = {
   '6:6': abi.OPT_KEEPALIVE_COUNT,
   '6:7': abi.OPT_SYN_RETRIES,
   '6:8': abi.OPT_FIN_TIMEOUT,
+  '6:10': abi.OPT_WINDOW_CLAMP,
   '6:12': abi.OPT_QUICKACK,
   '6:18': abi.OPT_USER_TIMEOUT,
   '6:23': abi.OPT_FAST_OPEN,
@@ -81,6 +82,7 @@ export class SocketOptions {
     }
     const congestion = this.congestionId;
     if (congestion !== undefined) result.push([abi.OPT_CONGESTION, congestion]);
+    if (this.receiveBuffer !== null) result.push([abi.OPT_RCVBUF, this.receiveBuffer]);
     return result;
   }
 

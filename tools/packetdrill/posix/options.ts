@@ -4,6 +4,7 @@
  */
 import * as abi from '../../../assembly/abi.js';
 import type { Expr } from '../ast.js';
+import * as abi from '../../../assembly/abi.js';
 import { ScriptError } from '../socket-layer.js';
 import { constant, errnoNumber, SOL } from './constants.js';
 import { field, integer, isEllipsis, items, Mismatches, number } from './evaluate.js';
@@ -305,6 +306,7 @@ function setBuffer(
   const doubled = Math.min(limited ? Math.min(wanted >>> 0, MAX_BUFFER) : wanted >>> 0, 0x3fffffff) * 2;
   s.options[which] = Math.max(doubled, which === 'sendBuffer' ? MIN_SNDBUF : MIN_RCVBUF);
   if (which === 'sendBuffer') s.spaceMayHaveCome();
+  else s.setOption(abi.OPT_RCVBUF, s.options.receiveBuffer!);
   return ok();
 }
 

@@ -69,8 +69,10 @@ const SETTINGS: Readonly<Record<string, Setting>> = {
   'net.ipv4.tcp_frto': configures('2', abi.CFG_TCP_FRTO),
   'net.ipv4.tcp_reordering': configures('3', abi.CFG_TCP_REORDERING),
   'net.ipv4.tcp_max_reordering': configures('300', abi.CFG_TCP_MAX_REORDERING),
-  'net.ipv4.tcp_rmem': { initial: '4096 131072 6291456', apply: receiveBuffer },
-  'net.core.rmem_max': { initial: '212992', apply: receiveBuffer },
+  'net.ipv4.tcp_rmem': { initial: '4096 131072 15728640', apply: receiveBuffer },
+  'net.ipv4.tcp_moderate_rcvbuf': configures('1', abi.CFG_TCP_MODERATE_RCVBUF),
+  'net.ipv4.tcp_shrink_window': configures('0', abi.CFG_TCP_SHRINK_WINDOW),
+  'net.core.rmem_max': { initial: '4194304', apply: receiveBuffer },
   'net.ipv4.tcp_wmem': {
     initial: '4096 16384 4194304',
     apply: (host, value) => host.configure(abi.CFG_SNDBUF_MAX, ringSize(number(value.split(/\s+/)[2] ?? ''))),
@@ -130,11 +132,14 @@ export class Sysctls {
   }
 }
 
-/** The window's scale comes from the largest buffer that either setting allows (Linux' tcp_select_initial_window). */
+/** First size and limit of receive buffers, and rings that hold them; the window's scale comes from the limit. */
 function receiveBuffer(host: Host, _value: string, sysctls: Sysctls): void {
-  const largest = Number((sysctls.read('net.ipv4.tcp_rmem') ?? '').split(' ')[2] ?? 0);
-  const allowed = Number(sysctls.read('net.core.rmem_max') ?? 0);
-  host.configure(abi.CFG_RCVBUF_MAX, ringSize(Math.max(largest, allowed)));
+  const [, first, most] = (sysctls.read('net.ipv4.tcp_rmem') ?? '').split(' ').map(Number);
+  const largest = Math.max(most ?? 0, Number(sysctls.read('net.core.rmem_max') ?? 0));
+  host.configure(abi.CFG_RCVBUF_MAX, 2 * ringSize(largest - 1));
+  host.configure(abi.CFG_TCP_RMEM_DEFAULT, first ?? 0);
+  host.configure(abi.CFG_TCP_RMEM_MAX, most ?? 0);
+  host.configure(abi.CFG_CORE_RMEM_MAX, Number(sysctls.read('net.core.rmem_max') ?? 0));
 }
 
 /** The power of two that is not above. */
