@@ -149,14 +149,6 @@ export class Connection extends Settings {
   /** Largest DATA_ACK + window advertised on any subflow, and the subflow that did or repeated it. */
   advEdge: u64;
   advOwner: usize;
-  /** Cost of the segments that are queued, and their octets; room that is left in the last one (receive-window.ts). */
-  rcvCost: u32;
-  rcvCharged: u32;
-  rcvTail: u32;
-  /** Octets of memory that are reserved and not used by queued segments. */
-  rcvReserve: u32;
-  /** What the program read in a round trip, at most so far. */
-  rcvqSpace: u32;
   /** Octets beyond a hole: `Intervals` of four fields. */
   oooAt: usize;
   oooCapacity: u32;
@@ -201,6 +193,15 @@ export class Connection extends Settings {
 
   bytesRead: u64;
   bytesReinjected: u64;
+
+  /** Cost of the segments that are queued, and their octets; room that is left in the last one (receive-window.ts). */
+  rcvCost: u32;
+  rcvCharged: u32;
+  rcvTail: u32;
+  /** Octets of memory that are reserved and not used by queued segments. */
+  rcvReserve: u32;
+  /** What the program read in a round trip, at most so far. */
+  rcvqSpace: u32;
 
   @inline
   is(flag: u32): bool {

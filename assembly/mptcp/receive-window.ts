@@ -166,7 +166,14 @@ export function windowScale(c: Connection): u32 {
 // ---- growth -----------------------------------------------------------------------------------------------
 
 /** The segment in hand was taken: the account, the segment size of the peer, the growth of the window. */
+@inline
 export function windowTakes(c: Connection, sf: Subflow, inOrder: bool): void {
+  if (c.rcvBuf != 0 || seg.length != sf.rcvMss || (seg.flags & PSH) != 0) takesOther(c, sf, inOrder);
+  else sf.lastSegment = 0;
+}
+
+/** No full segment like the one before, or there is an account to keep. */
+function takesOther(c: Connection, sf: Subflow, inOrder: bool): void {
   if (c.rcvBuf == 0) {
     measureSegment(c, sf);
     return;
@@ -362,8 +369,13 @@ export function selectWindow(c: Connection, sf: Subflow): u32 {
  * The window field of the packet that leaves now. The window is that of the connection: an edge that was advertised on
  * one subflow holds on all of them (RFC 8684 section 3.3.4, Linux' mptcp_set_rwin).
  */
+@inline
 export function windowField(c: Connection, sf: Subflow): u32 {
-  if (c.rcvBuf == 0) return ringField(c, sf);
+  return c.rcvBuf == 0 ? ringField(c, sf) : bufferField(c, sf);
+}
+
+/** The window field by the buffer's account. */
+function bufferField(c: Connection, sf: Subflow): u32 {
   if (sf.noRoom) {
     sf.noRoom = false;
     sf.rcvWnd = 0;

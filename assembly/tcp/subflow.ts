@@ -147,13 +147,6 @@ export class Subflow extends CcState {
   /** Right edge advertised. */
   rcvEdge: u32;
   rcvScale: u32;
-  /** Window advertised last; where it may grow to, and the limit of that; payload in the buffer, of 256. Octets. */
-  rcvWnd: u32;
-  rcvSsthresh: u32;
-  windowClamp: u32;
-  rcvRatio: u32;
-  /** The buffer had no room for the segment in hand: the window is closed. */
-  noRoom: bool;
   /** Sequence number in the acknowledgement sent last. */
   lastAck: u32;
 
@@ -280,14 +273,9 @@ export class Subflow extends CcState {
   /** Segments below the full size since the last acknowledgement, at most 2. */
   pushed: u8;
   rcvMss: u32;
-  /** Size of the last segment below that, which may be the peer's full size; 0: none. */
-  lastSegment: u32;
   /** Smoothed round trip that the peer's timestamps show, 0: none; and the echo that was measured last. */
   rcvRtt: f64;
   rcvRttEcho: u32;
-  /** When the measurement of a window began, and where it ends. */
-  rcvRttAt: f64;
-  rcvRttSeq: u32;
   challengeAt: f64;
 
   // out-of-order octets at subflow level: `Intervals` of four fields, and the blocks to report (RFC 2018)
@@ -360,6 +348,20 @@ export class Subflow extends CcState {
   sackBlocks1: u64;
   sackBlocks2: u64;
   sackBlocks3: u64;
+
+  // the receive window by Linux' account (mptcp/receive-window.ts)
+  /** When the measurement of a round trip by the window began, and where it ends. */
+  rcvRttAt: f64;
+  rcvRttSeq: u32;
+  /** Window advertised last; where it may grow to, and the limit of that; payload in the buffer, of 256. Octets. */
+  rcvWnd: u32;
+  rcvSsthresh: u32;
+  windowClamp: u32;
+  rcvRatio: u32;
+  /** The buffer had no room for the segment in hand: the window is closed. */
+  noRoom: bool;
+  /** Size of the last segment below `rcvMss`, which may be the peer's full size; 0: none. */
+  lastSegment: u32;
 
   @inline
   is(flag: u32): bool {
