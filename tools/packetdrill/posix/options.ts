@@ -4,7 +4,6 @@
  */
 import * as abi from '../../../assembly/abi.js';
 import type { Expr } from '../ast.js';
-import * as abi from '../../../assembly/abi.js';
 import { ScriptError } from '../socket-layer.js';
 import { constant, errnoNumber, SOL } from './constants.js';
 import { field, integer, isEllipsis, items, Mismatches, number } from './evaluate.js';
