@@ -221,7 +221,8 @@ describe('what an application lends, in virtual time', function () {
     const setup = await open([SHORT]);
     finish(setup);
     const { lent, repaid } = since(setup);
-    expect(lent).to.be.within(PIECE, (OCTETS - START) / 2);
+    // How many trials there are depends on how many writes the ring has room for.
+    expect(lent).to.be.within(1, (OCTETS - START) / 2);
     expect(repaid).to.be.above(lent / 2);
   });
 
