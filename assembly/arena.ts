@@ -1,6 +1,7 @@
 /**
- * Memory: one bump pointer and a free list per power of two, from 64 octets up. Blocks are never returned to
- * the engine. Growing the memory detaches the views that TypeScript holds; it refreshes them after each call.
+ * Memory: one bump pointer and a free list per size class: powers of two from 64 octets up, and from 768 on also those
+ * halfway between two, since records are as long as they are. Blocks are never returned to the engine. Growing the
+ * memory detaches the views that TypeScript holds; it refreshes them after each call.
  */
 
 import { MIB_MemoryDrop } from './abi';
@@ -8,10 +9,12 @@ import { count } from './counters';
 
 const MIN_SHIFT: u32 = 6;
 const MAX_SHIFT: u32 = 28;
+/** Classes halfway have blocks of this and more, so that all blocks stay aligned to 64. */
+const HALFWAY_FROM: u32 = 768;
 const PAGE: usize = 65536;
 
 /** Heads of the free lists, one per size class. */
-const freeLists = memory.data(8 * 32, 8);
+const freeLists = memory.data(4 * 2 * (MAX_SHIFT + 1), 8);
 let top: usize = 0;
 /** Octets handed out and not freed, rounded up to their classes, and how many that may be. */
 let used: u64 = 0;
@@ -21,9 +24,19 @@ export function setMemoryMax(octets: u32): void {
   most = octets;
 }
 
+/** Twice the exponent of the smallest power of two that holds `size`, one less where the class halfway does. */
 @inline
-function shiftOf(size: u32): u32 {
-  return size <= 64 ? MIN_SHIFT : 32 - clz<u32>(size - 1);
+function classOf(size: u32): u32 {
+  if (size <= 64) return MIN_SHIFT * 2;
+  const shift = 32 - clz<u32>(size - 1);
+  const halfway = <u32>3 << (shift - 2);
+  return shift * 2 - u32(size <= halfway && halfway >= HALFWAY_FROM);
+}
+
+/** Octets of a block of a class. */
+@inline
+function sizeOf(sizeClass: u32): u32 {
+  return (sizeClass & 1) == 0 ? <u32>1 << (sizeClass >> 1) : <u32>3 << ((sizeClass >> 1) - 1);
 }
 
 /** Less than an eighth of the memory allowed is left. */
@@ -33,7 +46,7 @@ export function memoryShort(): bool {
 
 /** Octets that a block of `size` really takes. */
 export function blockSize(size: u32): u32 {
-  return 1 << shiftOf(size);
+  return sizeOf(classOf(size));
 }
 
 /** A block of at least `size` octets, aligned to 16, contents undefined. 0 when it would be too much. */
@@ -45,11 +58,11 @@ export function alloc(size: u32): usize {
 
 /** Like `alloc`, whatever the limit is: for what the core cannot go on without. */
 export function allocBeyond(size: u32): usize {
-  const shift = shiftOf(size);
-  if (shift > MAX_SHIFT) return 0;
-  const list = freeLists + (<usize>shift << 2);
+  const sizeClass = classOf(size);
+  if (sizeClass > MAX_SHIFT * 2) return 0;
+  const list = freeLists + (<usize>sizeClass << 2);
   const head = load<usize>(list);
-  const bytes: u32 = 1 << shift;
+  const bytes = sizeOf(sizeClass);
   if (head != 0) {
     if (!ASC_NO_ASSERT) assert(isPoisoned(head, bytes), 'written after it was freed');
     store<usize>(list, load<usize>(head));
@@ -84,15 +97,16 @@ export function allocZero(size: u32): usize {
 /** Gives a block back; `size` is what it was allocated with. */
 export function free(block: usize, size: u32): void {
   if (block == 0) return;
-  const shift = shiftOf(size);
-  const list = freeLists + (<usize>shift << 2);
+  const sizeClass = classOf(size);
+  const list = freeLists + (<usize>sizeClass << 2);
+  const bytes = sizeOf(sizeClass);
   if (!ASC_NO_ASSERT) {
-    assert(!isPoisoned(block, 1 << shift), 'freed twice');
-    fill(block, POISON, 1 << shift);
+    assert(!isPoisoned(block, bytes), 'freed twice');
+    fill(block, POISON, bytes);
   }
   store<usize>(block, load<usize>(list));
   store<usize>(list, block);
-  used -= 1 << shift;
+  used -= bytes;
 }
 
 /**
