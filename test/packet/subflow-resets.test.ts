@@ -2,16 +2,33 @@
 import { expect } from 'chai';
 import * as abi from '../../assembly/abi.js';
 import { addressId } from '../../src/stack/stack.js';
-import { Bench } from './bench.js';
+import { Bench, type BenchOptions } from './bench.js';
 import { joinHmac } from './crypto.js';
 import { Peer } from './peer.js';
 
+/** The peer joins with a second subflow. */
 async function joined(): Promise<[bench: Bench, first: Peer, second: Peer]> {
   const bench = await Bench.create({ paths: 2 });
   bench.listen();
   const first = new Peer(bench).open();
   first.data('hello').expect({ dss: { dack: 6 } });
   const second = new Peer(bench, { session: first.session, path: 1, port: 30001 }).joinNow();
+  return [bench, first, second];
+}
+
+/** We join: the peer has answered our SYN, and not yet our third ACK. */
+async function joining(
+  config: BenchOptions['config'] = [],
+): Promise<[bench: Bench, first: Peer, second: Peer]> {
+  const bench = await Bench.create({ paths: 2, config });
+  bench.connect();
+  const first = new Peer(bench).acceptFully();
+  bench.join(1, 7);
+  const second = new Peer(bench, { session: first.session, path: 1 });
+  const syn = second.takeSyn();
+  const { key, stackKey } = first.session;
+  const hmac = joinHmac(key, stackKey, 9, syn.join?.nonce ?? 0).toString('hex', 0, 8);
+  second.send({ flags: 'SA', join: { hmac, nonce: 9, id: 7 } });
   return [bench, first, second];
 }
 
@@ -43,30 +60,15 @@ describe('packets: subflows that are given up', () => {
   });
 
   it('withdrawn before its fourth packet: reset without a reason', async () => {
-    const bench = await Bench.create({ paths: 2 });
-    bench.connect();
-    const first = new Peer(bench).acceptFully();
-    bench.join(1, 7);
-    const second = new Peer(bench, { session: first.session, path: 1 });
-    const syn = second.takeSyn();
-    const { key, stackKey } = first.session;
-    const hmac = joinHmac(key, stackKey, 9, syn.join?.nonce ?? 0).toString('hex', 0, 8);
-    second.send({ flags: 'SA', join: { hmac, nonce: 9, id: 7 } }).expect({ join: {} });
+    const [bench, first, second] = await joining();
+    second.expect({ join: {} });
     first.send({ remove: [7], dss: { dack: 1 } });
     second.expect({ flags: 'RA', reset: { reason: 0 } });
     expect(bench.app.live.liveSubflows()).to.have.lengthOf(1);
   });
 
   it('a third ACK that is never answered: reason 1, transient', async () => {
-    const bench = await Bench.create({ paths: 2, config: [[abi.CFG_TCP_SYNACK_RETRIES, 2]] });
-    bench.connect();
-    const first = new Peer(bench).acceptFully();
-    bench.join(1, 7);
-    const second = new Peer(bench, { session: first.session, path: 1 });
-    const syn = second.takeSyn();
-    const { key, stackKey } = first.session;
-    const hmac = joinHmac(key, stackKey, 9, syn.join?.nonce ?? 0).toString('hex', 0, 8);
-    second.send({ flags: 'SA', join: { hmac, nonce: 9, id: 7 } });
+    const [bench, , second] = await joining([[abi.CFG_TCP_SYNACK_RETRIES, 2]]);
     bench.wait(30e6);
     const packets = second.drain();
     expect(packets.filter(({ join }) => join !== null)).to.have.lengthOf(3);
