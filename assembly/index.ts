@@ -88,6 +88,7 @@ import {
 import * as rings from './rings';
 import { setSecrets } from './secrets';
 import { setFastOpenKeys as cookieKeys } from './tcp/fastopen';
+import { congested } from './tcp/reduction';
 import {
   SF_BACKUP_LOCAL,
   SF_JOIN,
@@ -159,6 +160,12 @@ export function setPathEndpoint(path: u32, addressId: u32, backup: u32): i32 {
 export { setNextId, setPathOffload } from './paths';
 export { suspectSubflow } from './mptcp/reinject';
 export { setPathBlocked } from './mptcp/tables';
+
+/** A packet from ARG_LOCAL to ARG_REMOTE found the queue of its interface full: a sign of congestion, as on Linux. */
+export function queueFull(localPort: u32, remotePort: u32): void {
+  const p = subflowAt(localPort, remotePort);
+  if (p != 0 && changetype<Subflow>(p).packetsOut != 0) congested(changetype<Subflow>(p));
+}
 
 // ---- packets, time ----------------------------------------------------------------------------------------
 
@@ -260,7 +267,7 @@ export function connect(now: f64, conn: u32, path: u32, localPort: u32, remotePo
   if (c.state != CONN_OPENING || c.subflows != 0) return E_STATE;
   if (pathMtu(path) == 0) return E_INVAL;
   if (!host.randomLeft(64)) return E_LIMIT;
-  if (tupleTaken(localPort, remotePort)) return E_INUSE;
+  if (subflowAt(localPort, remotePort) != 0) return E_INUSE;
   const sf = open(c, path, localPort, remotePort);
   if (sf == 0) return E_NOMEM;
   sizeRings(c);
@@ -316,7 +323,7 @@ export function join(
   if (joinDenied(c, get64(scratch + ARG_REMOTE), get64(scratch + ARG_REMOTE + 8), remotePort)) return E_STATE;
   if (pathMtu(path) == 0) return E_INVAL;
   if (!roomForJoin(c) || !spaceForJoin(c) || !host.randomLeft(64)) return E_LIMIT;
-  if (tupleTaken(localPort, remotePort)) return E_INUSE;
+  if (subflowAt(localPort, remotePort) != 0) return E_INUSE;
   const p = open(c, path, localPort, remotePort);
   if (p == 0) return E_NOMEM;
   const sf = changetype<Subflow>(p);
@@ -335,10 +342,11 @@ function connectionOf(handle: u32): Connection | null {
   return p == 0 ? null : changetype<Connection>(p);
 }
 
-function tupleTaken(localPort: u32, remotePort: u32): bool {
+/** The subflow from ARG_LOCAL to ARG_REMOTE, 0: there is none. */
+function subflowAt(localPort: u32, remotePort: u32): usize {
   const l = scratch + ARG_LOCAL;
   const r = scratch + ARG_REMOTE;
-  return findSubflow(get64(l), get64(l + 8), localPort, get64(r), get64(r + 8), remotePort) != 0;
+  return findSubflow(get64(l), get64(l + 8), localPort, get64(r), get64(r + 8), remotePort);
 }
 
 function open(c: Connection, path: u32, localPort: u32, remotePort: u32): usize {

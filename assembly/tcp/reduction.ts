@@ -22,6 +22,15 @@ export function startReduction(sf: Subflow): void {
   ecnReduced(sf);
 }
 
+/** A sign of congestion without a loss: the window shrinks as after one, once in a round trip (RFC 3168 6.1.2). */
+export function congested(sf: Subflow): void {
+  sf.priorSsthresh = 0;
+  if (sf.caState >= CA_CWR) return;
+  sf.undoing = false;
+  startReduction(sf);
+  sf.caState = CA_CWR;
+}
+
 /** `delivered` segments were newly delivered, `lost` newly marked; `advanced`: the acknowledgement number moved. */
 export function reduce(sf: Subflow, delivered: u32, lost: u32, advanced: bool): void {
   if (delivered == 0) return;

@@ -16,7 +16,7 @@ import { seqGe, seqLt } from '../seq';
 import { HAS_TS, seg } from '../wire/segment';
 import { rackRecovered } from './rack';
 import { REC_EVER_RETRANS, REC_LOST, REC_RETRANS, recAt, timePrepend } from './records';
-import { startReduction } from './reduction';
+import { congested } from './reduction';
 import { noteReordering } from './reordering';
 import { highestSacked } from './sack';
 import { tsAt } from './rtt';
@@ -125,19 +125,10 @@ export function undoPartial(sf: Subflow, priorUna: u32): bool {
   return false;
 }
 
-/**
- * No loss, perhaps a mark of the network: the window shrinks as after a loss, once in a round trip (RFC 3168 6.1.2).
- */
+/** No loss, perhaps a mark of the network (RFC 3168). */
 export function openAgain(sf: Subflow, marked: bool): void {
   if (!repeated(sf)) sf.retransAt = 0;
-  if (marked) {
-    sf.priorSsthresh = 0;
-    if (sf.caState < CA_CWR) {
-      sf.undoing = false;
-      startReduction(sf);
-      sf.caState = CA_CWR;
-    }
-  }
+  if (marked) congested(sf);
   if (sf.caState != CA_CWR) keepOpen(sf);
 }
 

@@ -19,6 +19,11 @@ export function addressBytes(text: string): Uint8Array {
   return Uint8Array.from(v6.toByteArray());
 }
 
+/** 16 octets of an address that has 4 or 16. */
+export function sixteen(octets: Uint8Array): Uint8Array {
+  return octets.length === 16 ? octets : Uint8Array.of(...MAPPED, ...octets);
+}
+
 /** Text form; mapped IPv4 addresses in dotted form. */
 export function addressText(bytes: Uint8Array): string {
   for (let i = 0; i < MAPPED.length; i++) {

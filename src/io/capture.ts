@@ -83,6 +83,9 @@ class CaptureDevice implements Device {
       noSegmentation: (path) => {
         host.noSegmentation(path);
       },
+      congested: (header) => {
+        host.congested(header);
+      },
       writable: () => {
         host.writable();
       },

@@ -108,6 +108,11 @@ export interface DeviceHost {
   batchOver?(): void;
   /** Packets of a path are not cut into segments any more, whatever `Device.segmentation` says. */
   noSegmentation(path: number): void;
+  /**
+   * The queue of an interface was full when a packet with this IP and TCP header came to it. The packet is kept and
+   * sent again, but its flow is too fast. Valid during the call.
+   */
+  congested(header: Uint8Array): void;
   /** The device can take packets again after `send` returned false. */
   writable(): void;
   /** A path stopped working (interface gone, ENETDOWN) or works again. */

@@ -45,6 +45,8 @@ export interface GuardedPathEvents {
   lost(): void;
   writable(): void;
   noSegmentation(): void;
+  /** See `DeviceHost.congested`. */
+  congested(header: Uint8Array): void;
   state(up: boolean): void;
 }
 
@@ -99,6 +101,9 @@ export abstract class GuardedDevice<P extends GuardedPath> implements Device {
       },
       noSegmentation: () => {
         host.noSegmentation(path.id);
+      },
+      congested: (header) => {
+        host.congested(header);
       },
       state: (up) => {
         if (this.paths.get(path.id) === opened) host.pathState(path.id, up);

@@ -103,8 +103,9 @@ export class PacketPath implements GuardedPath {
       writable: () => {
         events.writable();
       },
-      delayed: () => {
+      delayed: (header) => {
         this.health.delayed('ENOBUFS');
+        events.congested(header);
       },
       worked: () => {
         this.health.worked();

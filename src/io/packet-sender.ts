@@ -21,8 +21,8 @@ export interface SenderEvents {
   full(): void;
   /** The queue has room again. */
   writable(): void;
-  /** The interface's queue was full (ENOBUFS); what did not leave is sent again. */
-  delayed(): void;
+  /** The interface's queue was full (ENOBUFS) for a packet with this header; what did not leave is sent again. */
+  delayed(header: Uint8Array): void;
   worked(): void;
   lost(errno: number): void;
   /** This interface does not cut packets into segments. */
@@ -181,7 +181,7 @@ export class PacketSender {
         this.#events.full();
         return origin;
       } else if (sent === -ENOBUFS && this.#pauseLength <= LONGEST_PAUSE) {
-        this.#pause();
+        this.#pause(batch.select(origin));
         return origin;
       } else if (sent === -EINVAL && batch.select(origin).segment > 0) {
         this.#segmentation = false;
@@ -196,8 +196,9 @@ export class PacketSender {
   }
 
   /** The interface's queue has dropped a packet, and nobody tells when it has room. */
-  #pause(): void {
-    this.#events.delayed();
+  #pause(packet: OutBatch): void {
+    const { buffer, byteOffset } = packet.memory;
+    this.#events.delayed(new Uint8Array(buffer, byteOffset + packet.header, packet.headerLength));
     this.#blocked = true;
     this.#retry = this.#timers.at(this.#timers.now() + this.#pauseLength, () => {
       this.#retry = null;

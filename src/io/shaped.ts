@@ -97,6 +97,9 @@ export class ShapedDevice implements Device {
       noSegmentation: (path) => {
         host.noSegmentation(path);
       },
+      congested: (header) => {
+        host.congested(header);
+      },
       writable: () => {
         this.#blocked = false;
         if (this.#drain()) host.writable();

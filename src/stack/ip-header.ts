@@ -1,4 +1,6 @@
-/** The IP header of a TCP segment that came without one (inside UDP), as the core wants to see it. */
+/** IP headers outside the core: of a TCP segment that came without one (inside UDP), and of one that did not leave. */
+
+import { sixteen } from '../core/address.js';
 
 /** Octets of the header for a packet from `remote` (4 or 16 octets). */
 export const ipHeaderLength = (remote: Uint8Array): number => (remote.length === 4 ? 20 : 40);
@@ -29,4 +31,26 @@ export function writeIpHeader(
   for (let i = 0; i < header.length; i += 2) sum += dv.getUint16(i);
   sum = (sum & 0xffff) + (sum >>> 16);
   dv.setUint16(10, ~(sum + (sum >>> 16)) & 0xffff);
+}
+
+export interface Flow {
+  /** 16 octets. */
+  readonly local: Uint8Array;
+  readonly remote: Uint8Array;
+  readonly localPort: number;
+  readonly remotePort: number;
+}
+
+/** Whose packet it is: one that this host has written. */
+export function readFlow(packet: Uint8Array): Flow {
+  const dv = new DataView(packet.buffer, packet.byteOffset, packet.length);
+  const v4 = dv.getUint8(0) >> 4 === 4;
+  const tcp = v4 ? 20 : 40;
+  const size = v4 ? 4 : 16;
+  return {
+    local: sixteen(packet.subarray(tcp - 2 * size, tcp - size)),
+    remote: sixteen(packet.subarray(tcp - size, tcp)),
+    localPort: dv.getUint16(tcp),
+    remotePort: dv.getUint16(tcp + 2),
+  };
 }

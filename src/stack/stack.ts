@@ -16,6 +16,7 @@ import { created, dispatch } from './dispatch.js';
 import type { Counters } from './info.js';
 import { Backlog } from './backlog.js';
 import { Intake } from './intake.js';
+import { readFlow } from './ip-header.js';
 import { JoinPorts } from './join-ports.js';
 import { Lender, type LenderHost } from './lender.js';
 import { Listener } from './listener.js';
@@ -250,6 +251,12 @@ export class Stack implements DeviceHost, ConnectionHost, LenderHost {
 
   noSegmentation(path: number): void {
     this.core.x.setPathOffload(path, 0);
+  }
+
+  congested(header: Uint8Array): void {
+    const { local, remote, localPort, remotePort } = readFlow(header);
+    this.core.setAddresses(local, remote);
+    this.core.x.queueFull(localPort, remotePort);
   }
 
   writable(): void {

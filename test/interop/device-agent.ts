@@ -43,6 +43,7 @@ const host: DeviceHost = {
     return true;
   },
   noSegmentation() {},
+  congested() {},
   writable() {
     const then = onWritable;
     onWritable = null;

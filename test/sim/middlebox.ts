@@ -24,6 +24,7 @@ export class Middlebox implements Device {
       receive: (path, packet) => this.#pass(path, packet, 'down'),
       receiveSegment: (...all) => host.receiveSegment(...all),
       noSegmentation: (path) => host.noSegmentation(path),
+      congested: (header) => host.congested(header),
       writable: () => host.writable(),
       pathState: (path, up) => host.pathState(path, up),
     });

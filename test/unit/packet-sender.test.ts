@@ -86,7 +86,7 @@ describe('packet sender', () => {
       {
         full: say('full'),
         writable: say('writable'),
-        delayed: say('delayed'),
+        delayed: (header) => void log.push(`delayed, port ${String(Buffer.from(header).readUInt16BE(20))}`),
         worked: () => undefined,
         lost: (errno) => void log.push(`lost ${String(errno)}`),
         noSegmentation: say('no segmentation'),
@@ -175,7 +175,7 @@ describe('packet sender', () => {
       kernel.results.push(-ENOBUFS);
       expect(sender.send(batchOf(packetOf(1)))).to.equal(0);
       sender.unblock(); // the socket has room, the interface may not
-      expect(log.splice(0)).to.deep.equal(['delayed']);
+      expect(log.splice(0)).to.deep.equal(['delayed, port 1000']);
       world.runUntil(last + pause * 1000);
       last = world.now();
       expect(log.splice(0)).to.deep.equal(['writable']);

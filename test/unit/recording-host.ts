@@ -21,6 +21,7 @@ export class RecordingHost implements DeviceHost {
   readonly segments: ReceivedSegment[] = [];
   readonly states: [path: number, up: boolean][] = [];
   readonly unsegmented: number[] = [];
+  readonly congestions: Uint8Array[] = [];
   writables = 0;
   /** Packets it still takes. */
   room = Infinity;
@@ -53,6 +54,10 @@ export class RecordingHost implements DeviceHost {
 
   noSegmentation(path: number): void {
     this.unsegmented.push(path);
+  }
+
+  congested(header: Uint8Array): void {
+    this.congestions.push(header.slice());
   }
 
   writable(): void {

@@ -38,12 +38,19 @@ export function judge(one: Case, outcome: Outcome): string[] {
   ];
 }
 
+const sum = (numbers: readonly number[]): number => numbers.reduce((one, next) => one + next, 0);
+
+/** How well links of known rates were used, for the table; null where rates are not limited. */
+export function shareText({ rates }: Case, outcome: Outcome | null): string | null {
+  if (rates === undefined || outcome === null) return null;
+  return `${(outcome.megabits / sum(rates)).toFixed(2)} of ${String(sum(rates))} Mbit/s`;
+}
+
 /** Not how long it took, but how well the links were used. */
 function judgeLinks(
   { rates = [], expect: { share, second } }: Case,
   { megabits, carried }: Outcome,
 ): string[] {
-  const sum = (numbers: readonly number[]): number => numbers.reduce((one, next) => one + next, 0);
   const differs: string[] = [];
   const reached = megabits / sum(rates);
   // Tokens that the buckets of a busy machine do not use are lost.

@@ -2,6 +2,7 @@
 import { Bench } from '../netns.js';
 import { pairName, type Case, type Pair } from './case.js';
 import { judgeCaptures } from './captures.js';
+import { shareText } from './judge.js';
 import { runCase, type Verdict } from './run.js';
 
 export interface Row {
@@ -91,10 +92,12 @@ async function runOne({ one, pair }: Row, benches: Benches, options: TableOption
   }
 }
 
-function report({ one, pair }: Row, { differs, seconds }: Verdict): string[] {
+function report({ one, pair }: Row, { differs, seconds, outcome }: Verdict): string[] {
   const result = differs.length > 0 ? 'FAILED' : 'passed';
   const name = `${one.family}: ${one.name}`;
   const line = [name.padEnd(62), pairName(pair).padEnd(15), result.padEnd(7), `${seconds.toFixed(1)} s`];
+  const share = shareText(one, outcome);
+  if (share !== null) line.push(share);
   return [line.join(' '), ...differs.map((text) => `    ${text.replaceAll('\n', '\n    ')}`)];
 }
 
