@@ -158,7 +158,7 @@ export function setPathEndpoint(path: u32, addressId: u32, backup: u32): i32 {
 
 /** Offload; and the address ID for the next path that needs one, 0: joins on such paths are refused. */
 export { setNextId, setPathOffload } from './paths';
-export { suspectSubflow } from './mptcp/reinject';
+export { reviveSubflow, suspectSubflow } from './mptcp/reinject';
 export { setPathBlocked } from './mptcp/tables';
 
 /** A packet from ARG_LOCAL to ARG_REMOTE found the queue of its interface full: a sign of congestion, as on Linux. */

@@ -6,9 +6,11 @@ import { E_HANDLE, E_STATE, MIB_MPTCPRetrans, MIB_ReinjectDrop, MIB_SubflowStale
 import { count } from '../counters';
 import { dsnGt, dsnLe, dsnLt, dsnMax, dsnMin } from '../dsn';
 import { handleGet, KIND_SUBFLOW } from '../handles';
+import { setNow } from '../host';
 import { maxReinjections } from '../limits';
 import { REC_REINJECTED, recAt } from '../tcp/records';
-import { CA_LOSS, SF_STALE, Subflow } from '../tcp/subflow';
+import { CA_LOSS, SF_STALE, Subflow, TIMER_HANDSHAKE, TIMER_PERSIST, TIMER_RTO } from '../tcp/subflow';
+import { startTimer } from '../tcp/timers';
 import { Connection, C_MPTCP, C_NO_INFINITE, markDirty } from './connection';
 import { freeNode, newNode } from './lifecycle';
 
@@ -106,6 +108,23 @@ export function suspectSubflow(subflow: u32): i32 {
   if (!sf.is(SF_STALE)) count(MIB_SubflowStale);
   sf.set(SF_STALE);
   reinjectSubflow(c, sf, sf.handle);
+  return 0;
+}
+
+/**
+ * The interface under a subflow works again. Timeouts meanwhile said nothing about the network: what waits for the next
+ * one goes at once, and the back-off begins anew. 0, E_HANDLE or E_STATE.
+ */
+export function reviveSubflow(at: f64, subflow: u32): i32 {
+  setNow(at);
+  const p = handleGet(subflow, KIND_SUBFLOW);
+  if (p == 0) return E_HANDLE;
+  const sf = changetype<Subflow>(p);
+  if (sf.conn == 0) return E_STATE;
+  const kind = sf.timerKind;
+  if (sf.backoff == 0 || (kind != TIMER_RTO && kind != TIMER_PERSIST && kind != TIMER_HANDSHAKE)) return 0;
+  sf.backoff = 0;
+  startTimer(sf, kind, 0);
   return 0;
 }
 

@@ -67,6 +67,7 @@ export interface CoreExports {
   closeSubflow(now: number, subflow: number, reason: number, transient: number): number;
   finishSubflow(now: number, subflow: number): number;
   suspectSubflow(subflow: number): number;
+  reviveSubflow(now: number, subflow: number): number;
   setBackup(subflow: number, backup: number): number;
   connectionInfo(conn: number): number;
   nextSubflow(conn: number, subflow: number): number;

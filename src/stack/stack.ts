@@ -266,14 +266,18 @@ export class Stack implements DeviceHost, ConnectionHost, LenderHost {
 
   /**
    * A path that is down keeps its address and its subflows, as in Linux: their packets may come and go through another
-   * interface. What they have in flight goes to others at once, and what fails from now on is left to timeouts.
+   * interface. What they have in flight goes to others at once, and what fails from now on is left to timeouts, until it
+   * is up again.
    */
   pathState(id: number, up: boolean): void {
     const entry = this.#paths.get(id);
     if (entry === undefined || entry.up === up) return;
     entry.up = up;
+    const { x } = this.core;
     if (up) this.policy?.pathUp(entry.path);
-    else this.#eachSubflow(id, (subflow) => this.core.x.suspectSubflow(subflow));
+    this.#eachSubflow(id, (subflow) =>
+      up ? x.reviveSubflow(this.now(), subflow) : x.suspectSubflow(subflow),
+    );
     this.kick();
   }
 

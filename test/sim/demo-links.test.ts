@@ -49,11 +49,15 @@ describe('the paths of the demo', function () {
   it('together carry nearly the sum, and one goes on without the other', async () => {
     const [, alone = 0] = await rates([WIFI], 14e6, [0, SECOND, 2.5 * SECOND]);
     expect(alone).to.be.within(35, 40);
-    const marks = [0, 2.4, 3.6, 4.6, 6].map((at) => at * SECOND);
-    const [before = 0, without = 0, , after = 0] = await rates([WIFI, LTE], 40e6, marks);
+    const marks = [0, 2.4, 4.7, 4.8, 5.3, 6.3].map((at) => at * SECOND);
+    const [before = 0, without = 0, , back = 0, after = 0] = await rates([WIFI, LTE], 45e6, marks);
     // Slow start included.
     expect(before / alone, 'before the outage').to.be.above(1.25);
     expect(without, 'without Wi-Fi').to.be.within(15, 21);
-    expect(after / alone, 'a second after it').to.be.above(1.2);
+    expect(
+      back / alone,
+      'a tenth of a second after it, not at the end of a timeout that has doubled',
+    ).to.be.above(1.2);
+    expect(after / alone, 'half a second after it').to.be.above(1.4);
   });
 });
