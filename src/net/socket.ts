@@ -8,6 +8,8 @@ import type { OnRead, Socket } from './types.js';
 
 /** Octets read from the receive ring in one piece. */
 const CHUNK = 65536;
+/** The same for `onread`, whose buffer stays in the cache so while a batch is copied to it. */
+const PIECE = 131072;
 
 const NOTHING: ConnectionInfo = {
   mptcp: false,
@@ -156,7 +158,7 @@ export class PlaitSocket extends Duplex implements Socket, ConnectionHandler {
       } else {
         const { buffer, callback } = this.#onread;
         const target = typeof buffer === 'function' ? buffer() : buffer;
-        this.#wantsData = callback(connection.readInto(target), target) !== false;
+        this.#wantsData = callback(connection.readInto(target, PIECE), target) !== false;
       }
     }
   }

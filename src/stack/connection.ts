@@ -168,14 +168,15 @@ export class Connection {
     return Math.max(0, this.#host.core.x.readSpace(this.#handle, 0));
   }
 
-  /** Copies up to `target.length` octets; returns how many. 0: none, wait for `readable`. */
-  readInto(target: Uint8Array): number {
+  /** Copies up to `limit` octets to the beginning of `target`; returns how many. 0: none, wait for `readable`. */
+  readInto(target: Uint8Array, limit = target.length): number {
     const core = this.#host.core;
+    const end = Math.min(limit, target.length);
     let done = 0;
-    while (done < target.length) {
+    while (done < end) {
       const ready = core.x.readSpace(this.#handle, 0);
       if (ready <= 0) break;
-      const n = Math.min(ready, target.length - done);
+      const n = Math.min(ready, end - done);
       const at = core.x.readAt(this.#handle, 0);
       target.set(core.u8.subarray(at, at + n), done);
       core.x.readCommit(this.#handle, n);

@@ -39,4 +39,30 @@ describe('packets: reading into memory of the program', () => {
     await ended;
     expect(got).to.deep.equal(['!']);
   });
+
+  it('gives at most 128 KiB at once, however large the memory is', async () => {
+    const bench = await Bench.create();
+    bench.listen();
+    const peer = new Peer(bench).open();
+    const socket = new PlaitSocket();
+    const buffer = Buffer.alloc(1 << 20);
+    const got: Buffer[] = [];
+    let more = false;
+    socket.readInto({
+      buffer,
+      callback: (octets) => {
+        got.push(Buffer.from(buffer.subarray(0, octets)));
+        return more;
+      },
+    });
+    socket.attach(bench.app.live, true);
+    const sent = Array.from({ length: 150 }, (_, i) => String.fromCharCode(97 + (i % 26)).repeat(1300));
+    for (const text of sent) peer.data(text);
+    expect(got.map(({ length }) => length)).to.deep.equal([1300]); // the rest waits
+    more = true;
+    socket.resume();
+    await new Promise(setImmediate);
+    expect(got.map(({ length }) => length)).to.deep.equal([1300, 131072, 149 * 1300 - 131072]);
+    expect(Buffer.concat(got).toString('latin1')).to.equal(sent.join(''));
+  });
 });
