@@ -292,7 +292,7 @@ function probeDue(c: Connection, sf: Subflow): void {
     count(MIB_TCPLossProbes);
     // Silence for two round trips: others carry the same data meanwhile, should the path be dead.
     if (c.subflowCount > 1) reinjectSubflow(c, sf, sf.handle);
-    sf.tlpOut = true;
+    sf.tlpOut = sf.tlpSilent = true;
     sf.tlpEnd = sf.sndNxt;
   }
   rearmRto(sf, !sent);

@@ -45,11 +45,14 @@ function expectedRtt(sf: Subflow): f64 {
   return sf.dataSegmentsOut == 0 ? 0 : min(sf.minRtt, sf.srtt);
 }
 
-/** One whose probe waits for an answer comes after its like, but still before all backups. */
+/**
+ * One that is silent since its probe comes after its like, but still before all backups. What is acknowledged after the
+ * probe shows that the path works, even if the probe itself was lost: then its answer never comes.
+ */
 @inline
 function classOf(sf: Subflow): u32 {
   const works = isWorking(sf);
-  const doubtful: u32 = works && sf.tlpOut ? 1 : 0;
+  const doubtful: u32 = works && sf.tlpOut && sf.tlpSilent ? 1 : 0;
   if (!sf.backup) return works ? doubtful : FAILING;
   return works ? BACKUP + doubtful : FAILING + 1;
 }

@@ -100,7 +100,9 @@ export function takeAck(sf: Subflow, signal: bool): void {
   if (reducing(sf)) reduce(sf, newly, sf.lostEver - lost, ackAdvanced);
   const raises = sf.reordering > tcpReordering ? dataAcked || sack.marked : dataAcked;
   // In fast recovery this only keeps the books (CcState.inRecovery).
-  if (newly != 0) ccOnAck(sf, raises ? newly : 0, deliveredBytes, lastRtt, before, now);
+  if (newly == 0) return;
+  sf.tlpSilent = false;
+  ccOnAck(sf, raises ? newly : 0, deliveredBytes, lastRtt, before, now);
 }
 
 /** Linux' tcp_may_update_window: it never shrinks by an ACK that says nothing else new. True when it may have moved. */

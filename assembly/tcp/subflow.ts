@@ -236,10 +236,11 @@ export class Subflow extends CcState {
   rackDsackSeen: bool;
   /** Something newer was delivered since losses were looked for. */
   rackAdvanced: bool;
-  /** sndNxt when the probe went out, and whether one is out. */
+  /** sndNxt when the probe went out, and whether one is out, a repetition, and nothing was acknowledged since. */
   tlpEnd: u32;
   tlpOut: bool;
   tlpRetrans: bool;
+  tlpSilent: bool;
 
   // timers: absolute microseconds, Infinity when off
   timerAt: f64;
