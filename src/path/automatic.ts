@@ -5,7 +5,8 @@
 import * as abi from '../../assembly/abi.js';
 import type { Path } from '../io/device.js';
 import type { Connection } from '../stack/connection.js';
-import { addressId, type Stack, type SubflowDown } from '../stack/stack.js';
+import { addressId } from '../stack/path-table.js';
+import type { Stack, SubflowDown } from '../stack/stack.js';
 import { Joins } from './joins.js';
 import { sameSubnet, wantedPairs, type PairingName, type RemoteAddress } from './pairing.js';
 import type { Policy } from './policy.js';

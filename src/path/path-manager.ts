@@ -8,7 +8,8 @@ import { addressBytes, addressText } from '../core/address.js';
 import { PlaitError } from '../errors.js';
 import type { Path } from '../io/device.js';
 import type { Connection } from '../stack/connection.js';
-import { addressId, type PathPolicy, type Stack, type SubflowDown } from '../stack/stack.js';
+import { addressId } from '../stack/path-table.js';
+import type { PathPolicy, Stack, SubflowDown } from '../stack/stack.js';
 import { Automatic } from './automatic.js';
 import {
   EndpointTable,

@@ -14,7 +14,6 @@ import type { Timers } from '../io/timers.js';
 import { Connection, type ConnectionHost } from './connection.js';
 import { created, dispatch } from './dispatch.js';
 import type { Counters } from './info.js';
-import { Backlog } from './backlog.js';
 import { Intake } from './intake.js';
 import { readFlow } from './ip-header.js';
 import { JoinPorts } from './join-ports.js';
@@ -22,9 +21,10 @@ import { Lender, type LenderHost } from './lender.js';
 import { Listener } from './listener.js';
 import { Monitor } from './monitor.js';
 import { commandError } from './names.js';
+import { addressId, PathTable } from './path-table.js';
 import type { PathPolicy } from './policy.js';
 import { SharedPorts } from './shared-ports.js';
-import { Transmitter, type Outlet } from './transmitter.js';
+import { Transmitter } from './transmitter.js';
 
 export type { PathPolicy, SubflowDown } from './policy.js';
 
@@ -40,17 +40,6 @@ export interface StackOptions {
   /** CFG_* of assembly/abi.ts, applied in order. */
   readonly config?: readonly (readonly [number, number])[];
 }
-
-interface PathEntry extends Outlet {
-  readonly bytes: Uint8Array;
-  up: boolean;
-}
-
-/** Path numbers run from 1 to this (assembly/paths.ts). */
-const MAX_PATHS = 255;
-
-/** A path's address ID on connections that did not begin there (RFC 8684 section 3.2); 0 means the first. */
-export const addressId = (path: number): number => (path % MAX_PATHS) + 1;
 
 /** Ports of subflows stay reserved this long after them: a late segment still finds a host that knows it. */
 const LINGER = 2e6;
@@ -68,9 +57,7 @@ export class Stack implements DeviceHost, ConnectionHost, LenderHost {
   /** Microseconds at most until ADD_ADDR is repeated for the first time; 0: it is not. */
   addAddrTimeout = 120e6;
   readonly #wake: () => void;
-  readonly #paths = new Map<number, PathEntry>();
-  /** Of every path ever: subflows are told of after their path is gone. */
-  readonly #names = new Map<number, string>();
+  readonly #paths: PathTable;
   readonly #devices = new Set<Device>();
   readonly #connections = new Map<number, Connection>();
   /** By address and port: one port may have a listener per address. */
@@ -78,7 +65,6 @@ export class Stack implements DeviceHost, ConnectionHost, LenderHost {
   readonly #transmitter: Transmitter;
   readonly lender: Lender;
   readonly #intake: Intake;
-  #nextPath = 1;
   #running = false;
   /** What handlers threw during this turn. */
   readonly #thrown: unknown[] = [];
@@ -93,7 +79,8 @@ export class Stack implements DeviceHost, ConnectionHost, LenderHost {
     this.timers = options.timers;
     this.#wake = options.wake;
     this.core = new Core(options.module, options.random);
-    this.#transmitter = new Transmitter(this.core, this.#paths);
+    this.#paths = new PathTable(this.core);
+    this.#transmitter = new Transmitter(this.core, this.#paths.entries);
     this.lender = new Lender(this.core, this.#transmitter, this.#devices, this);
     const { wake, runNow = wake } = options;
     this.#intake = new Intake(this.core, {
@@ -137,20 +124,8 @@ export class Stack implements DeviceHost, ConnectionHost, LenderHost {
     info: { name: string; address: string; mtu: number },
     done?: (error: PlaitError | null, path: Path) => void,
   ): Path {
-    const path: Path = { id: this.#freePathId(), ...info };
-    const bytes = addressBytes(info.address);
-    const entry: PathEntry = { path, device, bytes, up: false, backlog: new Backlog() };
-    this.#names.set(path.id, path.name);
-    device.attach(path, (error) => {
+    return this.#paths.attach(device, info, (error, path) => {
       if (error === null) {
-        const traits =
-          (device.needsChecksum ? abi.PATH_CHECKSUM : 0) |
-          (device.hidesEcn?.(path.address) === true ? abi.PATH_HIDES_ECN : 0) |
-          (device.collect === undefined ? 0 : abi.PATH_LENDS);
-        this.core.x.setPath(path.id, path.mtu, device.overhead, traits, addressId(path.id));
-        this.core.x.setPathOffload(path.id, device.segmentation ?? 0);
-        entry.up = true;
-        this.#paths.set(path.id, entry);
         for (const listener of this.#listeners.values()) listener.bindPath(path);
         this.#joinPorts.bindPath(path);
         this.#sharedPorts.bindPath(path);
@@ -158,22 +133,10 @@ export class Stack implements DeviceHost, ConnectionHost, LenderHost {
       }
       done?.(error, path);
     });
-    return path;
-  }
-
-  /** The core's table has 255 paths; addresses come and go for longer than that, so numbers are used again. */
-  #freePathId(): number {
-    let id: number;
-    let tries = 0;
-    do {
-      id = this.#nextPath;
-      this.#nextPath = (id % MAX_PATHS) + 1;
-    } while (this.#paths.has(id) && ++tries < MAX_PATHS);
-    return id;
   }
 
   removePath(id: number): void {
-    const entry = this.#paths.get(id);
+    const entry = this.#paths.entries.get(id);
     if (entry === undefined) return;
     entry.up = false; // no path for anybody any more, but its last packets leave
     this.policy?.pathRemoved(entry.path);
@@ -182,10 +145,8 @@ export class Stack implements DeviceHost, ConnectionHost, LenderHost {
     this.#sharedPorts.unbindPath(id);
     if (this.#running) this.#transmitter.transmit();
     else this.run(this.now());
-    this.#paths.delete(id);
     this.#transmitter.forget(entry);
-    entry.device.detach(id);
-    this.core.x.setPath(id, 0, 0, 0, 0);
+    this.#paths.detach(entry);
   }
 
   #eachSubflow(path: number, act: (subflow: number) => void): void {
@@ -196,20 +157,20 @@ export class Stack implements DeviceHost, ConnectionHost, LenderHost {
 
   /** Paths that work at present. */
   paths(): Path[] {
-    return [...this.#paths.values()].filter(({ up }) => up).map(({ path }) => path);
+    return this.#paths.working();
   }
 
   /** All paths, those that are down included. */
   allPaths(): Path[] {
-    return [...this.#paths.values()].map(({ path }) => path);
+    return this.#paths.all();
   }
 
   pathName(id: number): string {
-    return this.#names.get(id) ?? '';
+    return this.#paths.nameOf(id);
   }
 
   deviceOf(path: number): Device | null {
-    return this.#paths.get(path)?.device ?? null;
+    return this.#paths.entries.get(path)?.device ?? null;
   }
 
   // ---- DeviceHost -----------------------------------------------------------------------------------------------------
@@ -240,7 +201,7 @@ export class Stack implements DeviceHost, ConnectionHost, LenderHost {
     segment: Uint8Array,
     joined = 0,
   ): boolean {
-    const local = this.#paths.get(path)?.bytes;
+    const local = this.#paths.entries.get(path)?.bytes;
     if (local === undefined || segment.length < 20) return true;
     return this.#intake.segment(path, local, localPort, remote, remotePort, segment, joined);
   }
@@ -270,7 +231,7 @@ export class Stack implements DeviceHost, ConnectionHost, LenderHost {
    * is up again.
    */
   pathState(id: number, up: boolean): void {
-    const entry = this.#paths.get(id);
+    const entry = this.#paths.entries.get(id);
     if (entry === undefined || entry.up === up) return;
     entry.up = up;
     const { x } = this.core;
@@ -363,7 +324,7 @@ export class Stack implements DeviceHost, ConnectionHost, LenderHost {
     done: (error: PlaitError | null, connection: Connection | null) => void,
     settings: Settings = [],
   ): void {
-    const entry = this.#paths.get(path);
+    const entry = this.#paths.entries.get(path);
     if (entry === undefined) {
       done(new PlaitError('EADDRNOTAVAIL', 'no such path; see plait doctor for those found'), null);
       return;
@@ -403,7 +364,7 @@ export class Stack implements DeviceHost, ConnectionHost, LenderHost {
     ids: { local: number; remote: number; backup?: boolean },
     done: (error: PlaitError | null, subflow: number) => void,
   ): void {
-    const entry = this.#paths.get(path);
+    const entry = this.#paths.entries.get(path);
     if (entry === undefined) return done(new PlaitError('EADDRNOTAVAIL', 'no such path'), 0);
     entry.device.bind(path, 0, (error, port) => {
       if (error !== null) {
@@ -527,7 +488,7 @@ export class Stack implements DeviceHost, ConnectionHost, LenderHost {
     for (const listener of this.#listeners.values()) listener.close();
     this.#sharedPorts.close();
     for (const device of this.#devices) device.close();
-    this.#paths.clear();
+    this.#paths.entries.clear();
   }
 
   // ---- events ---------------------------------------------------------------------------------------------------------------

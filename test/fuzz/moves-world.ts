@@ -1,5 +1,5 @@
 /** Time, the application of the attacked stack, its paths; the ends of connections; and good behaviour. */
-import { addressId } from '../../src/stack/stack.js';
+import { addressId } from '../../src/stack/path-table.js';
 import { ATTACK_PATHS } from './arena.js';
 import type { Attacker } from './attacker.js';
 import { edge64 } from './flow.js';

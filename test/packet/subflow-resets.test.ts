@@ -1,7 +1,7 @@
 /** Subflows that are given up: when, and what MP_TCPRST says then (RFC 8684 section 3.6). */
 import { expect } from 'chai';
 import * as abi from '../../assembly/abi.js';
-import { addressId } from '../../src/stack/stack.js';
+import { addressId } from '../../src/stack/path-table.js';
 import { Bench, type BenchOptions } from './bench.js';
 import { joinHmac } from './crypto.js';
 import { Peer } from './peer.js';
