@@ -2,7 +2,13 @@
  * Where fuzz cases are fought out: one stack under attack, an honest host with a bulk and an idle connection to it
  * over two links of their own, and the paths on which the attacker's packets come in. Virtual time.
  */
-import { CFG_FASTCLOSE_RETRIES } from '../../assembly/abi.js';
+import {
+  CFG_CC_MULTI,
+  CFG_CC_SINGLE,
+  CFG_FASTCLOSE_RETRIES,
+  CFG_TCP_RMEM_DEFAULT,
+  CFG_TCP_RMEM_MAX,
+} from '../../assembly/abi.js';
 import type { CoreModule } from '../../src/core/load.js';
 import { SeededRandom } from '../../src/core/random.js';
 import type { PlaitError } from '../../src/errors.js';
@@ -61,6 +67,31 @@ export const ATTACK_PATHS: readonly AttackPath[] = [
   },
 ];
 
+/** Bits of the seed: windows as tcp_rmem has them, writes may borrow, each algorithm of congestion control. */
+const ACCOUNT = 1 << 16;
+const LENDS = 1 << 17;
+const ALGORITHM = 1 << 18;
+const ALGORITHMS = 6;
+
+/** What a seed stands for beside random numbers. */
+function configOf(seed: number): Config {
+  return [
+    ...((seed & 2) === 0 ? [] : [[CFG_FASTCLOSE_RETRIES, 3] as const]),
+    ...((seed & ACCOUNT) === 0
+      ? []
+      : ([
+          [CFG_TCP_RMEM_DEFAULT, 131072],
+          [CFG_TCP_RMEM_MAX, 6 << 20],
+        ] as const)),
+    ...((seed & ALGORITHM) === 0
+      ? []
+      : ([
+          [CFG_CC_SINGLE, seed % ALGORITHMS],
+          [CFG_CC_MULTI, (seed >> 4) % ALGORITHMS],
+        ] as const)),
+  ];
+}
+
 /** The attacker's network card: what the stack sends is shown to `hear`. */
 class AttackDevice implements Device {
   readonly kind = 'memory';
@@ -70,6 +101,13 @@ class AttackDevice implements Device {
   segmentation = 0;
   host: DeviceHost | null = null;
   hear: (octets: Uint8Array, length: number) => void = () => {};
+  /** Set before the device is used: payload may leave from where it lies (assembly/mptcp/loan.ts). */
+  collect?: () => void;
+  /** Packets that it refuses next; as if its queue were full, or its socket's (`tells` is false then). */
+  refuse = 0;
+  tells = true;
+  /** The packet that came last. */
+  last: Uint8Array = new Uint8Array(0);
   readonly #buffer = new Uint8Array(65536);
   #port = 40000;
 
@@ -86,6 +124,12 @@ class AttackDevice implements Device {
   unbind(): void {}
   send(_path: number, packet: OutPacket): boolean {
     packet.copyTo(this.#buffer, 0);
+    this.last = this.#buffer.subarray(0, packet.length);
+    if (this.refuse > 0) {
+      this.refuse--;
+      if (this.tells) this.host?.congested(this.last);
+      return false;
+    }
     this.hear(this.#buffer, packet.length);
     return true;
   }
@@ -113,6 +157,8 @@ export class Arena {
   readonly watched = new Map<number, Watched>();
   /** What happened on the attacked side since the last look. */
   readonly news = new Set<string>();
+  /** The stack looks for answers while a write borrows. */
+  onCollect: () => void = () => {};
   packets = 0;
   refused = 0;
   readonly #honest: Stack;
@@ -127,6 +173,7 @@ export class Arena {
     const { module, seed, config = [] } = options;
     this.#offload = options.offload ?? seed % 2 === 1;
     this.device.segmentation = this.#offload ? LARGEST_PACKET : 0;
+    if ((seed & LENDS) !== 0) this.device.collect = () => this.onCollect();
     this.#memoryLimit = options.memoryLimit ?? MEMORY_LIMIT;
     const make = (name: string, salt: number, settings: Config): Stack => {
       const stack: Stack = new Stack({
@@ -142,7 +189,7 @@ export class Arena {
       this.world.addHost(stack);
       return stack;
     };
-    this.stack = make('attacked', 0, (seed & 2) === 0 ? config : [[CFG_FASTCLOSE_RETRIES, 3], ...config]);
+    this.stack = make('attacked', 0, [...configOf(seed), ...config]);
     this.#honest = make('honest', 1, []);
     this.#connectHonest(seed);
     this.stack.addDevice(this.device);

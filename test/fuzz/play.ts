@@ -2,6 +2,7 @@
 import type { Arena } from './arena.js';
 import { Attacker } from './attacker.js';
 import { Dice } from './dice.js';
+import { device, option } from './moves-device.js';
 import { acks, holes, maps, signals, unmapped } from './moves-flood.js';
 import { answer, dial, flood, join, open } from './moves-handshake.js';
 import { blind, broken, foreign, octets, segment } from './moves-segment.js';
@@ -12,7 +13,7 @@ type Move = (attacker: Attacker, genes: readonly number[]) => void;
 
 const MOVES: Readonly<Record<Verb, Move>> = {
   ...{ segment, broken, octets, open, join, dial, answer, time, app, holes, maps, unmapped, signals, acks },
-  ...{ blind, flood, close, foreign, path, talk },
+  ...{ blind, flood, close, foreign, path, talk, device, option },
 };
 
 /** A program keeps no more connections than this; the oldest half is let go then. */

@@ -14,7 +14,7 @@ import { drawSteps, mutate } from './mutate.js';
 import { Novelty } from './novelty.js';
 import { Player } from './play.js';
 import { asFailure, prepare, runCase } from './run-case.js';
-import { formatCase, parseCase, type Case, type Step } from './steps.js';
+import { formatCase, LARGEST_SEED, parseCase, type Case, type Step } from './steps.js';
 
 export interface Job {
   readonly target: string;
@@ -203,12 +203,12 @@ async function soak(): Promise<void> {
 /** The last steps are tried first: most failures need no long life. */
 function soakFailed(played: readonly Step[], failure: Failure, digest: string): void {
   for (const count of [300, 3000, 30_000]) {
-    const one: Case = { target: 'stack', seed: job.seed & 0xffff, steps: played.slice(-count) };
+    const one: Case = { target: 'stack', seed: job.seed & LARGEST_SEED, steps: played.slice(-count) };
     if (runCase(one, build).failure?.kind !== failure.kind) continue;
     fail(one, failure);
     return;
   }
   const note = `${failure.message}\nonly after ${played.length} steps of --target soak --seed ${job.seed} (${digest})`;
-  const last: Case = { target: 'stack', seed: job.seed & 0xffff, steps: played.slice(-300) };
+  const last: Case = { target: 'stack', seed: job.seed & LARGEST_SEED, steps: played.slice(-300) };
   report('failed', { text: formatCase(last, note), message: failure.message });
 }

@@ -25,8 +25,13 @@ export const VERBS = [
   'foreign', // not TCP, fragments, extension headers
   'path', // a local address goes and comes back
   'talk', // the attacker behaves well for a moment
+  'device', // the queue of a device is full, or was; the interface goes down; ICMP messages about what was sent
+  'option', // options of connections: buffers, windows, pacing, timeouts; writes that borrow
 ] as const;
 export type Verb = (typeof VERBS)[number];
+
+/** The seed's lower 16 bits draw numbers, those above choose the configuration (arena.ts). */
+export const LARGEST_SEED = 0x7ffff;
 
 export const GENES = 6;
 /** The verb's number and its genes. */
@@ -56,6 +61,8 @@ export const PROFILES: Readonly<Record<string, Weights>> = {
       foreign: 1,
       path: 1,
       talk: 5,
+      device: 3,
+      option: 3,
     },
   },
   handshake: {
@@ -71,11 +78,11 @@ export const PROFILES: Readonly<Record<string, Weights>> = {
       signals: 2,
       flood: 1,
     },
-    ...{ close: 2, path: 1, talk: 1 },
+    ...{ close: 2, path: 1, talk: 1, device: 1, option: 1 },
   },
   data: {
     ...{ segment: 12, broken: 3, holes: 3, maps: 3, unmapped: 3, acks: 5, talk: 6, app: 6, time: 3, open: 2 },
-    ...{ join: 2, close: 2, signals: 2 },
+    ...{ join: 2, close: 2, signals: 2, device: 4, option: 4 },
   },
 };
 
@@ -102,7 +109,7 @@ export function stepArbitrary(target: string): fc.Arbitrary<Step> {
 export const caseArbitrary = (target: string, most: number): fc.Arbitrary<Case> =>
   fc.record({
     target: fc.constant(target),
-    seed: fc.nat(0xffff),
+    seed: fc.nat(LARGEST_SEED),
     steps: fc.array(stepArbitrary(target), { minLength: 4, maxLength: most, size: 'max' }),
   });
 

@@ -33,17 +33,23 @@ export class Victim implements ConnectionHandler {
   }
 
   write(octets: number): void {
-    if (this.closed || this.connection.handle === 0) return;
     let left = octets;
+    while (left > 0) {
+      const n = this.borrow(buffer.subarray(0, Math.min(left, buffer.length)));
+      if (n === 0) return;
+      left -= n;
+    }
+  }
+
+  /** Writes all at once. Returns how many octets were taken. */
+  borrow(octets: Uint8Array): number {
+    if (this.closed || this.connection.handle === 0) return 0;
     try {
-      while (left > 0) {
-        const n = this.connection.write(buffer.subarray(0, Math.min(left, buffer.length)));
-        if (n === 0) return;
-        left -= n;
-      }
+      return this.connection.write(octets);
     } catch (error) {
       // Its direction has ended: a program gets EPIPE and goes on.
       if ((error as { code?: string }).code !== 'EPIPE') throw error;
+      return 0;
     }
   }
 
