@@ -123,8 +123,8 @@ export interface Host {
 }
 
 /**
- * Reading into memory of one's own, as in node:net: received octets are put there and `callback` is told how many; `data`
- * is not emitted. When it returns false, nothing more is read until `resume()`.
+ * Reading into memory of one's own, as in node:net: received octets are put there, 128 KiB at most at once, and `callback`
+ * is told how many; `data` is not emitted. When it returns false, nothing more is read until `resume()`.
  */
 export interface OnRead {
   readonly buffer: Uint8Array | (() => Uint8Array);
