@@ -6,7 +6,7 @@ import type { ResourceLimits } from './types.js';
 type Row = readonly [key: number, least: number, most: number];
 
 const LIMITS: Readonly<Record<keyof ResourceLimits, Row>> = {
-  memory: [abi.CFG_MEMORY_MAX, 2 ** 22, 2 ** 31],
+  memory: [abi.CFG_MEMORY_MAX, 2 ** 23, 2 ** 31],
   heldPerConnection: [abi.CFG_HELD_MAX, 0x800, 2 ** 28],
   held: [abi.CFG_HELD_STACK_MAX, 0x800, 2 ** 30],
   ranges: [abi.CFG_RANGES_MAX, 1, 65536],
