@@ -246,6 +246,11 @@ export const OPT_CONGESTION = 62;
 export const OPT_RCVBUF = 64;
 /** Linux' TCP_WINDOW_CLAMP. */
 export const OPT_WINDOW_CLAMP = 63;
+/** Of plain TCP. The octet written last is urgent; the program has read the peer's urgent octet by itself. */
+export const OPT_URGENT = 120;
+export const OPT_URGENT_TAKEN = 121;
+/** 1: urgent octets are read by themselves and are no part of the stream (Linux without SO_OOBINLINE). */
+export const OPT_URGENT_APART = 122;
 /**
  * Pacing, octets per second on each subflow at most: bursts leave at the rate of window and round trip up to this one.
  * 0: they leave as soon as the window lets them (Linux' SO_MAX_PACING_RATE).
@@ -295,6 +300,8 @@ export const CFG_TCP_MODERATE_RCVBUF = 82;
 export const CFG_TCP_SHRINK_WINDOW = 83;
 /** net.core.rmem_max: counts for the window's scale beside CFG_TCP_RMEM_MAX. */
 export const CFG_CORE_RMEM_MAX = 84;
+/** 1: urgent pointers point to the last urgent octet, as in RFC 9293, and not behind it. */
+export const CFG_TCP_STDURG = 120;
 /** SYN cookies: 0 never, 1 while half-open handshakes are at their limit, 2 always (net.ipv4.tcp_syncookies). */
 export const CFG_SYN_COOKIES = 20;
 /** Joins of others that one connection lets wait for their third ACK. */
@@ -433,6 +440,15 @@ export const CI_SNDBUF = 60;
 export const CI_UNREAD = 128;
 export const CI_UNACKED = 132;
 export const CI_UNSENT = 136;
+/** The peer's urgent octet: URGENT_*, its value, and how many octets there are to read before it (i32). */
+export const CI_URGENT_STATE = 140;
+export const CI_URGENT_OCTET = 144;
+export const CI_URGENT_AT = 148;
+/** There is none, it is announced, it has come, it was read by itself. */
+export const URGENT_NONE = 0;
+export const URGENT_AHEAD = 1;
+export const URGENT_HERE = 2;
+export const URGENT_TAKEN = 3;
 export const CIF_MPTCP = 1;
 export const CIF_ESTABLISHED = 2;
 export const CIF_CHECKSUM = 4;

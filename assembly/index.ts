@@ -73,6 +73,7 @@ import { output } from './mptcp/output';
 import { afterRead, setBehind } from './mptcp/receive-window';
 import * as loans from './mptcp/loan';
 import { consume, nextArea, readContiguous, readPointer } from './mptcp/reassembly';
+import { urgentRead } from './mptcp/urgent';
 import { sendContiguous, sendPointer, sendPrepare, sendRoom } from './mptcp/send-ring';
 import { announce as announceAddress, sendSignals, withdraw } from './mptcp/signal';
 import { enterJoinListener, enterListener, findSubflow, removeListener, subflowCount } from './mptcp/tables';
@@ -441,6 +442,7 @@ export function readCommit(conn: u32, n: u32): i32 {
   if (!c) return E_HANDLE;
   if (n > c.unread) return E_INVAL;
   consume(c, n);
+  urgentRead(c);
   afterRead(c);
   return 0;
 }

@@ -15,6 +15,9 @@ import {
   CI_UNACKED,
   CI_UNREAD,
   CI_UNSENT,
+  CI_URGENT_AT,
+  CI_URGENT_OCTET,
+  CI_URGENT_STATE,
   CIF_CHECKSUM,
   CIF_CLIENT,
   CIF_DENY_JOIN,
@@ -128,6 +131,9 @@ export function connectionInfo(c: Connection, at: usize): void {
   store<u32>(at + CI_UNREAD, c.unread);
   store<u32>(at + CI_UNACKED, <u32>(c.writeSeq - dsnMin(c.dataUna, c.writeSeq)));
   store<u32>(at + CI_UNSENT, <u32>(c.writeSeq - dsnMin(c.dataNxt, c.writeSeq)));
+  store<u32>(at + CI_URGENT_STATE, c.urgentState);
+  store<u32>(at + CI_URGENT_OCTET, c.urgentOctet);
+  store<i32>(at + CI_URGENT_AT, <i32>(c.urgentIn - c.readSeq));
 }
 
 /** TCPI_OPT_* of Linux. */

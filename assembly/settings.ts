@@ -21,6 +21,8 @@ export class Settings {
   /** Small segments wait until the cork is drawn (Linux' TCP_CORK). */
   cork: bool;
   keepalive: bool;
+  /** The program reads urgent octets by themselves (urgent.ts). */
+  urgentApart: bool;
   /** An opener: data in the SYN. A listening side: how many connections may be accepted before their third packet. */
   fastOpen: u32;
   fastOpenNoCookie: bool;

@@ -16,6 +16,7 @@ import {
   CFG_TCP_RMEM_DEFAULT,
   CFG_TCP_RMEM_MAX,
   CFG_TCP_SHRINK_WINDOW,
+  CFG_TCP_STDURG,
   CFG_TCP_SYNACK_RETRIES,
   CFG_TCP_SYN_LINEAR_TIMEOUTS,
   CFG_TCP_SYN_RETRIES,
@@ -53,6 +54,8 @@ export let coreRmemMax: u32 = 0;
 export let tcpModerateRcvbuf: bool = true;
 /** An edge that was advertised may move back. */
 export let tcpShrinkWindow: bool = false;
+/** Urgent pointers point to the last urgent octet, and not behind it. */
+export let tcpStdurg: bool = false;
 
 /** 0, or E_INVAL. */
 export function setSysctl(key: i32, value: f64): i32 {
@@ -116,6 +119,9 @@ export function setSysctl(key: i32, value: f64): i32 {
       return 0;
     case CFG_TCP_SHRINK_WINDOW:
       tcpShrinkWindow = value != 0;
+      return 0;
+    case CFG_TCP_STDURG:
+      tcpStdurg = value != 0;
       return 0;
   }
   return E_INVAL;

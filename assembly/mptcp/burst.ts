@@ -32,6 +32,7 @@ import { canFallBack, fallBack } from './fallback';
 import { MAX_SEGMENT, packetPayload, recordPayload, ringSum, segmentSize } from './packet';
 import { reinjectSubflow } from './reinject';
 import { launch, newRecord, roomOn, shareWindow, unsentOf } from './transmit';
+import { urgentMode } from './urgent';
 
 /** Octets of one burst, and so of one mapping: what Linux puts into one packet for segmentation. */
 export const MAX_BURST: u32 = 65215;
@@ -125,6 +126,7 @@ export function sendBurst(c: Connection, sf: Subflow, most: u32, force: bool): b
 
 /** Nagle's rule in Minshall's form: a small segment waits only while an earlier small one is not acknowledged. */
 function waits(c: Connection, sf: Subflow, last: bool): bool {
+  if (urgentMode(c)) return false;
   if (last ? c.is(C_FIN_QUEUED) : mappingOpen(c)) return false; // more cannot join it
   if (c.cork || (c.more && !c.is(C_MPTCP))) return true;
   return !c.nodelay && sf.packetsOut != 0 && seqGt(sf.sndSmall, sf.sndUna) && seqLe(sf.sndSmall, sf.sndNxt);
@@ -135,7 +137,7 @@ function waits(c: Connection, sf: Subflow, last: bool): bool {
  * bursts cost less (Linux' tcp_tso_should_defer). `room` octets fit the peer's window, `whole` segments are a burst.
  */
 function defers(c: Connection, sf: Subflow, size: u32, unsent: u32, room: u32, whole: u32): bool {
-  if (unsent <= size || c.subflowCount != 1 || sf.packetsOut == 0 || sf.caState >= CA_RECOVERY) return false;
+  if (unsent <= size || urgentMode(c) || c.subflowCount != 1 || sf.packetsOut == 0 || sf.caState >= CA_RECOVERY) return false;
   if (now - sf.lastSent >= SOON) return false;
   const window = (sf.cwnd - min(sf.cwnd, sf.inFlight)) * size;
   const limit = min(room, window);

@@ -127,6 +127,11 @@ export class Connection extends Settings {
   watch: bool;
   /** The last write said that more will follow soon. */
   more: bool;
+  /** The peer's urgent octet (urgent.ts): URGENT_*, its value; where it stands; the end of ours. */
+  urgentState: i32;
+  urgentOctet: u32;
+  urgentIn: u64;
+  urgentOut: u64;
   /** Subflow that opened the last mapping. */
   mapOwner: usize;
   /** Largest DATA_ACK + window seen on any subflow. */
@@ -262,7 +267,7 @@ export function startSequences(c: Connection, local: u64, remote: u64): void {
   const written = c.writeSeq - c.dataUna; // data may have been queued before the handshake ended
   c.sndStart += <u32>(first - c.dataUna);
   c.localIdsn = local;
-  c.bufSeq = c.dataUna = c.dataNxt = c.wndEdge = first;
+  c.bufSeq = c.dataUna = c.dataNxt = c.wndEdge = c.urgentOut = first;
   c.writeSeq = first + written;
   startReceiving(c, remote);
 }

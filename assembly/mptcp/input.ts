@@ -30,6 +30,7 @@ import {
   TCP_SYN_RCVD,
   TCP_SYN_SENT,
   TCP_TIME_WAIT,
+  URGENT_AHEAD,
 } from '../abi';
 import { count } from '../counters';
 import { cfgChallengeInterval, cfgTimeWait, now } from '../host';
@@ -76,6 +77,7 @@ import {
   RST,
   seg,
   SYN,
+  URG,
 } from '../wire/segment';
 import {
   closedNormally,
@@ -124,6 +126,7 @@ import { bufferTakes, openWindow, selectWindow, windowTakes } from './receive-wi
 import { sendRelease } from './send-ring';
 import { fastclosed, takeSignals } from './signal';
 import { lookAtMapping, settleWatched } from './unaware';
+import { urgentArrives } from './urgent';
 
 const TWENTY_FOUR_DAYS: f64 = 24 * 86400e6;
 /** Ticks that a timestamp may be older, for clocks of several processors. */
@@ -380,6 +383,7 @@ function finArrivedAtPeer(c: Connection, sf: Subflow): bool {
 function payload(c: Connection, sf: Subflow): void {
   if (sf.mapCount != 0 && seg.length != 0) displaced(c, sf);
   const multipath = c.is(C_MPTCP);
+  if (!multipath && ((seg.flags & URG) != 0 || c.urgentState == URGENT_AHEAD)) urgentArrives(c, sf);
   // New octets that repeat old ones; -1: the segment's payload cannot be taken.
   let repeated: i32 = 0;
   if (multipath) {

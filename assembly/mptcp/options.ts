@@ -22,12 +22,17 @@ import {
   OPT_QUICKACK,
   OPT_RCVBUF,
   OPT_READ_SHUT,
+  OPT_URGENT,
+  OPT_URGENT_APART,
+  OPT_URGENT_TAKEN,
   OPT_WATCH,
   OPT_WINDOW_CLAMP,
+  URGENT_HERE,
+  URGENT_TAKEN,
 } from '../abi';
 import { CC_RENO, CC_WVEGAS } from '../cc/ids';
 import { isRingSize } from '../config';
-import { Connection, C_DEAF, markDirty, sizeRings } from './connection';
+import { Connection, C_DEAF, C_MPTCP, markDirty, sizeRings } from './connection';
 import { chooseCongestionControl } from './lifecycle';
 import { ringFor } from './reassembly';
 import { LEAST_BUFFER, setClamp } from './receive-window';
@@ -110,6 +115,15 @@ export function setConnectionOption(c: Connection, option: i32, value: i32): i32
       for (let p = c.subflows; p != 0 && value != 0; p = changetype<Subflow>(p).nextOfConn) {
         setClamp(changetype<Subflow>(p), value);
       }
+      return 0;
+    case OPT_URGENT:
+      if (!c.is(C_MPTCP)) c.urgentOut = c.writeSeq;
+      return 0;
+    case OPT_URGENT_TAKEN:
+      if (c.urgentState == URGENT_HERE) c.urgentState = URGENT_TAKEN;
+      return 0;
+    case OPT_URGENT_APART:
+      c.urgentApart = value != 0;
       return 0;
     case OPT_READ_SHUT:
       c.set(C_DEAF);

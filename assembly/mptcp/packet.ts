@@ -6,7 +6,7 @@ import { MIB_InfiniteMapTx, MIB_MPFailTx, MIB_MPPrioTx, MIB_OutSegs, MIB_RcvWndS
 import { put16, put32, put8 } from '../bytes';
 import { checksum, dssChecksum, fold, pseudo4, pseudo6, sum16, swap16 } from '../checksum';
 import { count, countBy } from '../counters';
-import { dsnGt, dsnMax } from '../dsn';
+import { dsnDiff, dsnGt, dsnMax } from '../dsn';
 import { now } from '../host';
 import { pathNeedsChecksum, pathOffload, pathSumsPayload } from '../paths';
 import { copyHeader, txCut, txHeader, txPartial, txPayload, txPush, txRoom, txSlot } from '../rings';
@@ -36,8 +36,8 @@ import {
   writeJoinAck,
   writePrio,
 } from '../wire/mptcp';
-import { ACK, DSS_ACK, DSS_ACK8, DSS_DSN8, DSS_FIN, DSS_MAP, ECE, FIN, PSH } from '../wire/segment';
-import { TCP_CHECKSUM_AT, TCP_HEADER, writeTcp, writeTimestamps } from '../wire/tcp';
+import { ACK, DSS_ACK, DSS_ACK8, DSS_DSN8, DSS_FIN, DSS_MAP, ECE, FIN, PSH, URG } from '../wire/segment';
+import { TCP_CHECKSUM_AT, TCP_HEADER, TCP_URGENT_AT, writeTcp, writeTimestamps } from '../wire/tcp';
 import {
   capableFlags,
   Connection,
@@ -55,6 +55,7 @@ import {
 import { joinHmac } from './keys';
 import { openWindow, windowField } from './receive-window';
 import { placeOf, sendAttach } from './send-ring';
+import { urgentMode, urgentPointer } from './urgent';
 
 const MAX_OPTIONS: u32 = 40;
 /** IPv6 and TCP header with all options. */
@@ -70,6 +71,8 @@ let ipAt: usize = 0;
 let tcpAt: usize = 0;
 /** Where the next option goes. */
 let optAt: usize = 0;
+/** Urgent pointer of the packet, 0: none. */
+let urgent: u32 = 0;
 
 /** Starts a packet in the next free descriptor. */
 @inline
@@ -115,7 +118,12 @@ export function finish(
 ): void {
   const optionLength = <u32>(end - tcpAt - TCP_HEADER);
   if ((sf.ecn & DEMAND_CWR) != 0) flags |= ECE; // until the peer says that it reduced its window
+  if (urgent != 0) flags |= URG;
   writeTcp(tcpAt, sf.localPort, sf.remotePort, seq, ack, flags, window, optionLength);
+  if (urgent != 0) {
+    put16(tcpAt + TCP_URGENT_AT, urgent);
+    urgent = 0;
+  }
   seal(sf, TCP_HEADER + optionLength, length, payloadSum);
 }
 
@@ -242,9 +250,10 @@ export function ringSum(c: Connection, dsn: u64, length: u32): u64 {
 /** Sends a record, for the first time or again, in as few packets as the path takes. */
 export function sendRecord(c: Connection, sf: Subflow, r: Rec): bool {
   const size = segmentSize(c, sf);
-  const most = r.length <= size ? size : packetPayload(sf, size);
+  const alone = urgentMode(c); // each segment has an urgent pointer of its own
+  const most = r.length <= size || alone ? size : packetPayload(sf, size);
   if (txRoom() < segmentsOf(r.length, most)) return false;
-  const alike = sf.sackCount == 0 && !sf.hasDsack;
+  const alike = sf.sackCount == 0 && !sf.hasDsack && !alone;
   let offset: u32 = 0;
   do {
     const n = min<u32>(most, r.length - offset);
@@ -269,7 +278,7 @@ function repeatPiece(c: Connection, sf: Subflow, r: Rec, offset: u32, length: u3
   }
   attach(c, sf, r, offset, length, size);
   put32(tcpAt + 4, r.seq + offset);
-  put8(tcpAt + 13, pieceFlags(r, offset + length) | ((sf.ecn & DEMAND_CWR) != 0 ? ECE : 0));
+  put8(tcpAt + 13, pieceFlags(r, offset + length, false) | ((sf.ecn & DEMAND_CWR) != 0 ? ECE : 0));
   put32(tcpAt + TCP_CHECKSUM_AT, 0);
   const sum = pathSumsPayload(sf.path) ? payloadSumOf(c, r, offset, length) : 0;
   seal(sf, <u32>(optAt - tcpAt), length, sum);
@@ -290,11 +299,11 @@ function attach(c: Connection, sf: Subflow, r: Rec, offset: u32, length: u32, si
   sf.dataSegmentsOut += more;
 }
 
-/** Flags of a packet that ends at `end` of its record. */
+/** Flags of a packet that ends at `end` of its record; `alone`: its segments are no burst. */
 @inline
-function pieceFlags(r: Rec, end: u32): u32 {
+function pieceFlags(r: Rec, end: u32, alone: bool): u32 {
   if (end != r.length) return ACK;
-  return ACK | (r.is(REC_PSH) || r.segments > 1 ? PSH : 0) | (r.is(REC_FIN) ? FIN : 0);
+  return ACK | (r.is(REC_PSH) || (r.segments > 1 && !alone) ? PSH : 0) | (r.is(REC_FIN) ? FIN : 0);
 }
 
 /** One packet with `length` octets of a record, which the device cuts into segments of `size`. */
@@ -314,8 +323,9 @@ function sendPiece(c: Connection, sf: Subflow, r: Rec, offset: u32, length: u32,
     else if (c.is(C_TOLD) && r.length == 0) addWatchedDss(c, true);
   }
   addSack(sf, min(length, size));
-  let flags = pieceFlags(r, offset + length);
+  let flags = pieceFlags(r, offset + length, urgentMode(c));
   if (ecn != 0) flags |= ecnCwr(sf);
+  urgent = urgentPointer(c, r.dsn + offset);
   finish(sf, optAt, r.seq + offset, sf.rcvNxt, flags, windowField(c, sf), length, sum);
   if (length != 0) noteAnswer(sf);
   ackSent(sf);
@@ -392,6 +402,7 @@ export function sendAck(c: Connection, sf: Subflow): bool {
     if (sf.is(SF_SEND_FAIL)) addFail(sf);
   }
   addSack(sf, 0);
+  urgent = urgentPointer(c, c.dataNxt);
   finish(sf, optAt, sf.sndNxt, sf.rcvNxt, ACK, windowField(c, sf), 0, 0);
   ackSent(sf);
   return true;
@@ -446,13 +457,24 @@ export function sendSignalAck(c: Connection, sf: Subflow, option: usize, length:
   return true;
 }
 
-/** Zero-window probe and keepalive: an old sequence number makes the peer answer (as Linux does). */
+/**
+ * Zero-window probe and keepalive: an old sequence number makes the peer answer (as Linux does). Urgent data that waits
+ * is announced before.
+ */
 export function sendProbe(c: Connection, sf: Subflow): bool {
+  const waiting = dsnDiff(c.urgentOut, c.dataUna);
+  if (waiting > 0 && waiting < 0xffff && !c.is(C_MPTCP)) probe(c, sf, 0);
+  return probe(c, sf, 1);
+}
+
+/** An acknowledgement whose sequence number lies `before` SND.UNA. */
+function probe(c: Connection, sf: Subflow, before: u32): bool {
   if (txRoom() == 0) return false;
   begin(sf);
   addTimestamps(sf);
   if (c.is(C_MPTCP)) added(writeDss(optAt, ackFlagsOf(c), c.rcvNxt, 0, 0, 0, -1));
-  finish(sf, optAt, sf.sndUna - 1, sf.rcvNxt, ACK, windowField(c, sf), 0, 0);
+  urgent = urgentPointer(c, c.dataUna - before);
+  finish(sf, optAt, sf.sndUna - before, sf.rcvNxt, ACK, windowField(c, sf), 0, 0);
   return true;
 }
 

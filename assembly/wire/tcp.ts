@@ -8,6 +8,7 @@ import { parseMptcp } from './mptcp';
 
 export const TCP_HEADER: u32 = 20;
 export const TCP_CHECKSUM_AT: u32 = 16;
+export const TCP_URGENT_AT: u32 = 18;
 export const OPT_END: u32 = 0;
 export const OPT_NOP: u32 = 1;
 export const OPT_MSS: u32 = 2;

@@ -67,6 +67,8 @@ describe('packetdrill language: packets', () => {
   it('reads flags as letters, as a dot, as nothing, as the ACE number', () => {
     expect(tcp('> SEWA 0:0(0)').flags).to.include({ syn: true, ece: true, cwr: true, ae: true, ack: false });
     expect(tcp('> FP. 1:1(0) ack 1').flags).to.include({ fin: true, psh: true, ack: true });
+    expect(tcp('> P.U 1:1(0) ack 1 urg 5').flags).to.include({ psh: true, ack: true, urg: true });
+    expect(tcp('> .E 1:1(0) ack 1').flags).to.include({ ack: true, ece: true });
     expect(tcp('> - 1:1(0)').flags).to.include({ ack: false, syn: false });
     expect(tcp('> .5 1:1(0) ack 1')).to.deep.include({ ace: true });
     expect(tcp('> P.5 1:1(0) ack 1').flags).to.include({

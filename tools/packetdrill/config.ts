@@ -176,6 +176,18 @@ const KNOWN: Readonly<Record<string, Setting>> = {
   only,
   is_anyip: {},
   send_omit_free: {},
+  // Of the machine that packetdrill runs on: its TUN device, a library of socket calls, a second machine.
+  persistent_tun_dev: {},
+  tun_dev: nothing,
+  no_cleanup: {},
+  so_filename: nothing,
+  so_flags: nothing,
+  wire_client: {},
+  wire_client_dev: nothing,
+  wire_server: {},
+  wire_server_dev: nothing,
+  wire_server_ip: nothing,
+  wire_server_port: nothing,
   debug: { verbose: true },
   verbose: { verbose: true },
 };

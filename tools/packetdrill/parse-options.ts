@@ -12,6 +12,7 @@ export function parseOptions(lexer: Lexer): OptionSpec[] | null {
     return null;
   }
   const options: OptionSpec[] = [];
+  if (lexer.accept('>')) return options;
   do options.push(parseOption(lexer));
   while (lexer.accept(','));
   lexer.expect('>');

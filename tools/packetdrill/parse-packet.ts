@@ -117,25 +117,22 @@ function parseTcp(lexer: Lexer, direction: 'in' | 'out', line: number): TcpSpec 
   return { kind: 'tcp', flags, ace, seq, length, ack, window, urgent, options };
 }
 
-/** Letters of F S R P . E W A U, digits for the ACE field; `-` for none at all. */
+/** Letters of F S R P . E W A U in any order, digits for the ACE field; `-` for none at all. */
 function parseFlags(lexer: Lexer): [TcpFlags, boolean] {
   const first = lexer.next();
-  let text = first.text;
-  if (first.kind === 'word') {
-    const { kind, text: more, line } = lexer.peek();
-    // `S.` is two tokens, `S.5` a word and a number.
-    if (
-      line === first.line &&
-      ((kind === 'char' && more === '.') || (kind === 'float' && /^\.\d$/.test(more)))
-    ) {
-      text += lexer.next().text;
-    }
-  } else if (first.kind === 'char' && text === '-') text = '';
-  else if (text !== '.' && !(first.kind === 'float' && /^\.\d$/.test(text))) {
-    throw lexer.error('TCP flags expected', first);
+  if (first.kind === 'char' && first.text === '-') return flagsOf('', first);
+  if (!isFlags(first)) throw lexer.error('TCP flags expected', first);
+  let { text, end } = first;
+  // `S.` is two tokens, `S.5` a word and a number, `P.U` three words.
+  for (let more = lexer.peek(); more.end === end + more.text.length && isFlags(more); more = lexer.peek()) {
+    text += more.text;
+    end = lexer.next().end;
   }
   return flagsOf(text, first);
 }
+
+const isFlags = ({ kind, text }: Token): boolean =>
+  kind === 'word' || (kind === 'char' && text === '.') || (kind === 'float' && /^\.\d$/.test(text));
 
 function flagsOf(text: string, token: Token): [TcpFlags, boolean] {
   const bad = [...text].find((letter) => !'.FSRPEWAU01234567'.includes(letter));

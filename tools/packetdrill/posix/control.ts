@@ -6,6 +6,7 @@ import { isNull, items, Mismatches, number } from './evaluate.js';
 import { fail, O_NONBLOCK, ok, type Attempt, type OpenFile } from './files.js';
 import { PipeEnd } from './pipe.js';
 import { Socket } from './socket.js';
+import { atMark, readable } from './urgent.js';
 
 export function fcntl(calls: Calls, file: OpenFile, call: SocketCall): Attempt {
   const command = number(call.args[1]);
@@ -48,13 +49,13 @@ function socketFigure(s: Socket, request: number): number | string {
   switch (request) {
     case constant('SIOCINQ'):
       if (s.listening) return 'EINVAL';
-      return unread;
+      return readable(s, unread);
     case constant('SIOCOUTQ'):
       return s.listening ? 'EINVAL' : unacked + s.finUnacked;
     case constant('SIOCOUTQNSD'):
       return s.listening ? 'EINVAL' : unsent;
     case constant('SIOCATMARK'):
-      return s.multipath ? 'ENOTTY' : 0;
+      return s.multipath ? 'ENOTTY' : Number(atMark(s));
     default:
       return 'ENOTTY';
   }

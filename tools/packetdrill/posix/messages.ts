@@ -23,14 +23,14 @@ const RX_SOFTWARE = constant('SOF_TIMESTAMPING_RX_SOFTWARE');
 export function recvmsg(s: Socket, header: Expr | undefined, flags: number, clock: StampClock): Repeatable {
   const parts = vector(field(header, 'msg_iov'));
   if ((flags & MSG_ERRQUEUE) !== 0) return () => receiveError(s, header, totalOf(parts), clock);
-  return receive(s, totalOf(parts), flags, ({ data }) => {
+  return receive(s, totalOf(parts), flags, ({ data, messageFlags }) => {
     const wrong = new Mismatches();
     let at = 0;
     parts.forEach(({ buffer, length }, i) => {
       compareBuffer(wrong, `msg_iov ${i}`, buffer, data.subarray(at, at + length));
       at += length;
     });
-    wrong.flags('msg_flags', field(header, 'msg_flags'), 0);
+    wrong.flags('msg_flags', field(header, 'msg_flags'), messageFlags);
     wrong.address('msg_name', field(header, 'msg_name'), null);
     compareControl(wrong, field(header, 'msg_control'), controlOf(s, data.length), clock);
     return ok(data.length, wrong.text);

@@ -83,6 +83,7 @@ export class SocketOptions {
     const congestion = this.congestionId;
     if (congestion !== undefined) result.push([abi.OPT_CONGESTION, congestion]);
     if (this.receiveBuffer !== null) result.push([abi.OPT_RCVBUF, this.receiveBuffer]);
+    if (!multipath) result.push([abi.OPT_URGENT_APART, this.get(1, 10) === 1n ? 0 : 1]);
     return result;
   }
 

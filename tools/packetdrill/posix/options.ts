@@ -213,6 +213,8 @@ function setNumber(s: Socket, level: number, name: number, rule: Rule, given: bi
   const core = SocketOptions.core(level, name, s.onV6);
   if (core !== undefined) s.setOption(core, Number(value));
   if (level === SOL.SOCKET && s.options.timestamping !== before) numberStamps(s);
+  if (level === SOL.SOCKET && name === constant('SO_OOBINLINE'))
+    s.setOption(abi.OPT_URGENT_APART, value === 1n ? 0 : 1);
   if (level === SOL.TCP && name === constant('TCP_NOTSENT_LOWAT')) s.spaceMayHaveCome();
   return ok();
 }

@@ -12,6 +12,7 @@ import { RecordEnds } from './record-ends.js';
 import type { SocketAddress } from './evaluate.js';
 import { OpenFile } from './files.js';
 import { SocketOptions } from './option-values.js';
+import { urgentInline, urgentOf } from './urgent.js';
 
 export const AF_INET = constant('AF_INET');
 export const AF_INET6 = constant('AF_INET6');
@@ -22,6 +23,7 @@ const IN = constant('POLLIN') | constant('POLLRDNORM');
 const OUT = constant('POLLOUT') | constant('POLLWRNORM');
 const RDHUP = constant('POLLRDHUP');
 const HUP = constant('POLLHUP');
+const PRI = constant('POLLPRI');
 const ERR = constant('POLLERR');
 /** What sleepers are woken with when data or room came. */
 const WAKE_IN = IN | constant('POLLPRI') | constant('POLLRDBAND');
@@ -263,6 +265,11 @@ export class Socket extends OpenFile implements ConnectionHandler {
     return n;
   }
 
+  /** The octet written last is urgent. */
+  markUrgent(): void {
+    if (!this.multipath) this.connection?.setOption(abi.OPT_URGENT, 1);
+  }
+
   /** A record ends with what was written last. */
   endRecord(): void {
     this.#records.end();
@@ -463,7 +470,11 @@ export class Socket extends OpenFile implements ConnectionHandler {
     if (this.readShut) mask |= IN | RDHUP;
     if (state !== STATE.SYN_SENT && state !== STATE.SYN_RECV) {
       const { unread, unacked, unsent } = this.queues();
-      if (unread > 0 && unread >= Math.min(this.options.rcvLowat, 0x7fffffff)) mask |= IN;
+      const urgent = urgentOf(this);
+      // The urgent octet does not count where it is not read.
+      const passed = urgent?.at === 0 && !urgentInline(this) ? 1 : 0;
+      if (unread > 0 && unread >= Math.min(this.options.rcvLowat, 0x7fffffff) + passed) mask |= IN;
+      if (urgent?.here === true) mask |= PRI;
       if (this.writeShut) mask |= OUT;
       else if (this.options.wakesWriter(unacked, unsent, this.#bufferGoal())) mask |= OUT;
       else this.noSpace = true;

@@ -7,6 +7,7 @@ import { field, items, number } from './evaluate.js';
 import { fail, ok, type Attempt, type OpenFile } from './files.js';
 import { PipeEnd, PlainFile } from './pipe.js';
 import { Socket, STATE } from './socket.js';
+import { receiveUrgent, take } from './urgent.js';
 
 const MSG_PEEK = constant('MSG_PEEK');
 const MSG_OOB = constant('MSG_OOB');
@@ -28,6 +29,8 @@ export const waits = (file: OpenFile, flags: number): boolean =>
 
 export interface Received {
   readonly data: Buffer;
+  /** What the call says of the message: MSG_*. */
+  readonly messageFlags: number;
 }
 
 /**
@@ -49,22 +52,24 @@ export function receive(
       const error = s.errors.take();
       return error === undefined ? fail('EAGAIN') : ok(Math.min(error.length, length));
     }
-    if ((flags & MSG_OOB) !== 0 && !s.multipath) return fail('EINVAL');
+    if ((flags & MSG_OOB) !== 0 && !s.multipath) {
+      return receiveUrgent(s, length, flags, (data, messageFlags) => done({ data, messageFlags }));
+    }
     if (s.listening) return fail('ENOTCONN');
     const c = s.connection;
+    let ends = false;
     if (c !== null && c.handle !== 0 && have < length) {
-      const buffer = Buffer.alloc(Math.min(length - have, c.queues().unread));
-      const n = peek ? c.peekInto(buffer) : c.readInto(buffer);
-      c.available(); // an empty queue is told of again when something comes
       if (peek) {
         parts.length = 0;
         have = 0;
       }
-      parts.push(buffer.subarray(0, n));
-      have += n;
+      const taken = take(s, c, length - have, have > 0, peek);
+      parts.push(taken.data);
+      have += taken.data.length;
+      ({ ends } = taken);
     }
-    const finished = (): Attempt => done({ data: Buffer.concat(parts) });
-    if (have >= target || (length === 0 && s.queues().unread > 0)) return finished();
+    const finished = (): Attempt => done({ data: Buffer.concat(parts), messageFlags: 0 });
+    if (have >= target || ends || (length === 0 && s.queues().unread > 0)) return finished();
     const stop = s.error !== null || s.state === STATE.CLOSE || s.readShut || timedOut;
     if (have > 0) return stop ? finished() : null;
     if (s.error !== null) return fail(s.takeError() ?? 'EIO');
@@ -111,6 +116,7 @@ export function octets(e: Expr | undefined, length: number): Buffer {
 /** Sends `data`; a blocking call ends when all of it is in the send buffer. */
 export function send(s: Socket, data: Buffer, flags: number, stamps = s.options.timestamping): Repeatable {
   let sent = 0;
+  const urgent = (flags & MSG_OOB) !== 0;
   const handed = (): void => s.handedOver(sent, (flags & MSG_ZEROCOPY) !== 0, stamps);
   return (timedOut) => {
     const { state } = s;
@@ -128,8 +134,9 @@ export function send(s: Socket, data: Buffer, flags: number, stamps = s.options.
       const room = Math.min(data.length - sent, s.sendRoom);
       const n = s.write(data.subarray(sent, sent + room), (flags & MSG_MORE) !== 0);
       sent += n;
+      if (urgent && n > 0) s.markUrgent();
       if (n < room) break;
-      if (sent < data.length) s.push(); // Linux sends each full buffer
+      if (sent < data.length && !urgent) s.push(); // Linux sends each full buffer
     }
     if (sent === data.length) {
       if (sent > 0) handed();

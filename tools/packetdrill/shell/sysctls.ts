@@ -72,6 +72,7 @@ const SETTINGS: Readonly<Record<string, Setting>> = {
   'net.ipv4.tcp_rmem': { initial: '4096 131072 15728640', apply: receiveBuffer },
   'net.ipv4.tcp_moderate_rcvbuf': configures('1', abi.CFG_TCP_MODERATE_RCVBUF),
   'net.ipv4.tcp_shrink_window': configures('0', abi.CFG_TCP_SHRINK_WINDOW),
+  'net.ipv4.tcp_stdurg': configures('0', abi.CFG_TCP_STDURG),
   'net.core.rmem_max': { initial: '4194304', apply: receiveBuffer },
   'net.ipv4.tcp_wmem': {
     initial: '4096 16384 4194304',
