@@ -137,7 +137,8 @@ function waits(c: Connection, sf: Subflow, last: bool): bool {
  * bursts cost less (Linux' tcp_tso_should_defer). `room` octets fit the peer's window, `whole` segments are a burst.
  */
 function defers(c: Connection, sf: Subflow, size: u32, unsent: u32, room: u32, whole: u32): bool {
-  if (unsent <= size || urgentMode(c) || c.subflowCount != 1 || sf.packetsOut == 0 || sf.caState >= CA_RECOVERY) return false;
+  if (urgentMode(c)) return false;
+  if (unsent <= size || c.subflowCount != 1 || sf.packetsOut == 0 || sf.caState >= CA_RECOVERY) return false;
   if (now - sf.lastSent >= SOON) return false;
   const window = (sf.cwnd - min(sf.cwnd, sf.inFlight)) * size;
   const limit = min(room, window);

@@ -1,6 +1,6 @@
 /**
- * Urgent data of plain TCP (RFC 9293 section 3.8.5) with Linux' meaning of the pointer: one octet of the stream counts as
- * urgent, and only the last one. Octets stay in the stream; programs that want it apart skip it (OPT_URGENT_APART).
+ * Urgent data of plain TCP (RFC 9293 section 3.8.5) with Linux' meaning of the pointer: one octet of the stream counts
+ * as urgent, and only the last one. Octets stay in the stream; programs that want it apart skip it (OPT_URGENT_APART).
  * Multipath TCP has no urgent data: neither Linux nor RFC 8684 carries the pointer over.
  */
 import { EVENT_READABLE, URGENT_AHEAD, URGENT_HERE, URGENT_NONE } from '../abi';
