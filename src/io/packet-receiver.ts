@@ -8,6 +8,7 @@ import { getSystemErrorName } from 'node:util';
 import { PlaitError } from '../errors.js';
 import { DROP_ALL, pathFilters } from './bpf.js';
 import { Checksum, type ReceiveRing } from './device.js';
+import { quotedPort } from './icmp.js';
 import {
   ETH_P_IP,
   ETH_P_IPV6,
@@ -22,6 +23,7 @@ import { growReceiveBuffer, type Native, type Watch } from './native.js';
 import type { NextHops } from './next-hop.js';
 import { openPacketSocket, takeDrops } from './packet-socket.js';
 import type { PortBindings } from './ports.js';
+import { IPPROTO_TCP } from './raw-socket.js';
 import { VNET_SIZE, vnetSegment, vnetTrusted } from './vnet-header.js';
 
 /** A path, as far as it receives. */
@@ -33,7 +35,10 @@ export interface ReceivingPath {
   /** Bindings of each port, for the moments in which the kernel's filter is behind or lets more ports through. */
   readonly bindings: PortBindings;
   readonly hops: NextHops;
-  /** A TCP packet for a bound port; valid during the call. Only called where the host has no ring. */
+  /**
+   * A TCP packet for a bound port, or an ICMP error about one from there; valid during the call. Only called where the host
+   * has no ring.
+   */
   received(packet: Uint8Array, checksum: Checksum, segment: number): void;
   /** A packet for a bound port came. */
   worked(): void;
@@ -182,12 +187,16 @@ export class PacketReceiver {
     const device = linkDevice(names, name);
     const path = this.#pathTo(octets, start, device);
     if (path === null) return;
-    if (!path.bindings.has(octets.readUInt16BE(start + header + 2))) {
+    const tcp = octets[start + (this.#v6 ? 6 : 9)] === IPPROTO_TCP;
+    const port = tcp ? octets.readUInt16BE(start + header + 2) : quotedPort(octets, start + header, end);
+    if (!path.bindings.has(port)) {
       path.stray();
       return;
     }
-    path.worked();
-    path.hops.cameThrough(device, names, name, octets, start);
+    if (tcp) {
+      path.worked();
+      path.hops.cameThrough(device, names, name, octets, start);
+    }
     const checksum = vnetTrusted(octets, at) ? Checksum.Good : Checksum.Unknown;
     const segment = vnetSegment(octets, at);
     if (this.ring === null) path.received(octets.subarray(start, end), checksum, segment);

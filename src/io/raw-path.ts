@@ -1,4 +1,4 @@
-/** The pair of raw sockets that carries one path of the device `raw`. */
+/** The raw sockets that carry one path of the device `raw`. */
 import { constants } from 'node:os';
 import { getSystemErrorName } from 'node:util';
 import { PlaitError } from '../errors.js';
@@ -17,6 +17,7 @@ import {
 } from './native.js';
 import { PathHealth } from './path-health.js';
 import { PortBindings } from './ports.js';
+import { RawErrors } from './raw-errors.js';
 import {
   IPPROTO_RAW,
   IPPROTO_TCP,
@@ -47,6 +48,7 @@ export class RawPath implements GuardedPath {
   readonly #sender: RawSocket;
   readonly #receiver: RawSocket;
   readonly #receiverFd: number;
+  readonly #errors: RawErrors;
   /** Bindings of each port, for the moments in which the kernel's filter is behind or lets every port through. */
   readonly #bindings = new PortBindings();
   /** Room for an IPv6 header, and behind it what the socket receives: GRO joins packets to 64 KB. */
@@ -84,6 +86,16 @@ export class RawPath implements GuardedPath {
       sender.socket.close();
       throw error;
     }
+    try {
+      this.#errors = new RawErrors(context, address, this.#bindings, (packet) => {
+        events.received(packet, Checksum.Unknown, 0);
+        events.batchOver();
+      });
+    } catch (error) {
+      sender.socket.close();
+      this.#receiver.close();
+      throw error;
+    }
     this.#setUpReceiver();
   }
 
@@ -93,13 +105,13 @@ export class RawPath implements GuardedPath {
   }
 
   bind(port: number): void {
-    if (this.#bindings.add(port)) this.#setFilter();
+    if (this.#bindings.add(port)) this.#portsChanged();
   }
 
   /** False: it was not bound. */
   unbind(port: number): boolean {
     const left = this.#bindings.remove(port);
-    if (left === 0) this.#setFilter();
+    if (left === 0) this.#portsChanged();
     return left >= 0;
   }
 
@@ -133,6 +145,12 @@ export class RawPath implements GuardedPath {
     this.#open = false;
     this.#sender.close();
     this.#receiver.close();
+    this.#errors.close();
+  }
+
+  #portsChanged(): void {
+    this.#setFilter();
+    this.#errors.portsChanged();
   }
 
   #setUpSender(fd: number): void {

@@ -109,6 +109,8 @@ export const RAW_PRIVILEGE_REMEDY =
   'cp "$(command -v node)" ./node-raw && sudo setcap cap_net_raw+ep ./node-raw; ' +
   'or try it in a network namespace of your own: unshare -Urn';
 
+export const IPPROTO_ICMP = 1;
 export const IPPROTO_TCP = 6;
+export const IPPROTO_ICMPV6 = 58;
 /** Takes whole packets to send and receives nothing. */
 export const IPPROTO_RAW = 255;

@@ -2,9 +2,9 @@
  * Device `raw`: whole IP packets through raw sockets (raw(7)), interoperable with every TCP of the network. Linux,
  * with the privilege CAP_NET_RAW and the optional packages raw-socket and koffi.
  *
- * A path has two sockets. One sends and is bound to the path's interface, because the source address alone does not
- * choose the way out. The other receives whatever comes to the path's address, from any interface as Linux itself
- * does, behind a kernel filter that lets only the ports in use through.
+ * A path has three sockets. One sends and is bound to the path's interface, because the source address alone does not
+ * choose the way out. One receives whatever comes to the path's address, from any interface as Linux itself does, behind
+ * a kernel filter that lets only the ports in use through; one the ICMP errors about segments from those ports.
  */
 import { AddressCache } from './address-cache.js';
 import type { Path } from './device.js';

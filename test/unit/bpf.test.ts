@@ -4,12 +4,14 @@ import {
   MANY_PORTS,
   MAX_INSTRUCTIONS,
   addressFilter,
+  errorFilters,
   pathFilter,
   pathFilters,
   portFilter,
 } from '../../src/io/bpf.js';
 import { PortBindings } from '../../src/io/ports.js';
 import { parseAddress } from '../../src/io/address-cache.js';
+import { icmpPacket } from './icmp-packet.js';
 import { tcpPacket } from './tcp-packet.js';
 
 const V4 = parseAddress('10.1.2.3') as Uint8Array;
@@ -138,6 +140,55 @@ describe('bpf', () => {
     expect(pathFilters([])).to.deep.equal([DROP_ALL]);
   });
 
+  for (const [address, foreign] of [
+    ['10.1.2.3', '10.9.9.9'],
+    ['2001:db8::9', '2001:db8::a'],
+  ] as const) {
+    const v6 = address.includes(':');
+    const router = v6 ? '2001:db8:1::1' : '192.0.2.1';
+    const far = v6 ? '2001:db8:f::1' : '198.51.100.1';
+    const error = (type: number, sourcePort: number, to: string = address): Uint8Array =>
+      icmpPacket(router, type, 0, 0, tcpPacket({ source: to, destination: far, sourcePort }));
+    const own = { address: parseAddress(address) as Uint8Array, bindings: bindings(443, 8080) };
+    const [exact, any] = errorFilters(own.address, own.bindings) as [Uint8Array, Uint8Array];
+    const [shared] = pathFilters([own]) as [Uint8Array];
+
+    for (const [socket, program] of [
+      ['raw', exact],
+      ['packet', shared],
+    ] as const) {
+      it(`lets through ICMP errors about segments from bound ports, ${socket}, ${address}`, () => {
+        const admits = (packet: Uint8Array): boolean => passes(program, packet, socket);
+        for (const type of v6 ? [1, 2, 3, 4] : [3, 11, 12]) {
+          expect(admits(error(type, 443)), `type ${String(type)}`).to.equal(true);
+          expect(admits(error(type, 8080))).to.equal(true);
+          expect(admits(error(type, 444)), 'a port that is not bound').to.equal(false);
+          expect(admits(error(type, 443, foreign)), 'to another address').to.equal(false);
+        }
+        for (const type of v6 ? [0, 5, 128, 129, 134, 136] : [0, 4, 5, 8, 13]) {
+          expect(admits(error(type, 443)), `type ${String(type)}`).to.equal(false);
+        }
+        const datagram = error(v6 ? 1 : 3, 443);
+        datagram[v6 ? 54 : 37] = 17;
+        expect(admits(datagram), 'no TCP inside').to.equal(false);
+        expect(admits(error(v6 ? 1 : 3, 443).subarray(0, v6 ? 88 : 48)), 'cut off').to.equal(false);
+        if (v6) return;
+        const fragment = error(3, 443);
+        fragment[6] = 0x20;
+        expect(admits(fragment), 'a fragment').to.equal(false);
+        const options = error(3, 443);
+        options[0] = 0x46;
+        expect(admits(options), 'with IP options').to.equal(false);
+      });
+    }
+
+    it(`lets through errors about every port where the filter for the ports is too large, ${address}`, () => {
+      expect(passes(any, error(v6 ? 1 : 3, 444))).to.equal(true);
+      expect(passes(any, error(v6 ? 1 : 3, 444, foreign))).to.equal(false);
+      expect(errorFilters(own.address, bindings())).to.deep.equal([DROP_ALL]);
+    });
+  }
+
   it('drops a packet that ends before the fields', () => {
     expect(passes(portFilter(V4, [443]), to('10.1.2.3', 443).subarray(0, 22))).to.equal(false);
   });
@@ -162,6 +213,7 @@ function passes(program: Uint8Array, packet: Uint8Array, socket: 'raw' | 'packet
   const data = socket === 'packet' ? LINK : (packet[0] as number) >> 4 === 6 ? 40 : 0;
   let accumulator = 0;
   let index = 0;
+  let noted = 0;
   for (let at = 0; ; at++) {
     const k = values[at * 2 + 1] as number;
     const ifTrue = program[at * 8 + 2] as number;
@@ -177,6 +229,12 @@ function passes(program: Uint8Array, packet: Uint8Array, socket: 'raw' | 'packet
           break;
         case 0x48:
           accumulator = view.getUint16(start + index);
+          break;
+        case 0x02:
+          noted = accumulator;
+          break;
+        case 0x60:
+          accumulator = noted;
           break;
         case 0xb1:
           index = 4 * (view.getUint8(start) & 15);
