@@ -75,6 +75,10 @@ export const CLOSE_REMOVED = 9;
 /** A router says that the peer's host, or network, cannot be reached. */
 export const CLOSE_UNREACHABLE = 10;
 export const CLOSE_NET_UNREACHABLE = 11;
+/** ICMP: administratively prohibited (IPv6), no such protocol there, a header that somebody does not understand. */
+export const CLOSE_PROHIBITED = 12;
+export const CLOSE_NO_PROTOCOL = 13;
+export const CLOSE_BAD_HEADER = 14;
 
 // ---- why a connection is plain TCP ----------------------------------------------------------------------
 export const FALLBACK_NONE = 0;
@@ -557,6 +561,11 @@ export const MIB_TCPDSACKUndo = 141;
 export const MIB_TCPSpuriousRTOs = 142;
 /** ICMP errors about octets that are not under way. */
 export const MIB_OutOfWindowIcmps = 150;
+/** ICMP errors about TCP segments; malformed ones, and ones about segments of no subflow. */
+export const MIB_IcmpInMsgs = 151;
+export const MIB_IcmpInErrors = 152;
+/** Subflows whose segments became smaller because a router said so. */
+export const MIB_PathMtuReduced = 153;
 // the handshake
 export const MIB_SyncookiesSent = 96;
 export const MIB_SyncookiesRecv = 97;

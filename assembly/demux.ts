@@ -6,6 +6,8 @@
 import {
   CHECKSUM_GOOD,
   CHECKSUM_PARTIAL,
+  MIB_IcmpInErrors,
+  MIB_IcmpInMsgs,
   MIB_InCEPkts,
   MIB_InCsumErrors,
   MIB_InErrs,
@@ -26,7 +28,7 @@ import { findListener, findSubflow } from './mptcp/tables';
 import { icmpArrives } from './mptcp/unreachable';
 import { coalesce } from './tcp/coalesce';
 import { Subflow } from './tcp/subflow';
-import { parseIcmp } from './wire/icmp';
+import { ICMP_IGNORE, ICMP_MALFORMED, parseIcmp } from './wire/icmp';
 import { IP_IGNORE, IP_OK, parseIp } from './wire/ip';
 import { ACK, RST, seg, SYN } from './wire/segment';
 import { parseTcp, tcpSumRight } from './wire/tcp';
@@ -43,7 +45,7 @@ export function packetArrives(at: usize, following: u32): u32 {
   const ip = parseIp(load<u32>(at + RX_PTR), load<u32>(at + RX_LEN), seg);
   if (ip != IP_OK) {
     if (ip != IP_IGNORE) count(MIB_InErrs);
-    else if (parseIcmp(load<u32>(at + RX_PTR), load<u32>(at + RX_LEN))) icmpArrives();
+    else errorArrives(load<u32>(at + RX_PTR));
     return 0;
   }
   if (!parseTcp(seg)) {
@@ -67,4 +69,12 @@ export function packetArrives(at: usize, following: u32): u32 {
   else if ((flags & ACK) == 0 && findListener(seg.dstHigh, seg.dstLow, seg.dstPort) != 0) return 0; // nothing to refuse
   else if (flags != ACK || !proofArrives(path)) refuse(path, NO_REASON);
   return 0;
+}
+
+/** A packet with a sound IP header that is not TCP. */
+function errorArrives(packet: usize): void {
+  const found = parseIcmp(packet);
+  if (found == ICMP_IGNORE) return;
+  count(MIB_IcmpInMsgs);
+  if (found == ICMP_MALFORMED || !icmpArrives()) count(MIB_IcmpInErrors);
 }

@@ -86,6 +86,7 @@ import {
   setPath as definePath,
   setPathEndpoint as definePathEndpoint,
 } from './paths';
+import { mtusForget } from './path-mtu';
 import * as rings from './rings';
 import { setSecrets } from './secrets';
 import { setFastOpenKeys as cookieKeys } from './tcp/fastopen';
@@ -144,6 +145,7 @@ export function randomUsed(): u32 {
 export function setPath(path: u32, mtu: u32, overhead: u32, traits: u32, addressId: u32): i32 {
   if (path >= MAX_PATHS || (mtu != 0 && (mtu < 256 || mtu > 65535))) return E_INVAL;
   definePath(path, mtu, overhead, traits, addressId);
+  mtusForget(path);
   return 0;
 }
 

@@ -13,6 +13,9 @@ export type ErrorCode =
   | 'EADDRNOTAVAIL' // no path has this local address
   | 'EHOSTUNREACH' // no path leads to the peer
   | 'ENETUNREACH' // a router has no route to the peer's network
+  | 'EACCES' // a router or the peer forbids the connection (ICMPv6)
+  | 'ENOPROTOOPT' // the peer does not speak TCP (ICMP)
+  | 'EPROTO' // a router or the peer does not understand our packets (ICMP)
   | 'ENETDOWN' // the path's interface went away
   | 'ENOTFOUND' // the name does not resolve
   | 'ENOBUFS' // a configured limit is reached

@@ -290,7 +290,7 @@ export function enterTimeWait(c: Connection, sf: Subflow): void {
   emit(EVENT_SUBFLOW_DOWN, c.handle, sf.handle, CLOSE_NORMAL, NO_REASON, 0);
   unlink(c, sf);
   leaveHalfOpen(sf);
-  sf.delackAt = sf.keepaliveAt = sf.waitAt = Infinity;
+  sf.delackAt = sf.keepaliveAt = sf.waitAt = sf.mtuUntil = Infinity;
   startTimer(sf, TIMER_END, cfgTimeWait);
   if (c.subflows == 0) afterLastSubflow(c, CLOSE_NORMAL, true);
 }

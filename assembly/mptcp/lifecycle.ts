@@ -11,9 +11,10 @@ import { deadlineDisarm, deadlinesReserve } from '../deadlines';
 import { count, uncount } from '../counters';
 import { maxTimeWait } from '../limits';
 import { MIB_MPCurrEstab, MIB_MemoryDrop, MIB_TCPTimeWaitOverflow, TCP_CLOSED, TCP_TIME_WAIT } from '../abi';
-import { pathMtu, pathOverhead } from '../paths';
+import { pathOverhead } from '../paths';
 import { txPurge } from '../rings';
 import { tcpReordering } from '../sysctl';
+import { takePathMtu } from '../tcp/mtu';
 import { rangesFree } from '../tcp/ranges';
 import { recFreeAll } from '../tcp/records';
 import { RTO_INITIAL } from '../tcp/rtt';
@@ -146,7 +147,7 @@ export function newSubflow(
   }
   sf.conn = changetype<usize>(c);
   sf.tos = c.tos;
-  sf.mtu = pathMtu(path);
+  takePathMtu(sf);
   sf.overhead = pathOverhead(path);
   sf.peerMss = family == 4 ? 536 : 1220; // RFC 9293 section 3.7.1, until the SYN tells
   sf.mss = sf.peerMss;

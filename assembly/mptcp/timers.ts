@@ -96,6 +96,7 @@ import { ask } from './receive';
 import { reinjectStalled, reinjectSubflow } from './reinject';
 import { roomOn, unsentOf } from './transmit';
 import { tellPeer } from './unaware';
+import { mtuForgotten } from './unreachable';
 
 /** A join is one attempt of many: the path manager tries again later. */
 const JOIN_RETRIES: u32 = 3;
@@ -126,6 +127,7 @@ export function subflowDue(sf: Subflow): void {
   }
   if (now >= sf.waitAt && !waitDue(c, sf)) return;
   if (now >= sf.keepaliveAt && !keepaliveDue(c, sf)) return;
+  if (now >= sf.mtuUntil) mtuForgotten(c, sf);
   if (now >= sf.timerAt && !timerDue(c, sf)) return;
   registerDeadline(sf);
 }
@@ -152,7 +154,7 @@ function timerDue(c: Connection, sf: Subflow): bool {
       if (sf.backoff >= tcpRetries2 && now - sf.lastReceived > 3 * RTO_MAX) {
         count(MIB_TCPAbortOnTimeout);
         sendReset(c, sf, RST_PERFORMANCE, true, false);
-        subflowFailed(c, sf, CLOSE_TIMEOUT, NO_REASON, false);
+        subflowFailed(c, sf, timeoutReason(sf), NO_REASON, false);
         return false;
       }
       // What was held back, for a better segment or by a small window, is held no longer.
@@ -236,7 +238,7 @@ function timeoutDue(c: Connection, sf: Subflow): bool {
     count(MIB_TCPAbortOnTimeout);
     // TCP says nothing more; a subflow gives its reason.
     if (c.is(C_MPTCP)) sendReset(c, sf, RST_PERFORMANCE, true, false);
-    subflowFailed(c, sf, CLOSE_TIMEOUT, NO_REASON, false);
+    subflowFailed(c, sf, timeoutReason(sf), NO_REASON, false);
     return false;
   }
   if (c.is(C_SYN_DATA)) fastOpenTimeout(sf);
@@ -257,6 +259,11 @@ function timeoutDue(c: Connection, sf: Subflow): bool {
   }
   markDirty(c);
   return true;
+}
+
+/** What a router said meanwhile is a better reason for silence (Linux' sk_err_soft; RFC 1122 section 4.2.3.9). */
+function timeoutReason(sf: Subflow): i32 {
+  return sf.softError == CLOSE_NORMAL ? CLOSE_TIMEOUT : sf.softError;
 }
 
 /** How long so many repetitions take, from the first one on, with the least timeout (Linux' tcp_model_timeout). */
@@ -354,7 +361,7 @@ function keepaliveDue(c: Connection, sf: Subflow): bool {
   const probes = sf.keepaliveProbes;
   if (c.userTimeout == 0 ? probes >= c.keepaliveCount : probes != 0 && idle >= c.userTimeout) {
     sendReset(c, sf, RST_PERFORMANCE, true, false);
-    subflowFailed(c, sf, CLOSE_TIMEOUT, NO_REASON, false);
+    subflowFailed(c, sf, timeoutReason(sf), NO_REASON, false);
     return false;
   }
   sf.keepaliveProbes++;

@@ -2,6 +2,7 @@
  * Incoming acknowledgements: send window, retransmission queue, SACK scoreboard, round trips, and the hand-over
  * to loss recovery and congestion control. What counts as what, and in which order, is Linux' tcp_ack.
  */
+import { CLOSE_NORMAL } from '../abi';
 import { ccOnAck } from '../cc/controller';
 import { now } from '../host';
 import { seqDiff, seqGe, seqGt, seqLe, seqLt } from '../seq';
@@ -81,6 +82,7 @@ export function takeAck(sf: Subflow, signal: bool): void {
   }
   const notDuplicate = seg.length != 0 || (seg.flags & (SYN | FIN)) != 0 || windowMoved || dataAcked || signal;
   sf.probesOut = 0;
+  sf.softError = <u8>CLOSE_NORMAL;
   if (outstanding == 0) {
     if (sack.duplicate) alert(sf, priorUna, false, 0, marked, false);
     if (sf.tlpOut) probeAcked(sf, !notDuplicate);

@@ -1,10 +1,14 @@
 /**
+ * How large packets of a subflow may be: as its path takes them, or as a router has said (path-mtu.ts).
+ *
  * Paths that take small packets only, and do not say so (RFC 2923 section 2.1; RFC 8899 section 4.3 calls it a black
  * hole). Large ones that are lost three timeouts in a row are sent again in small pieces. When those arrive, the next
  * large one tells an outage, which is over, from a path that has become narrower: only if it is lost as well, segments
  * stay small.
  */
 import { now } from '../host';
+import { knownMtu, knownUntil, mtuKnown } from '../path-mtu';
+import { pathMtu } from '../paths';
 import { Rec, recAt } from './records';
 import { Subflow } from './subflow';
 
@@ -18,6 +22,15 @@ const LEAST: u32 = 576;
 @inline
 function least(sf: Subflow): u32 {
   return sf.family == 4 ? LEAST : NARROW;
+}
+
+/** A subflow begins with what its path takes, or with what is known of the way to its destination. */
+export function takePathMtu(sf: Subflow): void {
+  sf.mtu = pathMtu(sf.path);
+  sf.mtuUntil = Infinity;
+  if (!mtuKnown(sf.path, sf.remoteHigh, sf.remoteLow) || knownMtu >= sf.mtu) return;
+  sf.mtu = knownMtu;
+  sf.mtuUntil = knownUntil;
 }
 
 /** After a timeout. True: `sf.mtu` has changed. */

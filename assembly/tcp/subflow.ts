@@ -107,6 +107,8 @@ export class Subflow extends CcState {
   localId: u8;
   remoteId: u8;
   closeReason: i32;
+  /** CLOSE_*, of the latest ICMP error that did not end it; CLOSE_NORMAL: nothing, or it has been heard of since. */
+  softError: u8;
   /** MP_TCPRST reason to send or received; 255: none. */
   resetReason: u8;
   flags: u32;
@@ -320,6 +322,8 @@ export class Subflow extends CcState {
   wideMtu: u32;
   mtuDoubted: bool;
   mtuAt: f64;
+  /** A router has told of `mtu`, or of `wideMtu`; until when that holds (mptcp/unreachable.ts). */
+  mtuUntil: f64;
   /** The mapping opened last for sending: data sequence numbers, partial sum of its octets, MP_CAPABLE as its form. */
   mapStart: u64;
   mapEnd: u64;

@@ -27,6 +27,7 @@ const TIMER_MIN: f64 = 8000;
 /** Registers the earliest of the subflow's deadlines. */
 export function registerDeadline(sf: Subflow): void {
   let due = min(min(sf.timerAt, sf.delackAt), min(sf.keepaliveAt, sf.waitAt));
+  due = min(due, sf.mtuUntil);
   if (sf.paceWaits) due = min(due, sf.paceAt);
   if (due < Infinity) deadlineArm(changetype<usize>(sf), sf.heapField, due);
 }

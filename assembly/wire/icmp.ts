@@ -13,6 +13,15 @@ export const ICMP_NET: u32 = 2;
 export const ICMP_PORT: u32 = 3;
 /** The packet was too large for a link; `mtu` is what that takes. */
 export const ICMP_TOO_BIG: u32 = 4;
+/** Somebody forbids it (IPv6); TCP is not spoken there; somebody does not understand the header. */
+export const ICMP_PROHIBITED: u32 = 5;
+export const ICMP_PROTOCOL: u32 = 6;
+export const ICMP_HEADER_PROBLEM: u32 = 7;
+
+/** What `parseIcmp` found: an error about a TCP segment; something else, or of no interest; a broken message. */
+export const ICMP_OK = 0;
+export const ICMP_IGNORE = -1;
+export const ICMP_MALFORMED = -2;
 
 const PROTOCOL_TCP: u32 = 6;
 const PROTOCOL_ICMP: u32 = 1;
@@ -21,64 +30,78 @@ const ICMP_HEADER: u32 = 8;
 /** Ports and sequence number of the segment: what RFC 792 has the message bring back at least. */
 const QUOTED: u32 = 8;
 
+@unmanaged
 class Icmp {
-  kind: u32 = 0;
-  mtu: u32 = 0;
-  localHigh: u64 = 0;
-  localLow: u64 = 0;
-  remoteHigh: u64 = 0;
-  remoteLow: u64 = 0;
-  localPort: u32 = 0;
-  remotePort: u32 = 0;
-  seq: u32 = 0;
+  /** One of ICMP_*. */
+  kind: u32;
+  /** It ends a handshake that a peer has begun (Linux' tcp_req_err). */
+  fatal: bool;
+  mtu: u32;
+  localHigh: u64;
+  localLow: u64;
+  remoteHigh: u64;
+  remoteLow: u64;
+  localPort: u32;
+  remotePort: u32;
+  /** Sequence number of the segment that the message brings back. */
+  seq: u32;
 }
 
-export const icmp: Icmp = new Icmp();
+/** The message in hand. */
+export const icmp: Icmp = changetype<Icmp>(memory.data(64, 8));
 
-/** Reads the packet into `icmp`. False: no error about TCP. */
-export function parseIcmp(packet: usize, length: u32): bool {
-  if (length < IPV4_HEADER) return false;
-  icmp.kind = ICMP_NONE;
-  const version = get8(packet) >> 4;
-  if (version == 4) return parseV4(packet, length);
-  return version == 6 && parseV6(packet, length);
+/** Reads a packet whose IP header is sound (`parseIp`) into `icmp`. Returns one of ICMP_*. */
+export function parseIcmp(packet: usize): i32 {
+  return get8(packet) >> 4 == 4 ? parseV4(packet) : parseV6(packet);
 }
 
-function parseV4(packet: usize, length: u32): bool {
+function parseV4(packet: usize): i32 {
+  if (get8(packet + 9) != PROTOCOL_ICMP || (get16(packet + 6) & 0x3fff) != 0) return ICMP_IGNORE;
   const header = (get8(packet) & 15) * 4;
   const total = get16(packet + 2);
-  if (header < IPV4_HEADER || total > length || get8(packet + 9) != PROTOCOL_ICMP) return false;
-  if ((get16(packet + 6) & 0x3fff) != 0 || total < header + ICMP_HEADER + IPV4_HEADER + QUOTED) return false;
+  if (total < header + ICMP_HEADER) return ICMP_MALFORMED;
   const at = packet + header;
-  if (fold(sum16(at, total - header, 0)) != 0xffff) return false;
+  const kind = kindOfV4(get8(at), get8(at + 1));
+  if (kind == ICMP_NONE) return ICMP_IGNORE;
+  if (total < header + ICMP_HEADER + IPV4_HEADER + QUOTED) return ICMP_MALFORMED;
+  if (fold(sum16(at, total - header, 0)) != 0xffff) return ICMP_MALFORMED;
   const inner = at + ICMP_HEADER;
   const innerHeader = (get8(inner) & 15) * 4;
-  if (get8(inner) >> 4 != 4 || innerHeader < IPV4_HEADER || get8(inner + 9) != PROTOCOL_TCP) return false;
-  if (total < header + ICMP_HEADER + innerHeader + QUOTED) return false;
-  icmp.kind = kindOfV4(get8(at), get8(at + 1));
+  if (get8(inner) >> 4 != 4 || innerHeader < IPV4_HEADER) return ICMP_MALFORMED;
+  if (get8(inner + 9) != PROTOCOL_TCP) return ICMP_IGNORE;
+  if (total < header + ICMP_HEADER + innerHeader + QUOTED) return ICMP_MALFORMED;
+  icmp.kind = kind;
+  icmp.fatal = isFatalV4(get8(at), get8(at + 1));
   icmp.mtu = get16(at + 6);
   icmp.localHigh = 0;
   icmp.localLow = mappedLow(get32(inner + 12));
   icmp.remoteHigh = 0;
   icmp.remoteLow = mappedLow(get32(inner + 16));
-  return quoted(inner + innerHeader);
+  readPorts(inner + innerHeader);
+  return ICMP_OK;
 }
 
-function parseV6(packet: usize, length: u32): bool {
+function parseV6(packet: usize): i32 {
+  if (get8(packet + 6) != PROTOCOL_ICMPV6) return ICMP_IGNORE;
   const payload = get16(packet + 4);
-  if (payload + IPV6_HEADER > length || get8(packet + 6) != PROTOCOL_ICMPV6) return false;
-  if (payload < ICMP_HEADER + IPV6_HEADER + QUOTED) return false;
+  if (payload < ICMP_HEADER) return ICMP_MALFORMED;
   const at = packet + IPV6_HEADER;
-  if (fold(sum16(at, payload, sum16(packet + 8, 32, 0) + pseudo(payload))) != 0xffff) return false;
+  const kind = kindOfV6(get8(at), get8(at + 1));
+  if (kind == ICMP_NONE) return ICMP_IGNORE;
+  if (payload < ICMP_HEADER + IPV6_HEADER + QUOTED) return ICMP_MALFORMED;
+  if (fold(sum16(at, payload, sum16(packet + 8, 32, 0) + pseudo(payload))) != 0xffff) return ICMP_MALFORMED;
   const inner = at + ICMP_HEADER;
-  if (get8(inner) >> 4 != 6 || get8(inner + 6) != PROTOCOL_TCP) return false;
-  icmp.kind = kindOfV6(get8(at), get8(at + 1));
+  if (get8(inner) >> 4 != 6) return ICMP_MALFORMED;
+  if (get8(inner + 6) != PROTOCOL_TCP) return ICMP_IGNORE;
+  icmp.kind = kind;
+  icmp.fatal = kind == ICMP_PORT || kind == ICMP_PROHIBITED || kind == ICMP_HEADER_PROBLEM;
   icmp.mtu = get32(at + 4);
   icmp.localHigh = get64(inner + 8);
   icmp.localLow = get64(inner + 16);
   icmp.remoteHigh = get64(inner + 24);
   icmp.remoteLow = get64(inner + 32);
-  return quoted(inner + IPV6_HEADER);
+  readPorts(inner + IPV6_HEADER);
+  return ICMP_OK;
 }
 
 /** Length and protocol in the pseudo header, as words of network order (sums are of little-endian words). */
@@ -87,26 +110,37 @@ function pseudo(length: u32): u64 {
   return <u64>bswap<u16>(<u16>length) + (PROTOCOL_ICMPV6 << 8);
 }
 
-function quoted(tcp: usize): bool {
+function readPorts(tcp: usize): void {
   icmp.localPort = get16(tcp);
   icmp.remotePort = get16(tcp + 2);
   icmp.seq = get32(tcp + 4);
-  return icmp.kind != ICMP_NONE;
 }
 
-/** Codes as Linux sorts them: those of a network, of a port or protocol, and of a host. */
+/**
+ * Codes as Linux sorts them (icmp_err_convert). Of those that no router has sent for decades, source route failed, host
+ * unknown and host isolated, it makes errors of their own; here they are about a host.
+ */
 function kindOfV4(type: u32, code: u32): u32 {
   if (type == 11) return ICMP_HOST; // time exceeded
+  if (type == 12) return ICMP_HEADER_PROBLEM;
   if (type != 3 || code > 15) return ICMP_NONE;
   if (code == 0 || code == 6 || code == 9 || code == 11) return ICMP_NET;
   if (code == 4) return ICMP_TOO_BIG;
+  if (code == 2) return ICMP_PROTOCOL;
   return code == 3 ? ICMP_PORT : ICMP_HOST;
+}
+
+function isFatalV4(type: u32, code: u32): bool {
+  return type != 3 || code <= 1;
 }
 
 function kindOfV6(type: u32, code: u32): u32 {
   if (type == 2) return ICMP_TOO_BIG;
-  if (type == 3) return ICMP_HOST;
+  if (type == 3) return ICMP_HOST; // time exceeded
+  if (type == 4) return ICMP_HEADER_PROBLEM;
   if (type != 1) return ICMP_NONE;
   if (code == 0) return ICMP_NET;
-  return code == 4 ? ICMP_PORT : ICMP_HOST;
+  if (code == 1 || code == 5 || code == 6) return ICMP_PROHIBITED; // by policy, by a route that rejects
+  if (code == 4) return ICMP_PORT;
+  return code > 6 ? ICMP_HEADER_PROBLEM : ICMP_HOST;
 }

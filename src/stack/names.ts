@@ -68,6 +68,9 @@ const CLOSES: Readonly<Record<number, readonly [ErrorCode, string]>> = {
   [abi.CLOSE_REMOVED]: ['ECONNRESET', 'the peer withdrew its last address'],
   [abi.CLOSE_UNREACHABLE]: ['EHOSTUNREACH', 'a router cannot reach the peer; check its address'],
   [abi.CLOSE_NET_UNREACHABLE]: ['ENETUNREACH', "a router has no route to the peer's network"],
+  [abi.CLOSE_PROHIBITED]: ['EACCES', 'a router or the peer forbids the connection'],
+  [abi.CLOSE_NO_PROTOCOL]: ['ENOPROTOOPT', 'the peer does not speak TCP'],
+  [abi.CLOSE_BAD_HEADER]: ['EPROTO', 'a router or the peer does not understand our packets'],
 };
 
 const CLOSE_NAMES: Readonly<Record<number, string>> = {
@@ -83,6 +86,9 @@ const CLOSE_NAMES: Readonly<Record<number, string>> = {
   [abi.CLOSE_REMOVED]: 'address removed',
   [abi.CLOSE_UNREACHABLE]: 'host unreachable',
   [abi.CLOSE_NET_UNREACHABLE]: 'network unreachable',
+  [abi.CLOSE_PROHIBITED]: 'prohibited',
+  [abi.CLOSE_NO_PROTOCOL]: 'no such protocol',
+  [abi.CLOSE_BAD_HEADER]: 'header not understood',
 };
 
 export const closeName = (reason: number): string => CLOSE_NAMES[reason] ?? 'closed';
@@ -101,6 +107,9 @@ const ERRNOS: Readonly<Record<number, number>> = {
   [abi.CLOSE_PROTOCOL]: 71,
   [abi.CLOSE_UNREACHABLE]: 113,
   [abi.CLOSE_NET_UNREACHABLE]: 101,
+  [abi.CLOSE_PROHIBITED]: 13,
+  [abi.CLOSE_NO_PROTOCOL]: 92,
+  [abi.CLOSE_BAD_HEADER]: 71,
 };
 
 /** Linux' number for an end that is an error; 0 for one that was wanted. */
