@@ -1,7 +1,7 @@
 /**
- * What routers and hosts say about segments of ours (RFC 1122 section 4.2.3.9, RFC 1191, RFC 8201). They are believed only
- * about octets that are under way (RFC 5927): while a connection opens, an error ends the attempt, as on Linux; later it is
- * remembered as the reason of a timeout, and only a link that takes less than the path did has effect.
+ * What routers and hosts say about segments of ours (RFC 1122 section 4.2.3.9, RFC 1191, RFC 8201). They are believed
+ * only about octets that are under way (RFC 5927): while a connection opens, an error ends the attempt, as on Linux;
+ * later it is remembered as the reason of a timeout, and only a link that takes less than the path did has effect.
  */
 import {
   CLOSE_BAD_HEADER,
@@ -38,7 +38,7 @@ import { openFailed } from './handshake';
 import { segmentSize } from './packet';
 import { findSubflow } from './tables';
 
-/** Least MTU that is believed: Linux' min_pmtu, and IPv6's, below which a message counts for nothing (RFC 8201 section 4). */
+/** Least MTU that is believed: Linux' min_pmtu; and IPv6's, below which a message is ignored (RFC 8201 section 4). */
 const LEAST_V4: u32 = 552;
 const LEAST_V6: u32 = 1280;
 
