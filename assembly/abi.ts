@@ -222,11 +222,14 @@ export const OPT_FAST_OPEN = 20;
 export const OPT_FAST_OPEN_NO_COOKIE = 21;
 /** Type of service or traffic class of every packet; the two bits of ECN in it are not the caller's. */
 export const OPT_TOS = 22;
+/** Time to live (hop limit) of every packet, 1 to 255; the least one that packets of the peer have, 0: any. */
+export const OPT_TTL = 23;
+export const OPT_MIN_TTL = 24;
 /** Offer and answer MP_CAPABLE; before the connection opens. */
 export const OPT_MULTIPATH = 50;
 /** Small segments wait until this is cleared (or 200 ms). */
 export const OPT_CORK = 51;
-/** Report EVENT_WRITABLE whenever octets were acknowledged or sent. */
+/** 1: report EVENT_WRITABLE whenever octets were acknowledged or sent. 2: a writer waits for room. */
 export const OPT_WATCH = 52;
 /** SYNs that are sent again at most. */
 export const OPT_SYN_RETRIES = 53;
@@ -257,7 +260,7 @@ export const OPT_URGENT_TAKEN = 121;
 export const OPT_URGENT_APART = 122;
 /**
  * Pacing, octets per second on each subflow at most: bursts leave at the rate of window and round trip up to this one.
- * 0: they leave as soon as the window lets them (Linux' SO_MAX_PACING_RATE).
+ * 0: they leave as soon as the window lets them; -1: no limit but that rate (Linux' SO_MAX_PACING_RATE).
  */
 export const OPT_MAX_PACING_RATE = 100;
 
@@ -422,6 +425,28 @@ export const SI_BUSY_TIME = 288;
 export const SI_RWND_LIMITED = 296;
 /** Octets per second at which bursts may leave. */
 export const SI_PACING_RATE = 304;
+/** Of SI_BUSY_TIME: in which all was sent and the program waited for room to write more. */
+export const SI_SNDBUF_LIMITED = 312;
+/** Octets per second that the path delivered, 0: unknown; and whether the program limited them. */
+export const SI_DELIVERY_RATE = 320;
+export const SI_APP_LIMITED = 328;
+/** Delivered segments whose acknowledgement told of a mark; segments that came beyond a hole. */
+export const SI_DELIVERED_CE = 332;
+export const SI_OOO_SEGMENTS = 336;
+/** Round trip as the receiver measures it, microseconds; what the program reads in one; where the window may grow to. */
+export const SI_RCV_SPACE = 340;
+export const SI_RCV_RTT = 344;
+export const SI_RCV_SSTHRESH = 352;
+/** Episodes of timeouts in a row, and the microseconds that they lasted. */
+export const SI_TIMEOUT_EPISODES = 356;
+export const SI_TIMEOUT_TIME = 360;
+/** Most octets per second, Infinity: no limit. */
+export const SI_MAX_PACING_RATE = 368;
+/** Sequence numbers, with those of SYN and FIN, that were acknowledged and that arrived in order. */
+export const SI_SEQ_ACKED = 376;
+export const SI_SEQ_RECEIVED = 384;
+/** Timeouts that chose another flow hash on Linux. */
+export const SI_REHASHES = 392;
 
 // ---- connection information in the scratch area (connectionInfo) ------------------------------------------
 export const CI_STATE = 0;
@@ -615,6 +640,8 @@ export const MIB_TCPTimeWaitOverflow = 175;
 export const MIB_ReinjectDrop = 176;
 export const MIB_RecordsFull = 177;
 export const MIB_PrivateFull = 178;
+/** Packets of peers that are too many hops away (OPT_MIN_TTL). */
+export const MIB_TCPMinTTLDrop = 179;
 /** Packets that the network marked (IpExt). */
 export const MIB_InCEPkts = 190;
 export const MIB_COUNT = 192;

@@ -78,6 +78,7 @@ import { sendContiguous, sendPointer, sendPrepare, sendRoom } from './mptcp/send
 import { announce as announceAddress, sendSignals, withdraw } from './mptcp/signal';
 import { enterJoinListener, enterListener, findSubflow, removeListener, subflowCount } from './mptcp/tables';
 import { connectionDue, subflowDue } from './mptcp/timers';
+import { noteWrite } from './mptcp/transmit';
 import { setConnectionOption } from './mptcp/options';
 import {
   idsWait,
@@ -408,6 +409,7 @@ export function writeCommit(conn: u32, n: u32, more: u32): i32 {
   const c = connectionOf(conn);
   if (!c) return E_HANDLE;
   if (n > sendContiguous(c)) return E_INVAL;
+  noteWrite(c);
   c.writeSeq += n;
   c.more = more != 0;
   markDirty(c);

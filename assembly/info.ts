@@ -24,6 +24,20 @@ import {
   CIF_ESTABLISHED,
   CIF_MPTCP,
   CIF_SYN_DATA,
+  SI_APP_LIMITED,
+  SI_DELIVERED_CE,
+  SI_DELIVERY_RATE,
+  SI_MAX_PACING_RATE,
+  SI_OOO_SEGMENTS,
+  SI_RCV_RTT,
+  SI_REHASHES,
+  SI_SEQ_ACKED,
+  SI_SEQ_RECEIVED,
+  SI_RCV_SPACE,
+  SI_RCV_SSTHRESH,
+  SI_SNDBUF_LIMITED,
+  SI_TIMEOUT_EPISODES,
+  SI_TIMEOUT_TIME,
   SI_ADV_MSS,
   SI_ACKED_AGO,
   SI_ATO,
@@ -94,9 +108,17 @@ import {
 import { seqDiff } from './seq';
 import { ECN_OK, ECN_SEEN } from './tcp/ecn';
 import { pacingRate } from './tcp/pacing';
+import { deliveryRate } from './tcp/rate';
+import { rangesBytes } from './tcp/ranges';
 import { currentRto } from './tcp/rtt';
 import {
+  CHRONO_BUFFER,
+  CHRONO_IDLE,
+  CHRONO_WINDOW,
   SF_FIN_QUEUED,
+  SF_FIN_RECEIVED,
+  SF_FIN_SENT,
+  SF_PASSIVE,
   SF_JOIN,
   SF_SACK,
   SF_SCALE,
@@ -180,7 +202,8 @@ export function subflowInfo(sf: Subflow, at: usize): void {
   store<u32>(at + SI_OPTIONS, optionsOf(sf));
   store<u32>(at + SI_SND_SCALE, sf.sndScale);
   store<u32>(at + SI_RCV_SCALE, sf.rcvScale);
-  store<u32>(at + SI_ADV_MSS, sf.mtu - (sf.family == 4 ? 40 : 60) - sf.overhead - (sf.is(SF_TIMESTAMPS) ? 12 : 0));
+  const stamps = sf.is(SF_TIMESTAMPS) && sf.synchronized ? 12 : 0;
+  store<u32>(at + SI_ADV_MSS, sf.mtu - (sf.family == 4 ? 40 : 60) - sf.overhead - stamps);
   store<u32>(at + SI_RCV_MSS, sf.rcvMss);
   store<u32>(at + SI_MTU, sf.mtu);
   store<u32>(at + SI_PROBES, max(sf.probesOut, sf.keepaliveProbes));
@@ -202,9 +225,28 @@ export function subflowInfo(sf: Subflow, at: usize): void {
   store<f64>(at + SI_ACKED_AGO, now - sf.lastReceived);
   store<f64>(at + SI_DATA_RECEIVED_AGO, now - (sf.dataAt == 0 ? sf.establishedAt : sf.dataAt));
   store<f64>(at + SI_BYTES_RETRANS, <f64>sf.bytesRetransmitted);
-  store<f64>(at + SI_BUSY_TIME, sf.busyTime + (sf.busyAt != 0 ? now - sf.busyAt : 0));
-  store<f64>(at + SI_RWND_LIMITED, sf.windowTime + (sf.windowAt != 0 ? now - sf.windowAt : 0));
-  store<f64>(at + SI_PACING_RATE, pacingRate(sf, sf.mss));
+  const waited = sf.chrono == CHRONO_IDLE ? 0 : now - sf.chronoAt;
+  store<f64>(at + SI_BUSY_TIME, sf.busyTime + waited);
+  store<f64>(at + SI_RWND_LIMITED, sf.windowTime + (sf.chrono == CHRONO_WINDOW ? waited : 0));
+  store<f64>(at + SI_SNDBUF_LIMITED, sf.bufferTime + (sf.chrono == CHRONO_BUFFER ? waited : 0));
+  store<f64>(at + SI_DELIVERY_RATE, deliveryRate(sf));
+  store<u32>(at + SI_APP_LIMITED, sf.rateAppLimited ? 1 : 0);
+  store<u32>(at + SI_DELIVERED_CE, sf.deliveredMarked);
+  store<u32>(at + SI_OOO_SEGMENTS, sf.oooSegments);
+  store<f64>(at + SI_RCV_RTT, sf.rcvRtt);
+  store<u32>(at + SI_RCV_SSTHRESH, sf.rcvSsthresh);
+  store<u32>(at + SI_TIMEOUT_EPISODES, sf.timeoutEpisodes);
+  store<f64>(at + SI_TIMEOUT_TIME, sf.timeoutTime + (sf.timeoutAt == 0 ? 0 : now - sf.timeoutAt));
+  store<u32>(at + SI_REHASHES, sf.timeouts - sf.answerTimeouts);
+  const out = <u64>max<i32>(0, seqDiff(sf.sndNxt, sf.sndUna));
+  const sent = sf.bytesSent + u64(sf.is(SF_FIN_SENT)) + u64(!sf.is(SF_PASSIVE));
+  store<f64>(at + SI_SEQ_ACKED, sent > out && sf.synchronized ? <f64>(sent - out) : 0);
+  store<f64>(at + SI_SEQ_RECEIVED, <f64>(sf.bytesReceived - rangesBytes(sf) + u64(sf.is(SF_FIN_RECEIVED))));
+  const c = changetype<Connection>(sf.conn);
+  store<u32>(at + SI_RCV_SPACE, sf.conn == 0 ? 0 : c.rcvqSpace);
+  const limit = sf.conn == 0 || c.maxPacing == 0 ? Infinity : c.maxPacing;
+  store<f64>(at + SI_MAX_PACING_RATE, limit);
+  store<f64>(at + SI_PACING_RATE, min(pacingRate(sf, sf.mss), limit));
   put64(at + SI_LOCAL, sf.localHigh);
   put64(at + SI_LOCAL + 8, sf.localLow);
   put64(at + SI_REMOTE, sf.remoteHigh);

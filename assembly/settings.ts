@@ -30,6 +30,9 @@ export class Settings {
   congestion: u8;
   /** Type of service or traffic class, without the bits of ECN. */
   tos: u8;
+  /** Time to live of what is sent, and the least one of what is taken (RFC 5082), 0: any. */
+  ttl: u8;
+  minTtl: u8;
   /** Linux' tcp_syn_retries. */
   synRetries: u32;
   /** Octets; 0: what the path takes. */
@@ -54,10 +57,14 @@ export class Settings {
   windowClamp: u32;
 }
 
+/** RFC 1700, and what Linux does. */
+export const DEFAULT_TTL: u8 = 64;
+
 const SETTINGS_SIZE: u32 = offsetof<Settings>();
 
 export function defaultSettings(s: Settings): void {
   s.multipath = cfgMptcp;
+  s.ttl = DEFAULT_TTL;
   s.congestion = cfgCcSingle;
   s.sndMax = cfgSndBufMax;
   s.rcvMax = cfgRcvBufMax;

@@ -61,6 +61,7 @@ import {
 import { acceptEarly, fastOpenAsked } from './fast-open';
 import { drawKey, prepareSubflow, sendSyn, takeSynOptions } from './handshake';
 import { enterHalfOpen, freeConnection, halfOpenRoom, newConnection, newSubflow } from './lifecycle';
+import { tooFar } from './input';
 import { refuse } from './refuse';
 import { answerStateless, joinStateless } from './stateless';
 import { isJoinPort } from './signal';
@@ -87,6 +88,7 @@ export function synArrives(path: u32): void {
   // MP_CAPABLE together with MP_JOIN is neither (Linux answers so, too).
   const capable = seg.has(HAS_CAPABLE) && !seg.has(HAS_JOIN);
   const like = likeOf(l);
+  if (like != 0 && changetype<Settings>(like).minTtl != 0 && tooFar(changetype<Settings>(like))) return;
   if (capable && (like != 0 ? changetype<Settings>(like).multipath : cfgMptcp)) count(MIB_MPCapableSYNRX);
   if (cfgSynCookies == 2 || !halfOpenRoom()) {
     if (cfgSynCookies != 0) {

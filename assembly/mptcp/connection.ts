@@ -357,7 +357,7 @@ export function tellReadable(c: Connection): void {
 
 export function tellWritable(c: Connection): void {
   if (c.is(C_WANT_WRITE) || c.watch) {
-    c.clear(C_WANT_WRITE);
+    if (!c.watch) c.clear(C_WANT_WRITE); // a watcher says so itself
     emit(EVENT_WRITABLE, c.handle, 0, 0, 0, 0);
   }
 }

@@ -56,9 +56,11 @@ import {
 } from '../host';
 import { txRoom } from '../rings';
 import { initialSequence, timestampOffset } from '../secrets';
-import { seqLe } from '../seq';
+import { seqDiff, seqLe } from '../seq';
 import { ecnAsk, ecnSynFlags, ecnTakeSyn } from '../tcp/ecn';
-import { minRttSample, RTO_INITIAL, rttSample, tsNow } from '../tcp/rtt';
+import { pacingWindow } from '../tcp/pacing';
+import { endTimeouts } from '../tcp/recovery';
+import { minRttSample, noRttSample, RTO_INITIAL, rttSample, tsNow } from '../tcp/rtt';
 import {
   SF_ACK_NOW,
   SF_BACKUP_LOCAL,
@@ -311,6 +313,8 @@ function established(c: Connection, sf: Subflow): void {
   sf.sndEdge = sf.sndUna + sf.sndWnd;
   sf.lastReceived = sf.establishedAt = now;
   sf.delivered = 1; // our SYN
+  endTimeouts(sf);
+  if (!sf.is(SF_PASSIVE)) sf.appLimited = 0;
   sf.retries = 0;
   sf.backoff = 0;
   leaveHalfOpen(sf);
@@ -322,18 +326,28 @@ function established(c: Connection, sf: Subflow): void {
     sf.segmentsIn = 2;
     sf.segmentsOut = 0;
   }
-  // A handshake answered without state does not know when.
-  if (!sf.is(SF_SYN_RETRANSMITTED) && sf.lastSent >= 0) {
-    minRttSample(sf, now - sf.lastSent);
-    rttSample(sf, now - sf.lastSent);
-  }
+  const rtt = handshakeRtt(sf);
+  if (rtt >= 0) {
+    minRttSample(sf, rtt);
+    rttSample(sf, rtt);
+  } else if (sf.is(SF_SYN_RETRANSMITTED)) noRttSample(sf);
   sf.mss = segmentSize(c, sf);
   sf.rcvMss = min<u32>(sf.mss, 536);
   if (sf.rcvRatio == 0) startWindow(c, sf);
   sf.usable = true;
   chooseCongestionControl(c);
-  // RFC 6928 section 3: one segment after a lost SYN.
-  if (sf.is(SF_SYN_RETRANSMITTED)) sf.cwnd = 1;
+  // RFC 6928 section 3: one segment after a lost SYN; as on Linux, after two of them.
+  if (sf.timeouts > 1) sf.cwnd = 1;
+  pacingWindow(sf);
+}
+
+/** Microseconds, -1: nobody knows. Of a SYN that was repeated the echo tells (RFC 7323 section 4.1). */
+function handshakeRtt(sf: Subflow): f64 {
+  // A handshake answered without state does not know when.
+  if (!sf.is(SF_SYN_RETRANSMITTED)) return sf.lastSent >= 0 ? now - sf.lastSent : -1;
+  if (!sf.is(SF_TIMESTAMPS) || !seg.has(HAS_TS) || seg.tsEcr == 0) return -1;
+  const elapsed = seqDiff(tsNow(sf), seg.tsEcr);
+  return elapsed >= 0 && elapsed < 1 << 20 ? max(<f64>elapsed, 1) * 1000 : -1;
 }
 
 /** What both keys make known. `early`: this side sends already. */

@@ -19,6 +19,7 @@ import {
   MIB_TCPRcvQDrop,
   MIB_TCPZeroWindowDrop,
   MIB_TCPChallengeACK,
+  MIB_TCPMinTTLDrop,
   MIB_TCPOFOQueue,
   MIB_TCPSYNChallenge,
   TCP_CLOSE_WAIT,
@@ -38,6 +39,7 @@ import { ackAcceptable, ackAdvanced, ackFin, takeAck } from '../tcp/ack';
 import { ecnTakeCwr, ecnTakeMark } from '../tcp/ecn';
 import { mtuAcked } from '../tcp/mtu';
 import { dsackSet, rangesAdd, rangesRepeated } from '../tcp/ranges';
+import { segmentsOf } from '../tcp/records';
 import { receiverRttSample } from '../tcp/rtt';
 import {
   REXMIT_NONE,
@@ -59,6 +61,8 @@ import {
 import { windowAnswered } from './timers';
 import { enterQuickAcks, isQuick, noteArrival, startDelack } from '../tcp/delack';
 import { startTimer } from '../tcp/timers';
+import { Settings } from '../settings';
+import { ttlOf } from '../wire/ip';
 import { seqDiff, seqGe, seqGt, seqLe, seqLt, seqMin } from '../seq';
 import {
   ACK,
@@ -143,10 +147,11 @@ export const AGAIN: i32 = 2;
 export const GO_ON: i32 = 3;
 
 export function segmentArrives(sf: Subflow): i32 {
+  const c = changetype<Connection>(sf.conn);
+  if (sf.conn != 0 && c.minTtl != 0 && tooFar(c)) return DONE;
   sf.segmentsIn++;
   if (seg.length != 0) sf.dataSegmentsIn++;
   if (sf.state == TCP_TIME_WAIT) return timeWaitArrives(sf);
-  const c = changetype<Connection>(sf.conn);
   if (sf.state == TCP_SYN_SENT) return synSentArrives(c, sf);
   // A middlebox took them from one of the SYNs: the peer may take them for agreed, but has none of ours to echo.
   if (!sf.is(SF_TIMESTAMPS)) seg.options &= ~HAS_TS;
@@ -172,6 +177,13 @@ export function segmentArrives(sf: Subflow): i32 {
   refused = false;
   established(c, sf);
   return refused ? REFUSE : DONE;
+}
+
+/** The packet in hand has passed more routers than the program allows (RFC 5082). */
+export function tooFar(s: Settings): bool {
+  if (ttlOf(seg) >= s.minTtl) return false;
+  count(MIB_TCPMinTTLDrop);
+  return true;
 }
 
 /** The segment in hand brought data for a program that has left: the connection is gone, RST is the answer. */
@@ -503,6 +515,7 @@ function acknowledge(c: Connection, sf: Subflow, before: u32, holes: u32, result
   if (sf.rcvNxt == before) {
     // Out of order: each one is told at once, for the sender counts them.
     count(MIB_TCPOFOQueue);
+    sf.oooSegments += seg.joined == 0 ? 1 : segmentsOf(seg.length, seg.joined);
     if (!sendAck(c, sf)) sf.set(SF_ACK_NOW);
     return;
   }

@@ -147,6 +147,7 @@ export function newSubflow(
   }
   sf.conn = changetype<usize>(c);
   sf.tos = c.tos;
+  sf.ttl = c.ttl;
   takePathMtu(sf);
   sf.overhead = pathOverhead(path);
   sf.peerMss = family == 4 ? 536 : 1220; // RFC 9293 section 3.7.1, until the SYN tells
@@ -156,6 +157,8 @@ export function newSubflow(
   sf.challengeAt = -Infinity;
   sf.timerAt = sf.delackAt = sf.keepaliveAt = sf.waitAt = Infinity;
   sf.rackMult = 1;
+  sf.appLimited = 0xffffffff; // nothing is known
+  sf.rateAppLimited = true;
   sf.lastSent = -1;
   sf.reordering = tcpReordering;
   link(c, sf);

@@ -11,7 +11,7 @@ import { pathLends, pathSumsPayload } from '../paths';
 import { Subflow } from '../tcp/subflow';
 import { Connection, C_CHECKSUM, C_FIN_QUEUED, C_SEND_INFINITE, isOpen, markDirty } from './connection';
 import { placeOf, sendFree, sendGrow, sendPrepare, sendRoom } from './send-ring';
-import { unsentOf } from './transmit';
+import { noteWrite, unsentOf } from './transmit';
 
 /** Loans of fewer octets are not worth their turn. */
 const LEAST: u32 = 65536;
@@ -50,6 +50,7 @@ export function lend(c: Connection, octets: u32): u32 {
   if (n < LEAST || placeOf(c, c.dataNxt) + unsentOf(c) > c.sndCap) return 0;
   borrower = changetype<usize>(c);
   loanStart = c.writeSeq;
+  noteWrite(c);
   c.writeSeq += n;
   c.more = false;
   countBy(MIB_LentOctets, n);

@@ -18,7 +18,9 @@ import {
   OPT_NODELAY,
   OPT_RCVBUF_MAX,
   OPT_SNDBUF_MAX,
+  OPT_MIN_TTL,
   OPT_TOS,
+  OPT_TTL,
   OPT_QUICKACK,
   OPT_RCVBUF,
   OPT_READ_SHUT,
@@ -32,7 +34,7 @@ import {
 } from '../abi';
 import { CC_RENO, CC_WVEGAS } from '../cc/ids';
 import { isRingSize } from '../config';
-import { Connection, C_DEAF, C_MPTCP, markDirty, sizeRings } from './connection';
+import { Connection, C_DEAF, C_MPTCP, C_WANT_WRITE, markDirty, sizeRings } from './connection';
 import { chooseCongestionControl } from './lifecycle';
 import { ringFor } from './reassembly';
 import { LEAST_BUFFER, setClamp } from './receive-window';
@@ -60,6 +62,15 @@ export function setConnectionOption(c: Connection, option: i32, value: i32): i32
       if (value < 0 || value > 255) return E_INVAL;
       c.tos = <u8>(value & ~3);
       for (let p = c.subflows; p != 0; p = changetype<Subflow>(p).nextOfConn) changetype<Subflow>(p).tos = c.tos;
+      return 0;
+    case OPT_TTL:
+      if (value < 1 || value > 255) return E_INVAL;
+      c.ttl = <u8>value;
+      for (let p = c.subflows; p != 0; p = changetype<Subflow>(p).nextOfConn) changetype<Subflow>(p).ttl = c.ttl;
+      return 0;
+    case OPT_MIN_TTL:
+      if (value < 0 || value > 255) return E_INVAL;
+      c.minTtl = <u8>value;
       return 0;
     case OPT_FAST_OPEN_NO_COOKIE:
       c.fastOpenNoCookie = value != 0;
@@ -100,8 +111,7 @@ export function setConnectionOption(c: Connection, option: i32, value: i32): i32
       c.maxSegment = value;
       return 0;
     case OPT_MAX_PACING_RATE:
-      if (value < 0) return E_INVAL;
-      c.maxPacing = <f64>value;
+      c.maxPacing = value == -1 ? Infinity : <f64>(<u32>value);
       return 0;
     case OPT_RCVBUF:
       if (value < 0) return E_INVAL;
@@ -135,6 +145,8 @@ export function setConnectionOption(c: Connection, option: i32, value: i32): i32
       return 0;
     case OPT_WATCH:
       c.watch = value != 0;
+      if ((value & 2) != 0) c.set(C_WANT_WRITE);
+      else c.clear(C_WANT_WRITE);
       return 0;
     case OPT_KEEPALIVE:
       c.keepalive = value != 0;

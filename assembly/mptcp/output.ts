@@ -40,11 +40,16 @@ import {
   timeRemove,
 } from '../tcp/records';
 import { pace, paced, paceWake } from '../tcp/pacing';
+import { rateSent } from '../tcp/rate';
 import { reducing } from '../tcp/reduction';
 import { currentRto } from '../tcp/rtt';
 import {
   CA_LOSS,
   CA_OPEN,
+  CHRONO_BUFFER,
+  CHRONO_BUSY,
+  CHRONO_IDLE,
+  CHRONO_WINDOW,
   REXMIT_LOST,
   REXMIT_NEW,
   REXMIT_NONE,
@@ -70,6 +75,7 @@ import {
   C_FIN_SENT,
   C_MPTCP,
   C_OVERFULL,
+  C_WANT_WRITE,
   mappingOpen,
   markDirty,
   tellWritable,
@@ -183,18 +189,32 @@ function endTrial(c: Connection, sf: Subflow): void {
   repeatLost(c, sf);
 }
 
-/** For how long there was something to send, and the peer's window was full (Linux' tcp_chrono_*). */
+/** For how long there was something to send, and what it waited for (Linux' tcp_chrono_*). */
 function noteBusy(c: Connection, sf: Subflow): void {
-  const unsent = unsentOf(c);
-  const busy = sf.packetsOut != 0 || (unsent != 0 && sf.synchronized);
-  if (busy != (sf.busyAt != 0)) {
-    if (!busy) sf.busyTime += now - sf.busyAt;
-    sf.busyAt = busy ? now : 0;
+  const kind = waitsFor(c, sf);
+  if (kind == sf.chrono) return;
+  if (sf.chrono != CHRONO_IDLE) {
+    const time = now - sf.chronoAt;
+    if (sf.chrono == CHRONO_WINDOW) sf.windowTime += time;
+    else if (sf.chrono == CHRONO_BUFFER) sf.bufferTime += time;
+    sf.busyTime += time;
   }
-  const full = unsent != 0 && sf.inFlight < sf.cwnd && roomOn(sf) < min(unsent, sf.mss) && sf.synchronized;
-  if (full == (sf.windowAt != 0)) return;
-  if (!full) sf.windowTime += now - sf.windowAt;
-  sf.windowAt = full ? now : 0;
+  sf.chrono = kind;
+  sf.chronoAt = now;
+}
+
+function waitsFor(c: Connection, sf: Subflow): u8 {
+  const unsent = unsentOf(c);
+  if (sf.packetsOut == 0 && (unsent == 0 || !sf.synchronized)) return CHRONO_IDLE;
+  if (!sf.synchronized || sf.inFlight >= sf.cwnd) return CHRONO_BUSY;
+  if (unsent == 0) return starved(c, sf) ? CHRONO_BUFFER : CHRONO_BUSY;
+  return roomOn(sf) < min(unsent, sf.mss) ? CHRONO_WINDOW : CHRONO_BUSY;
+}
+
+/** All is sent, the window would take more, and the program waits for room in the buffer (since the last packet). */
+function starved(c: Connection, sf: Subflow): bool {
+  if (!c.is(C_WANT_WRITE)) return false;
+  return sf.chrono == CHRONO_BUFFER || (sf.lastDataSent == now && !windowLimited(sf));
 }
 
 /** How much of the window is in use (Linux' tcp_cwnd_validate, in the spirit of RFC 2861). */
@@ -234,7 +254,8 @@ export function retransmit(c: Connection, sf: Subflow, id: u32): bool {
   sf.bytesRetransmitted += r.length;
   if (c.maxPacing != 0) pace(sf, r.length, r.size, c.maxPacing);
   r.flags |= REC_EVER_RETRANS;
-  r.xmit = now;
+  r.xmit = sf.lastDataSent = now;
+  rateSent(sf, r);
   if (r.is(REC_TIMED)) timeRemove(sf, id, r); // a probe repeats what is not lost
   timeAppend(sf, id, r);
   return true;

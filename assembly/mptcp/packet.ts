@@ -85,7 +85,7 @@ function beginMarked(sf: Subflow, ecn: u32): usize {
   slot = txSlot(sf.path);
   ipAt = txHeader(slot);
   const tos = sf.tos | ecn;
-  const n = writeIp(ipAt, sf.family, sf.localHigh, sf.localLow, sf.remoteHigh, sf.remoteLow, sf.ipId++, tos);
+  const n = writeIp(ipAt, sf.family, sf.localHigh, sf.localLow, sf.remoteHigh, sf.remoteLow, sf.ipId++, tos, sf.ttl);
   tcpAt = ipAt + n;
   optAt = tcpAt + TCP_HEADER;
   return optAt;

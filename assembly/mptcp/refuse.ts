@@ -8,6 +8,7 @@ import { cfgRstRate, now } from '../host';
 import { pathMtu, pathOverhead } from '../paths';
 import { txRoom } from '../rings';
 import { hashTuple, SECRET_JITTER } from '../secrets';
+import { DEFAULT_TTL } from '../settings';
 import { Subflow } from '../tcp/subflow';
 import { writeTcpRst } from '../wire/mptcp';
 import { ACK, RST, seg } from '../wire/segment';
@@ -23,6 +24,7 @@ const nobody = changetype<Subflow>(memory.data(offsetof<Subflow>(), 16));
 /** The stand-in, blank but for path and addresses: whom the segment in hand was sent to, and who sent it. */
 export function nobodyOn(path: u32): Subflow {
   memory.fill(changetype<usize>(nobody), 0, offsetof<Subflow>());
+  nobody.ttl = DEFAULT_TTL;
   nobody.path = path;
   nobody.family = seg.family;
   nobody.localHigh = seg.dstHigh;

@@ -33,7 +33,7 @@ import { tcpRetries2, tcpSynackRetries, tcpSynLinearTimeouts } from '../sysctl';
 import { delackDue } from '../tcp/delack';
 import { mtuTimeout } from '../tcp/mtu';
 import { REC_LOST, REC_SACKED, recAt, recShatter } from '../tcp/records';
-import { reorderTimeout, retransmissionTimeout } from '../tcp/recovery';
+import { noteTimeout, reorderTimeout, retransmissionTimeout } from '../tcp/recovery';
 import { currentRto, RTO_INITIAL, RTO_MAX, RTO_MIN } from '../tcp/rtt';
 import {
   SF_ACK_NOW,
@@ -215,6 +215,12 @@ function handshakeDue(c: Connection, sf: Subflow): bool {
   } else if (sf.state == TCP_SYN_RCVD && sf.retries >= tcpSynackRetries) {
     subflowFailed(c, sf, CLOSE_TIMEOUT, NO_REASON, false); // in silence: the SYN may have been forged
     return false;
+  }
+  noteTimeout(sf);
+  sf.retransmissions++;
+  if (sf.state == TCP_SYN_RCVD) {
+    if (sf.retries == 0) sf.timeoutAt -= RTO_INITIAL; // as Linux counts it: from the SYN on
+    sf.answerTimeouts++;
   }
   sf.retries++;
   // The opener's first repetitions come every second (Linux' tcp_syn_linear_timeouts).

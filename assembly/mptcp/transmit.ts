@@ -6,6 +6,7 @@ import { now } from '../host';
 import { maxRecords } from '../limits';
 import { seqDiff } from '../seq';
 import { pace } from '../tcp/pacing';
+import { rateLimited, rateSent } from '../tcp/rate';
 import { recAt, recPush, recReserve, segmentsOf, timeAppend } from '../tcp/records';
 import { reducing } from '../tcp/reduction';
 import { Subflow } from '../tcp/subflow';
@@ -40,6 +41,7 @@ export function newRecord(sf: Subflow, dsn: u64, length: u32, size: u32): u32 {
 export function launch(c: Connection, sf: Subflow, id: u32): void {
   const r = recAt(sf, id);
   sendRecord(c, sf, r);
+  rateSent(sf, r);
   const outstanding = sf.packetsOut;
   sf.sndNxt = r.end;
   sf.packetsOut += r.segments;
@@ -70,6 +72,15 @@ export function shareWindow(c: Connection, dsn: u64): void {
 @inline
 export function roomOn(sf: Subflow): u32 {
   return <u32>max<i32>(0, seqDiff(sf.sndEdge, sf.sndNxt));
+}
+
+/** The program is about to write more: subflows that had little left to send were limited by it. */
+export function noteWrite(c: Connection): void {
+  const unsent = unsentOf(c);
+  for (let p = c.subflows; p != 0; p = changetype<Subflow>(p).nextOfConn) {
+    const sf = changetype<Subflow>(p);
+    if (unsent < sf.mss) rateLimited(sf);
+  }
 }
 
 /** Octets that wait to be sent for the first time. */

@@ -9,7 +9,9 @@ import { seqDiff, seqGe, seqGt, seqLe, seqLt } from '../seq';
 import { FIN, HAS_SACK, HAS_TS, seg, SYN } from '../wire/segment';
 import { ecnEcho } from './ecn';
 import { mtuProved } from './mtu';
+import { pacingWindow } from './pacing';
 import { probeAcked, rackDelivered, rackRound } from './rack';
+import { rateBegin, rateDelivered, rateTake } from './rate';
 import { Rec, REC_EVER_RETRANS, REC_LOST, REC_RETRANS, REC_SACKED, recAt, recPop, segmentsOf } from './records';
 import { alert } from './recovery';
 import { reduce, reducing } from './reduction';
@@ -55,6 +57,7 @@ export function takeAck(sf: Subflow, signal: bool): void {
   firstRtt = lastRtt = -1;
   dataAcked = repeatedAcked = ackFin = false;
   sack.begin(sf);
+  rateBegin();
   ackAdvanced = seqGt(seg.ack, sf.sndUna);
   const blocks = seg.has(HAS_SACK) && sf.is(SF_SACK);
   if (seqLt(seg.ack, sf.sndUna)) {
@@ -99,12 +102,16 @@ export function takeAck(sf: Subflow, signal: bool): void {
   if (restart && !waits) restartTimer(sf);
 
   const newly = sf.delivered - delivered;
+  rateTake(sf, newly);
+  if (newly != 0 && marked) sf.deliveredMarked += newly;
   if (reducing(sf)) reduce(sf, newly, sf.lostEver - lost, ackAdvanced);
   const raises = sf.reordering > tcpReordering ? dataAcked || sack.marked : dataAcked;
   // In fast recovery this only keeps the books (CcState.inRecovery).
-  if (newly == 0) return;
-  sf.tlpSilent = false;
-  ccOnAck(sf, raises ? newly : 0, deliveredBytes, lastRtt, before, now);
+  if (newly != 0) {
+    sf.tlpSilent = false;
+    ccOnAck(sf, raises ? newly : 0, deliveredBytes, lastRtt, before, now);
+  }
+  pacingWindow(sf);
 }
 
 /** Linux' tcp_may_update_window: it never shrinks by an ACK that says nothing else new. True when it may have moved. */
@@ -161,6 +168,7 @@ function segmentsAcked(sf: Subflow, r: Rec, segments: u32, octets: u32, end: u32
     if (seqLe(end, sf.highSeq)) sack.original = true;
   }
   if (!r.is(REC_SACKED)) {
+    rateDelivered(sf, r, end);
     deliveredBytes += octets;
     if (sf.is(SF_SACK)) {
       sf.delivered += segments;

@@ -37,6 +37,14 @@ export function rangesRoom(sf: Subflow, start: u32): bool {
   return false;
 }
 
+/** Octets that have arrived beyond a hole. */
+export function rangesBytes(sf: Subflow): u32 {
+  const v = rangesOf(sf);
+  let octets: u32 = 0;
+  for (let i: u32 = 0; i < v.count; i++) octets += narrow(endOf(v, i)) - narrow(startOf(v, i));
+  return octets;
+}
+
 /** All of [start, end) has arrived before. */
 export function rangesCover(sf: Subflow, start: u32, end: u32): bool {
   return seqLe(end, sf.rcvNxt) || (sf.oooCount != 0 && intervalsCover(rangesOf(sf), wide(start), wide(end)));

@@ -27,6 +27,8 @@ export const REC_PSH: u32 = 256;
 export const REC_REINJECTED: u32 = 512;
 /** Carries the infinite mapping that answers MP_FAIL (RFC 8684 section 3.7). */
 export const REC_INFINITE: u32 = 1024;
+/** It left when the program, not the path, limited what was out (rate.ts). */
+export const REC_APP_LIMITED: u32 = 2048;
 
 @unmanaged
 export class Rec {
@@ -56,6 +58,10 @@ export class Rec {
   checksum: i32;
   /** Of a SACKed record: it and all before this id are SACKed. */
   sackedTo: u32;
+  /** See rate.ts: segments delivered when it left; when its flight began to leave, and to be acknowledged. */
+  delivered: u32;
+  rateSentAt: u32;
+  rateAckedAt: u32;
 
   @inline
   is(flag: u32): bool {

@@ -5,6 +5,7 @@
 import { MIB_TCPRenoRecovery, MIB_TCPSackRecovery, MIB_TCPTimeouts } from '../abi';
 import { ccOnRto, currentSsthresh } from '../cc/controller';
 import { count } from '../counters';
+import { now } from '../host';
 import { seqGe, seqGt } from '../seq';
 import { tcpFrto, tcpReordering } from '../sysctl';
 import { ecnReduced } from './ecn';
@@ -89,6 +90,7 @@ function step(sf: Subflow, priorUna: u32, advanced: bool, duplicates: u32, marke
   }
   if (sf.caState == CA_LOSS) {
     processLoss(sf, advanced, duplicates);
+    if (sf.caState != CA_LOSS) endTimeouts(sf);
     identifyLoss(sf, advanced);
     if (sf.caState != CA_OPEN && !repetitionLost) return;
   }
@@ -193,8 +195,23 @@ export function retransmissionTimeout(sf: Subflow, closed: bool): void {
   sf.frto = tcpFrto && (fresh || sf.retries != 0);
   sf.rexmit = REXMIT_LOST;
   if (closed) return;
+  noteTimeout(sf);
   sf.retries++;
+}
+
+/** Counts a timeout, of data or of the handshake; before `retries` does. */
+export function noteTimeout(sf: Subflow): void {
+  if (sf.retries == 0) {
+    sf.timeoutEpisodes++;
+    sf.timeoutAt = now;
+  }
   sf.timeouts++;
+}
+
+/** The episode is over. */
+export function endTimeouts(sf: Subflow): void {
+  if (sf.timeoutAt != 0) sf.timeoutTime += now - sf.timeoutAt;
+  sf.timeoutAt = 0;
 }
 
 /** All but what was sent so lately that its acknowledgement may be under way. */

@@ -10,6 +10,7 @@ import { Subflow } from './subflow';
 /** Microseconds. */
 export const RTO_INITIAL: f64 = 1e6;
 export const RTO_MIN: f64 = 200e3;
+const RTO_FALLBACK: f64 = 3e6;
 export const RTO_MAX: f64 = 120e6;
 const MIN_RTT_WINDOW: f64 = 300e6;
 
@@ -37,6 +38,12 @@ export function rttSample(sf: Subflow, sample: f64): void {
   }
   sf.rto = min(sf.srtt + sf.rttBound, RTO_MAX);
   sf.backoff = 0;
+}
+
+/** The handshake gave no sample, for a SYN was repeated: the next timeout is a long one (RFC 6298 section 5.7). */
+export function noRttSample(sf: Subflow): void {
+  sf.rto = RTO_FALLBACK;
+  sf.rttvar = RTO_FALLBACK / 4;
 }
 
 /** The smallest sample of the last five minutes, forgotten at once then: paths change rarely. */

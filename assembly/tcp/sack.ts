@@ -6,6 +6,7 @@ import { now } from '../host';
 import { seqGe, seqGt, seqLe, seqLt, seqMax } from '../seq';
 import { seg } from '../wire/segment';
 import { rackDelivered, rackDsack } from './rack';
+import { rateDelivered } from './rate';
 import {
   REC_EVER_RETRANS,
   REC_LOST,
@@ -127,6 +128,7 @@ function markSacked(sf: Subflow, start: u32, end: u32): void {
     if (seqGt(r.end, end)) break;
     if (seqLt(r.seq, start)) continue;
     rackDelivered(sf, r, r.end);
+    rateDelivered(sf, r, r.end);
     if (!r.is(REC_EVER_RETRANS)) {
       if (seqLt(r.seq, highestSacked(sf)) && seqLt(r.seq, sack.lowest)) sack.lowest = r.seq;
       if (seqLe(r.end, sf.highSeq)) sack.original = true;

@@ -36,6 +36,16 @@ export const REXMIT_LOST: u8 = 1;
 /** New data before what is lost (F-RTO). */
 export const REXMIT_NEW: u8 = 2;
 
+// ---- what sending waits for --------------------------------------------------------------------------------
+/** Nothing: all is acknowledged. */
+export const CHRONO_IDLE: u8 = 0;
+/** Acknowledgements, of a path that is in use. */
+export const CHRONO_BUSY: u8 = 1;
+/** The peer's window. */
+export const CHRONO_WINDOW: u8 = 2;
+/** The program, which waits for room in the send buffer. */
+export const CHRONO_BUFFER: u8 = 3;
+
 // ---- flags ------------------------------------------------------------------------------------------------
 /** The subflow answers: it sent SYN/ACK. */
 export const SF_PASSIVE: u32 = 1 << 0;
@@ -124,6 +134,7 @@ export class Subflow extends CcState {
   remotePort: u32;
   ipId: u32;
   tos: u8;
+  ttl: u8;
   /** ECN, see tcp/ecn.ts. */
   ecn: u8;
 
@@ -249,6 +260,8 @@ export class Subflow extends CcState {
   delackAt: f64;
   /** Pacing: when the next octets may leave, and whether some wait for it. */
   paceAt: f64;
+  /** The window that the rate goes by, hundredths of a segment. */
+  paceWindow: u32;
   paceWaits: bool;
   keepaliveAt: f64;
   /** End of the wait for the peer: for a mapping, for its answer to MP_FAIL, for it to see the fallback. */
@@ -337,12 +350,32 @@ export class Subflow extends CcState {
   bytesRetransmitted: u64;
   timeouts: u32;
   establishedAt: f64;
-  /** Since when there is data to send, and since when the peer's window is full, 0: it is not; and how long before. */
-  busyAt: f64;
+  /** What sending waits for (one of CHRONO_*), since when, and for how long before. */
+  chrono: u8;
+  chronoAt: f64;
   busyTime: f64;
-  windowAt: f64;
   windowTime: f64;
+  bufferTime: f64;
   dsackDups: u32;
+  /** Timeouts in a row count as one episode: their number, since when the present one lasts (0: none), all before. */
+  timeoutEpisodes: u32;
+  timeoutAt: f64;
+  timeoutTime: f64;
+  /** Those of our SYN/ACK. */
+  answerTimeouts: u8;
+  /** Segments that arrived beyond a hole; delivered ones whose acknowledgement told of a mark. */
+  oooSegments: u32;
+  deliveredMarked: u32;
+  /**
+   * rate.ts: when the flight began to leave and to be acknowledged; segments delivered when what the program limited is
+   * over, 0: it does not; the latest measurement.
+   */
+  rateSentAt: u32;
+  rateAckedAt: u32;
+  appLimited: u32;
+  rateSegments: u32;
+  rateInterval: u32;
+  rateAppLimited: bool;
   segmentsIn: u32;
   segmentsOut: u32;
   dataSegmentsIn: u32;

@@ -35,6 +35,8 @@ export function registerDeadline(sf: Subflow): void {
 export function startTimer(sf: Subflow, kind: u8, delay: f64): void {
   sf.timerKind = kind;
   sf.timerAt = now + delay;
+  // What is paced has not left yet (Linux' tcp_pacing_delay).
+  if (sf.paceAt > now && (kind == TIMER_RTO || kind == TIMER_PROBE)) sf.timerAt += sf.paceAt - now;
   deadlineArm(changetype<usize>(sf), sf.heapField, sf.timerAt);
 }
 

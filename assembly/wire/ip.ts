@@ -87,12 +87,13 @@ export function writeIp(
   dstLow: u64,
   id: u32,
   tos: u32,
+  ttl: u32,
 ): u32 {
   if (family == 4) {
     put32(at, 0x45000000 | (tos << 16));
     put16(at + 4, id);
     put16(at + 6, 0x4000); // DF: path MTU is the device's, never fragment
-    put8(at + 8, 64);
+    put8(at + 8, ttl);
     put8(at + 9, PROTOCOL_TCP);
     put16(at + 10, 0);
     put32(at + 12, <u32>srcLow);
@@ -102,12 +103,18 @@ export function writeIp(
   put32(at, 0x60000000 | (tos << 20));
   put16(at + 4, 0);
   put8(at + 6, PROTOCOL_TCP);
-  put8(at + 7, 64);
+  put8(at + 7, ttl);
   put64(at + 8, srcHigh);
   put64(at + 16, srcLow);
   put64(at + 24, dstHigh);
   put64(at + 32, dstLow);
   return IPV6_HEADER;
+}
+
+/** Routers that the packet in hand may still have passed (time to live, hop limit). */
+@inline
+export function ttlOf(s: Segment): u32 {
+  return get8(s.packet + (s.family == 4 ? 8 : 7));
 }
 
 /** Fills the length and, for IPv4, the header checksum. `tcpLength` is TCP header and payload. */

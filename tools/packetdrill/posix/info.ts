@@ -27,7 +27,8 @@ const PLAIN: readonly (readonly [string, number, 'u32' | 'f64'])[] = [
   ['tcpi_snd_ssthresh', abi.SI_SSTHRESH, 'u32'],
   ['tcpi_snd_cwnd', abi.SI_CWND, 'u32'],
   ['tcpi_total_retrans', abi.SI_RETRANS, 'u32'],
-  ['tcpi_bytes_received', abi.SI_BYTES_RECEIVED, 'f64'],
+  ['tcpi_bytes_received', abi.SI_SEQ_RECEIVED, 'f64'],
+  ['tcpi_bytes_acked', abi.SI_SEQ_ACKED, 'f64'],
   ['tcpi_bytes_sent', abi.SI_BYTES_SENT, 'f64'],
   ['tcpi_ca_state', abi.SI_CA_STATE, 'u32'],
   ['tcpi_retransmits', abi.SI_RETRIES, 'u32'],
@@ -57,6 +58,16 @@ const PLAIN: readonly (readonly [string, number, 'u32' | 'f64'])[] = [
   ['tcpi_bytes_retrans', abi.SI_BYTES_RETRANS, 'f64'],
   ['tcpi_busy_time', abi.SI_BUSY_TIME, 'f64'],
   ['tcpi_rwnd_limited', abi.SI_RWND_LIMITED, 'f64'],
+  ['tcpi_sndbuf_limited', abi.SI_SNDBUF_LIMITED, 'f64'],
+  ['tcpi_delivery_rate', abi.SI_DELIVERY_RATE, 'f64'],
+  ['tcpi_delivery_rate_app_limited', abi.SI_APP_LIMITED, 'u32'],
+  ['tcpi_delivered_ce', abi.SI_DELIVERED_CE, 'u32'],
+  ['tcpi_rcv_ooopack', abi.SI_OOO_SEGMENTS, 'u32'],
+  ['tcpi_rcv_space', abi.SI_RCV_SPACE, 'u32'],
+  ['tcpi_rcv_rtt', abi.SI_RCV_RTT, 'f64'],
+  ['tcpi_rcv_ssthresh', abi.SI_RCV_SSTHRESH, 'u32'],
+  ['tcpi_rehash', abi.SI_REHASHES, 'u32'],
+  ['tcpi_total_rto_recoveries', abi.SI_TIMEOUT_EPISODES, 'u32'],
   ['tcpi_snd_wnd', abi.SI_SND_WND, 'u32'],
   ['tcpi_rcv_wnd', abi.SI_RCV_WND, 'u32'],
 ];
@@ -101,7 +112,6 @@ export function tcpInfo(s: Socket): Map<string, bigint> {
   core.x.subflowInfo(subflow);
   fill(core, info);
   const { unsent } = s.queues();
-  info.set('tcpi_bytes_acked', BigInt(s.connection?.info().bytesAcked ?? 0));
   info.set('tcpi_notsent_bytes', BigInt(unsent));
   return info;
 }
@@ -117,11 +127,26 @@ function fill(core: Core, info: Map<string, bigint>): void {
   info.set('tcpi_last_ack_recv', milliseconds(abi.SI_ACKED_AGO));
   // What was sent counts each time that it was.
   info.set('tcpi_bytes_sent', info.get('tcpi_bytes_sent')! + info.get('tcpi_bytes_retrans')!);
-  const rate = core.scratchF64(abi.SI_PACING_RATE);
-  info.set('tcpi_pacing_rate', Number.isFinite(rate) ? BigInt(Math.round(rate)) : MAX_RATE);
-  info.set('tcpi_max_pacing_rate', MAX_RATE);
-  info.set('tcpi_state', BigInt(TCP_STATES[core.scratchU32(abi.SI_STATE)] ?? STATE.CLOSE));
+  info.set('tcpi_total_rto_time', milliseconds(abi.SI_TIMEOUT_TIME));
+  info.set('tcpi_pacing_rate', rateOf(core.scratchF64(abi.SI_PACING_RATE)));
+  info.set('tcpi_max_pacing_rate', rateOf(core.scratchF64(abi.SI_MAX_PACING_RATE)));
+  const state = core.scratchU32(abi.SI_STATE);
+  info.set('tcpi_state', BigInt(TCP_STATES[state] ?? STATE.CLOSE));
+  if (info.get('tcpi_min_rtt') === 0n) info.set('tcpi_min_rtt', 0xffffffffn);
+  if (state === abi.TCP_SYN_SENT) for (const [name, value] of OPENING) info.set(name, value);
 }
+
+/** What Linux says before the answer to its SYN. */
+const OPENING: readonly (readonly [string, bigint])[] = [
+  ['tcpi_options', 0n],
+  ['tcpi_rcv_wscale', 0n],
+  ['tcpi_unacked', 1n],
+  ['tcpi_snd_cwnd', 10n],
+  ['tcpi_snd_ssthresh', 0x7fffffffn],
+  ['tcpi_rttvar', 250000n],
+];
+
+const rateOf = (rate: number): bigint => (Number.isFinite(rate) ? BigInt(Math.floor(rate)) : MAX_RATE);
 
 /** MPTCP_INFO. */
 export function mptcpInfo(s: Socket): Map<string, bigint> {

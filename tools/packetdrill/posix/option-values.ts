@@ -14,6 +14,7 @@ const UNLIMITED = 0xffffffff;
 /** Options that the core has, by level and name as numbers, with their number there. */
 const CORE: Readonly<Record<string, number>> = {
   '1:9': abi.OPT_KEEPALIVE,
+  '1:47': abi.OPT_MAX_PACING_RATE,
   '6:1': abi.OPT_NODELAY,
   '6:2': abi.OPT_MAX_SEGMENT,
   '6:3': abi.OPT_CORK,
@@ -30,8 +31,17 @@ const CORE: Readonly<Record<string, number>> = {
   '6:34': abi.OPT_FAST_OPEN_NO_COOKIE,
 };
 
-const TOS = '0:1';
-const TCLASS = '41:67';
+/** Those of which one counts on the wire, that of IPv4 or that of IPv6. */
+const IPV4: Readonly<Record<string, number>> = {
+  '0:1': abi.OPT_TOS,
+  '0:2': abi.OPT_TTL,
+  '0:21': abi.OPT_MIN_TTL,
+};
+const IPV6: Readonly<Record<string, number>> = {
+  '41:16': abi.OPT_TTL,
+  '41:67': abi.OPT_TOS,
+  '41:73': abi.OPT_MIN_TTL,
+};
 
 /** CC_* of assembly/cc/ids.ts. */
 const congestionId = (name: string): number | undefined =>
@@ -97,9 +107,9 @@ export class SocketOptions {
     return SocketOptions.coreOf(`${level}:${name}`, v6);
   }
 
-  /** `v6`: on the wire, where one of IP_TOS and IPV6_TCLASS counts. */
+  /** `v6`: on the wire. */
   private static coreOf(key: string, v6: boolean): number | undefined {
-    return key === (v6 ? TCLASS : TOS) ? abi.OPT_TOS : CORE[key];
+    return (v6 ? IPV6 : IPV4)[key] ?? CORE[key];
   }
 
   get lingerZero(): boolean {

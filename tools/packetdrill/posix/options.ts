@@ -208,6 +208,7 @@ function setNumber(s: Socket, level: number, name: number, rule: Rule, given: bi
   }
   if (level === SOL.SOCKET && name === constant('SO_RCVLOWAT') && value <= 0n)
     value = value === 0n ? 1n : 0x7fffffffn;
+  if (level === SOL.IPV6 && name === constant('IPV6_UNICAST_HOPS') && value === -1n) value = 64n;
   const before = s.options.timestamping;
   s.options.set(level, name, value);
   const core = SocketOptions.core(level, name, s.onV6);

@@ -248,11 +248,17 @@ export class Socket extends OpenFile implements ConnectionHandler {
     this.noSpace = false;
     this.changed(WAKE_OUT);
   }
+  /** A writer found no room. */
+  waitForSpace(): void {
+    this.noSpace = true;
+    this.#watch();
+  }
+
   #watch(): void {
     const { sendBuffer, notSentLowat } = this.options;
     const watch =
       sendBuffer !== null || notSentLowat !== 0xffffffff || this.errors.waits || this.#records.watched;
-    this.connection?.setOption(abi.OPT_WATCH, watch ? 1 : 0);
+    this.connection?.setOption(abi.OPT_WATCH, watch ? 1 | (this.noSpace ? 2 : 0) : 0);
   }
 
   write(data: Uint8Array, more: boolean): number {

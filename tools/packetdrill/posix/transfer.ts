@@ -143,7 +143,7 @@ export function send(s: Socket, data: Buffer, flags: number, stamps = s.options.
       if ((flags & MSG_EOR) !== 0 && !s.multipath) s.endRecord();
       return ok(sent);
     }
-    s.noSpace = true;
+    s.waitForSpace();
     if (!timedOut) return null;
     if (sent > 0) handed();
     return sent > 0 ? ok(sent) : fail('EAGAIN');
