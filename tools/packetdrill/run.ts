@@ -5,6 +5,8 @@ import { CodeRunner } from './code.js';
 import type { Config } from './config.js';
 import type { Machine, OpenMachine, Setup } from './machine.js';
 import { ScriptPeer } from './peer.js';
+import { CONSTANTS } from './posix/constants.js';
+import { integer, isEllipsis } from './posix/evaluate.js';
 import type { PacketSpec, Script, ScriptEvent } from './script.js';
 import { ScriptError, type CallOutcome, type Mode, type RunningCall } from './socket-layer.js';
 
@@ -330,18 +332,21 @@ class Run {
   }
 }
 
+const errnoNumber = (name: string): bigint | string => CONSTANTS.get(name) ?? name;
+
 const isInbound = ({ action }: ScriptEvent): boolean =>
   action.kind === 'packet' && action.packet.direction === 'in';
 
 const seconds = (usecs: number): string => (usecs / 1e6).toFixed(6);
 
-/** A result that is no number is any result. */
+/** `...` is any result. Names of one errno are the same: EWOULDBLOCK is EAGAIN. */
 function wrongResult(call: SocketCall, outcome: CallOutcome): string | null {
   const got = outcome.errno === null ? String(outcome.result) : `${outcome.result} ${outcome.errno}`;
-  if (call.result.kind === 'integer' && call.result.value !== outcome.result) {
-    return `expected ${call.result.value}${call.errno === null ? '' : ` ${call.errno.name}`}, got ${got}`;
+  const wanted = isEllipsis(call.result) ? outcome.result : integer(call.result);
+  if (wanted !== outcome.result) {
+    return `expected ${wanted}${call.errno === null ? '' : ` ${call.errno.name}`}, got ${got}`;
   }
-  if (call.errno !== null && call.errno.name !== outcome.errno)
-    return `expected ${call.errno.name}, got ${got}`;
-  return null;
+  if (call.errno === null || call.errno.name === outcome.errno) return null;
+  const same = outcome.errno !== null && errnoNumber(call.errno.name) === errnoNumber(outcome.errno);
+  return same ? null : `expected ${call.errno.name}, got ${got}`;
 }

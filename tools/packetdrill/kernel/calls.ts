@@ -109,8 +109,14 @@ function ownAddress(p: Preparation, i: number): Buffer {
 }
 
 function peerAddress(p: Preparation, e: Expr | undefined): Buffer {
+  if (isNull(e)) return Buffer.alloc(0);
   const { remote: address, connectPort: port } = p.scene.addressing;
   return addressArgument(e, { family: family(p.scene), address, port });
+}
+
+/** The length of an address is the script's, if that is not more than there is. */
+function lengthOf(p: Preparation, name: Buffer): number {
+  return isEllipsis(p.argument(2)) ? name.length : Math.min(p.number(2), name.length);
 }
 
 /** A call that writes a socket address: (fd, address, length). */
@@ -200,14 +206,14 @@ function compareMessage(
 
 /** (fd, buffer, length, flags): what was received is compared with strings of the script. */
 const receives: Prepare = (p) => {
-  const buffer = Buffer.alloc(p.number(2));
-  p.args = [p.fd(0), p.pointed(1, buffer), buffer.length, p.argument(3) === undefined ? 0 : p.number(3)];
+  const buffer = Buffer.alloc(Math.max(0, p.number(2)));
+  p.args = [p.fd(0), p.pointed(1, buffer), p.number(2), p.argument(3) === undefined ? 0 : p.number(3)];
   p.compare((wrong, result) => compareBuffer(wrong, 'buffer', p.argument(1), buffer.subarray(0, result)));
 };
 
 const sends: Prepare = (p) => {
-  const data = octets(p.argument(1), p.number(2));
-  p.args = [p.fd(0), p.pointed(1, data), data.length, p.argument(3) === undefined ? 0 : p.number(3)];
+  const data = octets(p.argument(1), Math.max(0, p.number(2)));
+  p.args = [p.fd(0), p.pointed(1, data), p.number(2), p.argument(3) === undefined ? 0 : p.number(3)];
 };
 
 /** Words as they are, the first a descriptor. */
@@ -278,11 +284,11 @@ const CALLS: Readonly<Record<string, Prepare>> = {
   },
   bind(p) {
     const name = ownAddress(p, 1);
-    p.args = [p.fd(0), p.memory(name), name.length];
+    p.args = [p.fd(0), p.memory(name), lengthOf(p, name)];
   },
   connect(p) {
     const name = peerAddress(p, p.argument(1));
-    p.args = [p.fd(0), p.memory(name), name.length];
+    p.args = [p.fd(0), p.memory(name), lengthOf(p, name)];
   },
   listen: plain,
   shutdown: plain,
@@ -306,7 +312,7 @@ const CALLS: Readonly<Record<string, Prepare>> = {
   recvfrom: receives,
   readv(p) {
     const data = ioVector(p, p.argument(1), false);
-    p.args = [p.fd(0), data.address, data.count];
+    p.args = [p.fd(0), data.address, p.number(2)];
     p.compare((wrong, result) =>
       compareVector(wrong, 'iov', p.argument(1), Buffer.concat(data.buffers).subarray(0, result)),
     );
@@ -328,7 +334,7 @@ const CALLS: Readonly<Record<string, Prepare>> = {
   },
   writev(p) {
     const data = ioVector(p, p.argument(1), true);
-    p.args = [p.fd(0), data.address, data.count];
+    p.args = [p.fd(0), data.address, p.number(2)];
   },
   sendmsg(p) {
     const { header } = messageHeader(p, p.argument(1), true);
@@ -352,11 +358,29 @@ const CALLS: Readonly<Record<string, Prepare>> = {
     p.opens();
   },
   dup2(p) {
+    const wanted = p.number(1);
+    if (p.number(0) === wanted) {
+      // The same descriptor stays what it is.
+      p.name = 'fcntl';
+      p.args = [p.fd(0), constant('F_GETFD')];
+      p.done = () => ({ result: wanted, mismatch: null });
+      return;
+    }
     p.name = 'dup';
     p.args = [p.fd(0)];
-    const wanted = p.number(1);
     p.done = (live) => ({ result: p.scene.enter(live, wanted), mismatch: null });
   },
+  dup3(p) {
+    const [from, to, flags] = [p.number(0), p.number(1), p.number(2)];
+    // Of its own accord it would close what the runner keeps there.
+    p.name = from === to || (flags & ~constant('O_CLOEXEC')) !== 0 ? 'dup3' : 'fcntl';
+    p.args =
+      p.name === 'dup3'
+        ? [p.fd(0), p.fd(0), flags]
+        : [p.fd(0), constant(flags === 0 ? 'F_DUPFD' : 'F_DUPFD_CLOEXEC'), 0];
+    p.done = (live) => ({ result: p.scene.enter(live, to), mismatch: null });
+  },
+  lseek: plain,
   pipe: (p) => opensPipe(p, 0),
   pipe2: (p) => opensPipe(p, p.number(1)),
   fcntl(p) {
@@ -367,9 +391,10 @@ const CALLS: Readonly<Record<string, Prepare>> = {
   ioctl(p) {
     const request = p.number(1);
     const argument = items(p.argument(2))[0];
-    const value = int32(request === constant('FIONBIO') ? integer(argument) : 0);
+    const sets = SETTING_REQUESTS.has(request);
+    const value = int32(sets && argument !== undefined ? integer(argument) : 0);
     p.args = [p.fd(0), request, p.pointed(2, value)];
-    if (request === constant('FIONBIO')) return;
+    if (sets) return;
     p.compare((wrong) => wrong.number('value', argument, value.readInt32LE(0)));
   },
   setsockopt(p) {
@@ -425,5 +450,10 @@ const CALLS: Readonly<Record<string, Prepare>> = {
     p.name = '';
   },
 };
+
+/** Requests that are given a number. */
+const SETTING_REQUESTS = new Set(
+  ['FIONBIO', 'FIOASYNC', 'FIOCLEX', 'FIONCLEX', 'FIOSETOWN', 'SIOCSPGRP'].map(constant),
+);
 
 const ELLIPSIS: Expr = { kind: 'ellipsis' };

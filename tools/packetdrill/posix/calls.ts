@@ -23,7 +23,7 @@ import { timeoutOf } from './option-values.js';
 import { getOption, setOption } from './options.js';
 import { Pipe, PipeEnd, PlainFile } from './pipe.js';
 import { poll } from './polling.js';
-import { recvmsg, sendmsg } from './messages.js';
+import { controlTaken, recvmsg, sendmsg } from './messages.js';
 import { sendOpening, synTakesData } from './fast-open.js';
 import { AF_INET, AF_INET6, IPPROTO_MPTCP, IPPROTO_TCP, Socket, STATE } from './socket.js';
 import {
@@ -44,6 +44,11 @@ import {
 const SOCK_NONBLOCK = constant('SOCK_NONBLOCK');
 const SOCK_CLOEXEC = constant('SOCK_CLOEXEC');
 const SOCK_STREAM = constant('SOCK_STREAM');
+/** Protocols, types and parts of a vector end here. */
+const IPPROTO_MAX = 263;
+const SOCK_MAX = 10;
+const INTERNET_TYPES = new Set(['SOCK_DGRAM', 'SOCK_RAW'].map(constant));
+const IOV_MAX = 1024;
 const SPLICE_F_NONBLOCK = constant('SPLICE_F_NONBLOCK');
 const MSG_DONTWAIT = constant('MSG_DONTWAIT');
 const MSG_TRUNC = constant('MSG_TRUNC');
@@ -163,8 +168,14 @@ export class Calls {
     if (family !== AF_INET && family !== AF_INET6) return fail('EAFNOSUPPORT');
     const flags = type & (SOCK_NONBLOCK | SOCK_CLOEXEC);
     if ((type & ~0xf & ~flags) !== 0) return fail('EINVAL');
-    if ((type & 0xf) !== SOCK_STREAM) throw new ScriptError('only SOCK_STREAM sockets are known', call.line);
     let wanted = isEllipsis(protocol) ? 0 : number(protocol);
+    if (wanted < 0 || wanted >= IPPROTO_MAX) return fail('EINVAL');
+    if ((type & 0xf) !== SOCK_STREAM) {
+      if ((type & 0xf) > SOCK_MAX) return fail('EINVAL');
+      if (!INTERNET_TYPES.has(type & 0xf)) return fail('ESOCKTNOSUPPORT');
+      if (wanted === IPPROTO_TCP || wanted === IPPROTO_MPTCP) return fail('EPROTONOSUPPORT');
+      throw new ScriptError('only SOCK_STREAM sockets are known', call.line);
+    }
     if (wanted === 0) wanted = IPPROTO_TCP;
     if (wanted !== IPPROTO_TCP && wanted !== IPPROTO_MPTCP) return fail('EPROTONOSUPPORT');
     const s = new Socket(this.context.stack, this.addressing, family, wanted);
@@ -221,7 +232,9 @@ const MAKERS: Readonly<Record<string, Maker>> = {
     return this.open(new Epoll(), call.result);
   },
   epoll_create1(call) {
-    return this.open(new Epoll(), call.result);
+    const flags = number(call.args[0]);
+    if ((flags & ~SOCK_CLOEXEC) !== 0) return fail('EINVAL');
+    return this.open(new Epoll(), call.result, flags !== 0);
   },
   pipe(call) {
     return makePipe.call(this, call, 0);
@@ -242,9 +255,10 @@ function makePipe(this: Calls, call: SocketCall, flags: number): Attempt {
   const pipe = new Pipe();
   const [first, second] = items(call.args[0]);
   const any: Expr = { kind: 'ellipsis' };
+  if ((flags & ~(O_NONBLOCK | SOCK_CLOEXEC | constant('O_DIRECT'))) !== 0) return fail('EINVAL');
   for (const end of [pipe.reader, pipe.writer]) end.nonBlocking = (flags & O_NONBLOCK) !== 0;
-  this.open(pipe.reader, first ?? any);
-  this.open(pipe.writer, second ?? any);
+  this.open(pipe.reader, first ?? any, (flags & SOCK_CLOEXEC) !== 0);
+  this.open(pipe.writer, second ?? any, (flags & SOCK_CLOEXEC) !== 0);
   return ok();
 }
 
@@ -254,22 +268,36 @@ const FILE_CALLS: Readonly<Record<string, FileCall>> = {
     return this.now(this.open(file, call.result));
   },
   dup2(file, call) {
+    // The same descriptor stays what it is.
+    if (integer(call.args[0]) === integer(call.args[1])) return this.now(ok(integer(call.args[1])));
     return this.now(this.open(file, { kind: 'integer', value: integer(call.args[1]) }));
+  },
+  dup3(file, call) {
+    const [from, to, flags] = call.args;
+    if (integer(from) === integer(to) || (number(flags) & ~SOCK_CLOEXEC) !== 0)
+      return this.now(fail('EINVAL'));
+    return this.now(this.open(file, { kind: 'integer', value: integer(to) }, number(flags) !== 0));
+  },
+  lseek(file, call) {
+    if (!(file instanceof PlainFile)) return this.now(fail('ESPIPE'));
+    return this.now(ok(integer(call.args[1])));
   },
   fcntl(file, call) {
     return this.now(fcntl(this, file, call));
   },
   ioctl(file, call) {
-    return this.now(ioctl(file, call));
+    return this.now(ioctl(this, file, call));
   },
   read(file, call) {
     const length = number(call.args[2]);
+    if (length < 0) return this.now(fail('EFAULT'));
     if (file instanceof PipeEnd) return this.wait(file, readPipe(file, length), Infinity);
     if (!(file instanceof Socket)) return this.now(file instanceof PlainFile ? ok(length) : fail('EINVAL'));
     if (length === 0) return this.now(ok()); // recv() would wait
     return receiveInto.call(this, file, call.args[1], length, 0);
   },
   readv(file, call) {
+    if (!isCount(call.args[2])) return this.now(fail('EINVAL'));
     const parts = vector(call.args[1]);
     if (!(file instanceof Socket)) return this.now(fail('EINVAL'));
     if (totalOf(parts) === 0) return this.now(ok());
@@ -289,12 +317,14 @@ const FILE_CALLS: Readonly<Record<string, FileCall>> = {
   },
   write(file, call) {
     const length = number(call.args[2]);
+    if (length < 0) return this.now(fail('EFAULT'));
     if (isWild(call.args[1]) && length > 0) return this.now(fail('EFAULT'));
     if (file instanceof PipeEnd) return this.wait(file, writePipe(file, length), Infinity);
     if (!(file instanceof Socket)) return this.now(file instanceof PlainFile ? ok(length) : fail('EINVAL'));
     return sendNow.call(this, file, octets(call.args[1], length), 0, undefined);
   },
   writev(file, call) {
+    if (!isCount(call.args[2])) return this.now(fail('EINVAL'));
     const parts = vector(call.args[1]);
     if (!(file instanceof Socket)) return this.now(fail('EINVAL'));
     const data = Buffer.concat(parts.map(({ buffer, length }) => octets(buffer, length)));
@@ -323,6 +353,12 @@ const FILE_CALLS: Readonly<Record<string, FileCall>> = {
   epoll_pwait(file, call) {
     return epollWait.call(this, file, call);
   },
+};
+
+/** The number of parts of a vector. */
+const isCount = (e: Expr | undefined): boolean => {
+  const count = integer(e);
+  return count >= 0n && count <= BigInt(IOV_MAX);
 };
 
 function receiveInto(
@@ -387,6 +423,7 @@ const SOCKET_CALLS: Readonly<Record<string, SocketOnly>> = {
   bind(s, call) {
     const { local, bindPort } = this.addressing;
     const address = this.target(call.args[1], { family: s.family, address: local, port: bindPort });
+    if (tooShort(s, call.args[2])) return this.now(fail('EINVAL'));
     return this.now(bind(this, s, address));
   },
   listen(s, call) {
@@ -416,14 +453,17 @@ const SOCKET_CALLS: Readonly<Record<string, SocketOnly>> = {
     return this.wait(s, recvmsg(s, call.args[1], flags, this.clock), this.receiveTimeout(s), flags);
   },
   send(s, call) {
+    if (isWild(call.args[1]) && number(call.args[2]) > 0) return this.now(fail('EFAULT'));
     return sendNow.call(this, s, octets(call.args[1], number(call.args[2])), number(call.args[3]), undefined);
   },
   sendto(s, call) {
+    if (isWild(call.args[1]) && number(call.args[2]) > 0) return this.now(fail('EFAULT'));
     const data = octets(call.args[1], number(call.args[2]));
     return sendNow.call(this, s, data, number(call.args[3]), call.args[4]);
   },
   sendmsg(s, call) {
     if (isNull(call.args[1])) return this.now(fail('EFAULT'));
+    if (!controlTaken(s, call.args[1])) return this.now(fail('EINVAL'));
     const { data, name, stamps } = sendmsg(call.args[1]);
     return sendNow.call(this, s, data, number(call.args[2]), name, stamps);
   },
@@ -454,6 +494,11 @@ const SOCKET_CALLS: Readonly<Record<string, SocketOnly>> = {
     return this.now(getOption(s, number(level), number(name), value ?? { kind: 'ellipsis' }, length));
   },
 };
+
+/** The length of an address is less than its family needs. */
+function tooShort(s: Socket, length: Expr | undefined): boolean {
+  return !isEllipsis(length) && number(length) < (s.family === AF_INET6 ? 24 : 16);
+}
 
 function bind(calls: Calls, s: Socket, { family, address, port }: SocketAddress): Attempt {
   if (s.bound !== null || s.state !== STATE.CLOSE) return fail('EINVAL');
@@ -489,6 +534,7 @@ function connect(this: Calls, s: Socket, call: SocketCall): RunningCall {
     s.disconnect();
     return this.now(ok());
   }
+  if (tooShort(s, call.args[2])) return this.now(fail('EINVAL'));
   if (to.family !== s.family) return this.now(fail(s.family === AF_INET6 ? 'EINVAL' : 'EAFNOSUPPORT'));
   if (s.connecting) {
     if (s.connection !== null && s.state === STATE.SYN_SENT) return this.wait(s, () => fail('EALREADY'), 0);

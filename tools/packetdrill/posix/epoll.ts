@@ -7,6 +7,10 @@ const EPOLLERR = constant('EPOLLERR');
 const EPOLLHUP = constant('EPOLLHUP');
 const EPOLLET = constant('EPOLLET');
 const EPOLLONESHOT = constant('EPOLLONESHOT');
+const EPOLLEXCLUSIVE = constant('EPOLLEXCLUSIVE');
+/** What may stand beside EPOLLEXCLUSIVE. */
+const BESIDE_EXCLUSIVE =
+  POLLIN | constant('EPOLLOUT') | EPOLLERR | EPOLLHUP | constant('EPOLLWAKEUP') | EPOLLET | EPOLLEXCLUSIVE;
 /** What stays of an entry's events after EPOLLONESHOT has fired. */
 const PRIVATE = constant('EPOLLWAKEUP') | EPOLLONESHOT | EPOLLET | constant('EPOLLEXCLUSIVE');
 
@@ -39,8 +43,10 @@ export class Epoll extends OpenFile {
   /** Null, or the errno. */
   add(fd: number, file: OpenFile, events: number, data: bigint): string | null {
     const key = this.#key(fd, file);
-    if (this.#entries.has(key)) return 'EEXIST';
+    const exclusive = (events & EPOLLEXCLUSIVE) !== 0;
     if (file === this) return 'EINVAL';
+    if (exclusive && ((events & ~BESIDE_EXCLUSIVE) !== 0 || file instanceof Epoll)) return 'EINVAL';
+    if (this.#entries.has(key)) return 'EEXIST';
     const entry: Entry = {
       file,
       events: (events | EPOLLERR | EPOLLHUP) >>> 0,
@@ -60,7 +66,9 @@ export class Epoll extends OpenFile {
 
   modify(fd: number, file: OpenFile, events: number, data: bigint): string | null {
     const entry = this.#entries.get(this.#key(fd, file));
+    if ((events & EPOLLEXCLUSIVE) !== 0) return 'EINVAL';
     if (entry === undefined) return 'ENOENT';
+    if ((entry.events & EPOLLEXCLUSIVE) !== 0) return 'EINVAL';
     entry.events = (events | EPOLLERR | EPOLLHUP) >>> 0;
     entry.data = data;
     if ((file.poll() & entry.events) !== 0) this.#ready(entry);

@@ -13,6 +13,10 @@ export abstract class OpenFile {
   nonBlocking = false;
   /** O_RDONLY, O_WRONLY or O_RDWR. */
   access = O_RDWR;
+  /** O_APPEND and the like, which do nothing here; F_SETOWN and F_SETSIG likewise. */
+  flags = 0;
+  owner = 0;
+  signal = 0;
   /** Told whenever something about the file may have changed; `events`: POLL* that it is about, 0: anything. */
   readonly watchers = new Set<(events: number) => void>();
 

@@ -69,6 +69,22 @@ function hint(s: Socket): number {
   return unread === 0 && s.readShut ? 1 : unread;
 }
 
+/** Control messages of SOL_SOCKET that TCP takes; it passes over those of other levels. */
+const SENT = new Set(
+  ['SO_MARK', 'SO_PRIORITY', 'SO_TIMESTAMPING', 'SCM_TXTIME', 'SCM_RIGHTS', 'SCM_CREDENTIALS'].map(constant),
+);
+
+/** Whether sendmsg takes the control messages; Multipath TCP looks at none. */
+export function controlTaken(s: Socket, header: Expr | undefined): boolean {
+  if (s.multipath) return true;
+  return items(field(header, 'msg_control')).every(
+    (message) =>
+      message.kind !== 'struct' ||
+      number(field(message, 'cmsg_level')) !== SOL.SOCKET ||
+      SENT.has(number(field(message, 'cmsg_type'))),
+  );
+}
+
 /** `stamps`: SOF_TIMESTAMPING_* for this message alone. */
 export function sendmsg(header: Expr | undefined): { data: Buffer; name: Expr | undefined; stamps?: number } {
   const data = vector(field(header, 'msg_iov')).map(({ buffer, length }) => octets(buffer, length));

@@ -50,19 +50,18 @@ define(
   'ignored',
 );
 define(SOL.SOCKET, 'SO_SELECT_ERR_QUEUE', 'bool', 'ignored');
-define(SOL.SOCKET, 'SO_OOBINLINE SO_LOCK_FILTER SO_ZEROCOPY SO_RCVMARK SO_RCVPRIORITY', 'bool', 'read');
+define(SOL.SOCKET, 'SO_OOBINLINE SO_LOCK_FILTER SO_RCVMARK SO_RCVPRIORITY', 'bool', 'read');
+define(SOL.SOCKET, 'SO_ZEROCOPY', [0, 1], 'read');
 define(SOL.SOCKET, 'SO_BUF_LOCK', [0, 3], 'read');
-define(
-  SOL.SOCKET,
-  'SO_MARK SO_BUSY_POLL SO_TIMESTAMPING SO_TIMESTAMPING_NEW SO_BUSY_POLL_BUDGET',
-  'int',
-  'same',
-);
+define(SOL.SOCKET, 'SO_MARK SO_TIMESTAMPING SO_TIMESTAMPING_NEW SO_BUSY_POLL_BUDGET', 'int', 'same');
 define(SOL.SOCKET, 'SO_PRIORITY', 'int', 'same');
+define(SOL.SOCKET, 'SO_BUSY_POLL', [0, 0x7fffffff], 'same');
+define(SOL.SOCKET, 'SO_BPF_EXTENSIONS', 'fixed', 'read', 64);
+define(SOL.SOCKET, 'SO_BSDCOMPAT', 'bool', 'ignored');
 define(SOL.SOCKET, 'SO_INCOMING_CPU', 'int', 'same', -1);
 define(SOL.SOCKET, 'SO_PEEK_OFF', 'int', 'none', -1);
 define(SOL.SOCKET, 'SO_MAX_PACING_RATE', 'int', 'read', -1);
-define(SOL.SOCKET, 'SO_BINDTOIFINDEX', 'int', 'early');
+define(SOL.SOCKET, 'SO_BINDTOIFINDEX', [0, 0x7fffffff], 'early');
 define(SOL.SOCKET, 'SO_TXREHASH', [0, 1], 'none', 1);
 define(SOL.SOCKET, 'SO_RCVLOWAT', 'int', 'same', 1);
 define(SOL.SOCKET, 'SO_SNDLOWAT', 'fixed', 'read', 1);
@@ -122,6 +121,15 @@ define(
   'none',
 );
 define(SOL.IPV6, 'IPV6_RECVHOPLIMIT IPV6_RECVTCLASS IPV6_DONTFRAG', 'bool', 'none');
+define(
+  SOL.IPV6,
+  'IPV6_2292HOPOPTS IPV6_2292RTHDR IPV6_2292HOPLIMIT IPV6_RECVHOPOPTS IPV6_RECVRTHDR IPV6_RECVDSTOPTS',
+  'bool',
+  'none',
+);
+define(SOL.IPV6, 'IPV6_RECVPATHMTU IPV6_RECVORIGDSTADDR IPV6_RECVFRAGSIZE', 'bool', 'none');
+define(SOL.IPV6, 'IPV6_RECVERR_RFC4884', [0, 1], 'none');
+define(SOL.IPV6, 'IPV6_MULTICAST_LOOP', [0, 1], 'no', 1);
 define(SOL.IPV6, 'IPV6_MTU', 'fixed', 'none');
 
 const option = (level: number, name: string): string => `${level}:${constant(name)}`;
@@ -132,7 +140,6 @@ const SNDBUF = [option(SOL.SOCKET, 'SO_SNDBUF'), option(SOL.SOCKET, 'SO_SNDBUFFO
 const RCVBUF = [option(SOL.SOCKET, 'SO_RCVBUF'), option(SOL.SOCKET, 'SO_RCVBUFFORCE')];
 const BINDTODEVICE = option(SOL.SOCKET, 'SO_BINDTODEVICE');
 const PEERNAME = option(SOL.SOCKET, 'SO_PEERNAME');
-const BSDCOMPAT = option(SOL.SOCKET, 'SO_BSDCOMPAT');
 const CONGESTION = option(SOL.TCP, 'TCP_CONGESTION');
 const ULP = option(SOL.TCP, 'TCP_ULP');
 const TCP_INFO = option(SOL.TCP, 'TCP_INFO');
@@ -145,6 +152,8 @@ const MPTCP_SUBFLOW_ADDRS = option(SOL.MPTCP, 'MPTCP_SUBFLOW_ADDRS');
 const MPTCP_FULL_INFO = option(SOL.MPTCP, 'MPTCP_FULL_INFO');
 
 const CONGESTION_CONTROLS = new Set(['reno', 'cubic', 'bbr', 'dctcp', 'lia', 'olia', 'balia', 'wvegas']);
+/** net.ipv4.tcp_rmem[2]. */
+const TUNED_RCVBUF = 15728640;
 /** SOCK_MIN_RCVBUF, SOCK_MIN_SNDBUF, net.core.rmem_max and wmem_max of 6.18. */
 const MIN_RCVBUF = 2304;
 const MIN_SNDBUF = 4608;
@@ -167,29 +176,39 @@ export function setOption(
     s.options.device = text(value);
     return ok();
   }
-  if (key === BSDCOMPAT) return ok();
   if (key === CONGESTION) return setCongestion(s, text(value));
   if (key === ULP) return fail(mptcp ? 'ENOPROTOOPT' : text(value) === 'mptcp' ? 'EPERM' : 'ENOENT');
   if (key === TIMESTAMP) return fail(mptcp ? 'ENOPROTOOPT' : 'EPERM');
   if (key === FASTOPEN_KEY) return value.kind === 'string' || value.kind === 'list' ? ok() : fail('EINVAL');
-  const wide = name === constant('IP_TOS') && level === SOL.IP ? 1 : 4;
-  if (length !== null && length < wide) return fail('EINVAL');
+  // An octet will do for what IP keeps in one.
+  const short = length !== null && length < (level === SOL.IP ? 1 : 4);
+  if (short && (SNDBUF.includes(key) || RCVBUF.includes(key))) return fail('EINVAL');
   if (SNDBUF.includes(key)) return setBuffer(s, 'sendBuffer', number(value), name === constant('SO_SNDBUF'));
   if (RCVBUF.includes(key))
     return setBuffer(s, 'receiveBuffer', number(value), name === constant('SO_RCVBUF'));
   const rule = ruleOf(s, level, name);
-  if (rule === undefined) return fail(missing(level, true));
+  if (rule === undefined) {
+    if (mptcp && (level === SOL.SOCKET || refusesV6(level, name))) return fail('EOPNOTSUPP');
+    return fail(short && !mptcp && level < SOL.IPV6 ? 'EINVAL' : 'ENOPROTOOPT');
+  }
   // Options of the socket itself stay those of Multipath TCP after a fallback.
   if (mptcp || (s.multipath && level === SOL.SOCKET)) {
     if (rule.multipath === 'none' || (rule.multipath === 'read' && level === SOL.SOCKET))
       return fail('EOPNOTSUPP');
-    if (rule.multipath === 'no' || rule.multipath === 'read') return fail('ENOPROTOOPT');
+    if (rule.multipath === 'no' || rule.multipath === 'read')
+      return fail(short && level === SOL.TCP && rule.kind !== 'fixed' ? 'EINVAL' : 'ENOPROTOOPT');
     if (rule.multipath === 'ignored') return ok();
     if (rule.multipath === 'early' && s.state !== STATE.CLOSE && s.state !== STATE.LISTEN)
       return fail('EINVAL');
   }
+  if (level === SOL.IP && rule.kind === 'fixed') return fail('ENOPROTOOPT');
+  if (short) return fail('EINVAL');
   return setNumber(s, level, name, rule, BigInt.asIntN(64, integer(value)));
 }
+
+/** An option of IPv6 that Multipath TCP knows, on a socket of IPv4. */
+const refusesV6 = (level: number, name: number): boolean =>
+  level === SOL.IPV6 && rules.get(`${level}:${name}`)?.multipath === 'none';
 
 function setNumber(s: Socket, level: number, name: number, rule: Rule, given: bigint): Attempt {
   const { kind } = rule;
@@ -206,9 +225,12 @@ function setNumber(s: Socket, level: number, name: number, rule: Rule, given: bi
     if (errno !== null) return fail(errno);
     value = storedTcp(name, value);
   }
-  if (level === SOL.SOCKET && name === constant('SO_RCVLOWAT') && value <= 0n)
-    value = value === 0n ? 1n : 0x7fffffffn;
   if (level === SOL.IPV6 && name === constant('IPV6_UNICAST_HOPS') && value === -1n) value = 64n;
+  if (level === SOL.SOCKET) {
+    const errno = checkSocket(s, name, value);
+    if (errno !== null) return fail(errno);
+    value = storedSocket(s, name, value);
+  }
   const before = s.options.timestamping;
   s.options.set(level, name, value);
   const core = SocketOptions.core(level, name, s.onV6);
@@ -218,6 +240,32 @@ function setNumber(s: Socket, level: number, name: number, rule: Rule, given: bi
     s.setOption(abi.OPT_URGENT_APART, value === 1n ? 0 : 1);
   if (level === SOL.TCP && name === constant('TCP_NOTSENT_LOWAT')) s.spaceMayHaveCome();
   return ok();
+}
+
+function checkSocket(s: Socket, name: number, value: bigint): string | null {
+  if (name === constant('SO_LOCK_FILTER'))
+    return value === 0n && s.options.get(SOL.SOCKET, name) === 1n ? 'EPERM' : null;
+  if (name === constant('SO_BUSY_POLL_BUDGET')) return value < 0n || value > 0xffffn ? 'EINVAL' : null;
+  if (name !== constant('SO_TIMESTAMPING') && name !== constant('SO_TIMESTAMPING_NEW')) return null;
+  const has = (flag: string): boolean => (value & BigInt(constant(`SOF_TIMESTAMPING_${flag}`))) !== 0n;
+  if ((value & ~STAMP_MASK) !== 0n || (has('OPT_ID_TCP') && !has('OPT_ID'))) return 'EINVAL';
+  const counts = has('OPT_ID') && (s.options.timestamping & constant('SOF_TIMESTAMPING_OPT_ID')) === 0;
+  if (counts && !s.multipath && (s.state === STATE.CLOSE || s.state === STATE.LISTEN)) return 'EINVAL';
+  if (has('OPT_STATS') && !has('OPT_TSONLY')) return 'EINVAL';
+  return has('BIND_PHC') ? 'EOPNOTSUPP' : null;
+}
+
+/** SOF_TIMESTAMPING_* of 6.18. */
+const STAMP_MASK = 0x7ffffn;
+
+function storedSocket(s: Socket, name: number, value: bigint): bigint {
+  if (name === constant('SO_BSDCOMPAT')) return 0n;
+  if (name !== constant('SO_RCVLOWAT')) return value;
+  // Linux' tcp_set_rcvlowat: at most half of the buffer, or of what tuning may make of it.
+  const { receiveBuffer } = s.options;
+  const most = BigInt((receiveBuffer ?? TUNED_RCVBUF) >> 1);
+  if (value < 0n) value = 0x7fffffffn;
+  return value === 0n ? 1n : value > most ? most : value;
 }
 
 /** Timestamps count from what is not acknowledged yet, or from the next octet written. */
@@ -243,6 +291,8 @@ function checkTcp(s: Socket, name: number, value: bigint): string | null {
   }
 }
 
+const SOMAXCONN = BigInt(constant('SOMAXCONN'));
+
 function storedTcp(name: number, value: bigint): bigint {
   switch (name) {
     case constant('TCP_WINDOW_CLAMP'):
@@ -253,6 +303,10 @@ function storedTcp(name: number, value: bigint): bigint {
       return BigInt(deferredSeconds(Number(value)));
     case constant('TCP_QUICKACK'):
       return value & 1n;
+    case constant('TCP_THIN_DUPACK'): // it does nothing any more
+      return 0n;
+    case constant('TCP_FASTOPEN'):
+      return value > SOMAXCONN ? SOMAXCONN : value;
     default:
       return value;
   }
@@ -336,10 +390,10 @@ function ruleOf(s: Socket, level: number, name: number): Rule | undefined {
   return rules.get(`${level}:${name}`);
 }
 
-/** An option that nobody knows. */
-function missing(level: number, setting: boolean): string {
-  if (setting || level === SOL.SOCKET || level === SOL.TCP) return 'ENOPROTOOPT';
-  return 'EOPNOTSUPP';
+/** getsockopt for an option that nobody knows. */
+function missing(s: Socket, level: number): string {
+  const known = level === SOL.SOCKET || level === SOL.TCP || level === SOL.IP;
+  return known || s.family === AF_INET6 ? 'ENOPROTOOPT' : 'EOPNOTSUPP';
 }
 
 /** getsockopt(fd, level, name, expected value, [expected length]). */
@@ -396,18 +450,21 @@ export function getOption(
   }
   if (rule === undefined && !buffer) {
     if (level === SOL.MPTCP && !mptcp && s.family === AF_INET6) return fail('ENOPROTOOPT');
-    return fail(mptcp && level !== SOL.SOCKET ? 'EOPNOTSUPP' : missing(level, false));
+    return fail(mptcp && level !== SOL.SOCKET ? 'EOPNOTSUPP' : missing(s, level));
   }
   if (mptcp && rule !== undefined && (rule.multipath === 'none' || rule.multipath === 'no'))
     return fail('EOPNOTSUPP');
   const value = buffer ? bufferSize(s, key === SNDBUF[0]) : current(s, level, name, rule);
   if (typeof value === 'string') return fail(value);
-  wrong.number('value', expected, value);
-  // An octet will do for what IP keeps in one.
+  wrong.number('value', expected, isEllipsis(length) ? value : cut(value, number(length)));
   const short = level === SOL.IP && !isEllipsis(length) && number(length) < 4 && value >= 0n && value < 256n;
   size(short ? 1 : 4);
   return ok(0, wrong.text);
 }
+
+/** What of an int fits. */
+const cut = (value: bigint, octets: number): bigint =>
+  octets < 4 ? BigInt.asUintN(8 * Math.max(octets, 0), value) : value;
 
 function bufferSize(s: Socket, sending: boolean): bigint {
   // net.ipv4.tcp_wmem[1] and tcp_rmem[1]: what tuning begins with.
@@ -419,6 +476,11 @@ function bufferSize(s: Socket, sending: boolean): bigint {
 function current(s: Socket, level: number, name: number, rule: Rule | undefined): bigint | string {
   if (level === SOL.SOCKET) {
     switch (name) {
+      case constant('SO_BUF_LOCK'):
+        return (
+          s.options.get(level, name) ??
+          BigInt((s.options.sendBuffer === null ? 0 : 1) | (s.options.receiveBuffer === null ? 0 : 2))
+        );
       case constant('SO_TYPE'):
         return BigInt(constant('SOCK_STREAM'));
       case constant('SO_ERROR'): {
@@ -438,6 +500,7 @@ function current(s: Socket, level: number, name: number, rule: Rule | undefined)
   if (level === SOL.TCP) {
     if (name === constant('TCP_IS_MPTCP')) return BigInt(speaksMultipath(s));
     if (name === constant('TCP_MAXSEG')) return segmentSize(s);
+    if (name === constant('TCP_LINGER2') && s.options.get(level, name) === 0n) return rule?.initial ?? 0n;
   }
   if (level === SOL.IP && name === constant('IP_MTU')) {
     const c = s.connection;

@@ -6,10 +6,10 @@ const POLLIN = constant('POLLIN') | constant('POLLRDNORM');
 const POLLOUT = constant('POLLOUT') | constant('POLLWRNORM');
 const POLLHUP = constant('POLLHUP');
 const POLLERR = constant('POLLERR');
-const CAPACITY = 65536;
 
 export class Pipe {
   octets = 0;
+  capacity = 65536;
   readers = 1;
   writers = 1;
   readonly reader = new PipeEnd(this, true);
@@ -30,7 +30,7 @@ export class PipeEnd extends OpenFile {
   }
 
   get room(): number {
-    return CAPACITY - this.pipe.octets;
+    return this.pipe.capacity - this.pipe.octets;
   }
 
   poll(): number {
