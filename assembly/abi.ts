@@ -56,6 +56,8 @@ export const EVENT_RM_ADDR = 13;
 export const EVENT_PRIO = 14;
 /** A join came in on a path without an address ID, and was given the next one. a: address ID, b: path. */
 export const EVENT_LOCAL_ID = 40;
+/** An ICMP error about octets of an established subflow, which ends nothing. a: CLOSE_*. */
+export const EVENT_UNREACHABLE = 43;
 
 // ---- why a subflow or connection ended ------------------------------------------------------------------
 export const CLOSE_NORMAL = 0;

@@ -517,7 +517,7 @@ export function removeAddress(conn: u32, id: u32): i32 {
   return withdraw(c, id) ? 0 : E_LIMIT;
 }
 
-export { closeSubflow, finishSubflow, setBackup } from './mptcp/subflow-commands';
+export { closeSubflow, finishSubflow, setBackup, takeSoftError } from './mptcp/subflow-commands';
 
 // ---- information ------------------------------------------------------------------------------------------
 

@@ -1,5 +1,5 @@
 /** Commands that concern one subflow; `../index.ts` exports them. */
-import { CLOSE_LOCAL, E_HANDLE, E_STATE, MIB_RmSubflow } from '../abi';
+import { CLOSE_LOCAL, CLOSE_NORMAL, E_HANDLE, E_STATE, MIB_RmSubflow } from '../abi';
 import { count } from '../counters';
 import { handleGet, KIND_SUBFLOW } from '../handles';
 import * as host from '../host';
@@ -55,4 +55,16 @@ export function setBackup(subflow: u32, backup: u32): i32 {
   sf.set(SF_SEND_PRIO);
   markDirty(changetype<Connection>(sf.conn));
   return 0;
+}
+
+/**
+ * What an ICMP error has said of a subflow since something was heard last: CLOSE_*, CLOSE_NORMAL: nothing. It is
+ * forgotten by that, as Linux' SO_ERROR has it.
+ */
+export function takeSoftError(subflow: u32): i32 {
+  const p = handleGet(subflow, KIND_SUBFLOW);
+  if (p == 0) return E_HANDLE;
+  const reason = changetype<Subflow>(p).softError;
+  changetype<Subflow>(p).softError = <u8>CLOSE_NORMAL;
+  return reason;
 }

@@ -10,6 +10,7 @@ import {
   CLOSE_PROHIBITED,
   CLOSE_REFUSED,
   CLOSE_UNREACHABLE,
+  EVENT_UNREACHABLE,
   MIB_OutOfWindowIcmps,
   MIB_PathMtuReduced,
   TCP_ESTABLISHED,
@@ -17,6 +18,7 @@ import {
   TCP_SYN_SENT,
 } from '../abi';
 import { count } from '../counters';
+import { emit } from '../events';
 import { mtuLearnt } from '../path-mtu';
 import { seqGe, seqLt } from '../seq';
 import { takePathMtu } from '../tcp/mtu';
@@ -33,7 +35,7 @@ import {
   ICMP_TOO_BIG,
 } from '../wire/icmp';
 import { NO_REASON, subflowFailed } from './close';
-import { Connection, markDirty } from './connection';
+import { Connection, C_OPENED, markDirty } from './connection';
 import { openFailed } from './handshake';
 import { segmentSize } from './packet';
 import { findSubflow } from './tables';
@@ -64,6 +66,7 @@ export function icmpArrives(): bool {
     tooBig(c, sf);
   } else if (!opening) {
     sf.softError = <u8>reasonOf(sf);
+    if (c.is(C_OPENED)) emit(EVENT_UNREACHABLE, c.handle, sf.handle, sf.softError, 0, 0);
   } else if (sf.state == TCP_SYN_SENT || !sf.is(SF_PASSIVE)) {
     openFailed(c, sf, reasonOf(sf), NO_REASON, false);
   } else if (icmp.fatal) {

@@ -65,6 +65,7 @@ export interface CoreExports {
   announce(conn: number, id: number, port: number): number;
   removeAddress(conn: number, id: number): number;
   closeSubflow(now: number, subflow: number, reason: number, transient: number): number;
+  takeSoftError(subflow: number): number;
   finishSubflow(now: number, subflow: number): number;
   suspectSubflow(subflow: number): number;
   reviveSubflow(now: number, subflow: number): number;

@@ -39,6 +39,8 @@ export interface ConnectionEvent {
     | 'subflow-established'
     | 'subflow-closed'
     | 'priority'
+    /** An ICMP error about one that stands; `reason`: the code of its error, should it time out. */
+    | 'unreachable'
     | 'closed';
   readonly subflow?: number;
   readonly addressId?: number;

@@ -4,7 +4,7 @@ import { addressText } from '../core/address.js';
 import type { CoreEvent } from '../core/core.js';
 import type { Connection } from './connection.js';
 import type { Monitor } from './monitor.js';
-import { closeName, fallbackName } from './names.js';
+import { closeError, closeName, fallbackName } from './names.js';
 import type { PathPolicy } from './policy.js';
 
 /** What it needs of the stack. */
@@ -98,6 +98,11 @@ function pathEvent(host: DispatchHost, connection: Connection, event: CoreEvent)
       handler?.onEvent({ type: 'removed', addressId: event.a });
       host.policy?.addressRemoved(connection, event.a);
       break;
+    case abi.EVENT_UNREACHABLE: {
+      const reason = closeError(event.a)?.code ?? '';
+      handler?.onEvent({ type: 'unreachable', subflow, reason });
+      break;
+    }
     case abi.EVENT_PRIO:
       host.monitor.priority(connection, subflow);
       handler?.onEvent({ type: 'priority', subflow, reason: event.a ? 'backup' : 'regular' });

@@ -486,7 +486,7 @@ function current(s: Socket, level: number, name: number, rule: Rule | undefined)
       case constant('SO_ERROR'): {
         const error = s.takeError();
         s.changed();
-        return error === null ? 0n : BigInt(errnoNumber(error));
+        return BigInt(error === null ? s.takeSoftError() : errnoNumber(error));
       }
       case constant('SO_ACCEPTCONN'):
         return BigInt(s.listening);
@@ -505,6 +505,9 @@ function current(s: Socket, level: number, name: number, rule: Rule | undefined)
   if (level === SOL.IP && name === constant('IP_MTU')) {
     const c = s.connection;
     if (c === null || s.state === STATE.CLOSE) return 'ENOTCONN';
+    const { x } = s.stack.core;
+    const subflow = x.nextSubflow(c.handle, 0);
+    if (subflow > 0 && x.subflowInfo(subflow) >= 0) return BigInt(s.stack.core.scratchU32(abi.SI_MTU));
     return BigInt(s.stack.paths().find(({ id }) => id === c.initialPath)?.mtu ?? 1500);
   }
   return s.options.get(level, name) ?? rule?.initial ?? 0n;

@@ -1,7 +1,7 @@
 /** A stream socket as Linux has it, TCP or Multipath TCP, over one listener or connection of the stack. */
 import * as abi from '../../../assembly/abi.js';
 import type { PlaitError } from '../../../src/errors.js';
-import { CONNECTION_STATES } from '../../../src/stack/names.js';
+import { CONNECTION_STATES, errnoOf as errnoOfReason } from '../../../src/stack/names.js';
 import type { Connection, ConnectionEvent, ConnectionHandler } from '../../../src/stack/connection.js';
 import type { Listener } from '../../../src/stack/listener.js';
 import type { Stack } from '../../../src/stack/stack.js';
@@ -332,6 +332,19 @@ export class Socket extends OpenFile implements ConnectionHandler {
   }
   onEvent(event: ConnectionEvent): void {
     if (event.type === 'fallback') this.changed(0);
+    if (event.type !== 'unreachable' || !this.#wantsErrors) return;
+    this.takeSoftError();
+    this.error = event.reason ?? null;
+    this.changed(ERR);
+  }
+
+  /** ICMP errors are reported at once: IP_RECVERR, or IPV6_RECVERR where the peer's address is of IPv6. */
+  get #wantsErrors(): boolean {
+    const v6 = this.connection?.remoteAddress.includes(':') === true;
+    const wanted = v6
+      ? this.options.get(SOL.IPV6, constant('IPV6_RECVERR'))
+      : this.options.get(SOL.IP, constant('IP_RECVERR'));
+    return wanted !== undefined && wanted !== 0n;
   }
 
   /** A reset in CLOSE_WAIT is a broken pipe. */
@@ -407,6 +420,15 @@ export class Socket extends OpenFile implements ConnectionHandler {
     const { error } = this;
     this.error = null;
     return error;
+  }
+
+  /** The errno of what an ICMP error said of a plain connection that stands; 0: nothing. It is forgotten by that. */
+  takeSoftError(): number {
+    const { x } = this.stack.core;
+    if (this.connection === null || this.protocol === IPPROTO_MPTCP) return 0;
+    const subflow = x.nextSubflow(this.connection.handle, 0);
+    const reason = subflow > 0 ? x.takeSoftError(subflow) : abi.CLOSE_NORMAL;
+    return reason > 0 ? errnoOfReason(reason) : 0;
   }
 
   override get arrived(): number {
