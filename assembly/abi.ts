@@ -265,6 +265,15 @@ export const OPT_URGENT_APART = 122;
  * 0: they leave as soon as the window lets them; -1: no limit but that rate (Linux' SO_MAX_PACING_RATE).
  */
 export const OPT_MAX_PACING_RATE = 100;
+/**
+ * A listening side: handshakes that may be under way, and connections that may wait for the program; each one more, and at
+ * most CFG_CORE_SOMAXCONN (Linux' argument of listen).
+ */
+export const OPT_BACKLOG = 110;
+/** A listening side: SYN/ACKs that may time out before a connection without data is accepted (Linux' TCP_DEFER_ACCEPT). */
+export const OPT_DEFER_ACCEPT = 111;
+/** A listening side: 1 keeps the headers of SYNs for `savedSyn` (Linux' TCP_SAVE_SYN). */
+export const OPT_SAVE_SYN = 112;
 
 // ---- configuration of the stack (configure) ---------------------------------------------------------------
 export const CFG_MPTCP = 1;
@@ -311,6 +320,12 @@ export const CFG_TCP_SHRINK_WINDOW = 83;
 export const CFG_CORE_RMEM_MAX = 84;
 /** 1: urgent pointers point to the last urgent octet, as in RFC 9293, and not behind it. */
 export const CFG_TCP_STDURG = 120;
+/** The largest backlog (net.core.somaxconn), and that of listeners that say nothing else. */
+export const CFG_CORE_SOMAXCONN = 110;
+/** 1: a third packet that finds the accept queue full is refused, not dropped. */
+export const CFG_TCP_ABORT_ON_OVERFLOW = 111;
+/** Without SYN cookies: handshakes of one listener that may be under way; three quarters and one are used. */
+export const CFG_TCP_MAX_SYN_BACKLOG = 112;
 /** SYN cookies: 0 never, 1 while half-open handshakes are at their limit, 2 always (net.ipv4.tcp_syncookies). */
 export const CFG_SYN_COOKIES = 20;
 /** Joins of others that one connection lets wait for their third ACK. */
@@ -594,6 +609,10 @@ export const MIB_IcmpInErrors = 152;
 /** Subflows whose segments became smaller because a router said so. */
 export const MIB_PathMtuReduced = 153;
 // the handshake
+/** SYNs and third packets that found the accept queue full; handshakes ended by a reset; bare ACKs not taken yet. */
+export const MIB_ListenOverflows = 116;
+export const MIB_EmbryonicRsts = 117;
+export const MIB_TCPDeferAcceptDrop = 118;
 export const MIB_SyncookiesSent = 96;
 export const MIB_SyncookiesRecv = 97;
 export const MIB_SyncookiesFailed = 98;

@@ -100,6 +100,7 @@ function ofConnection(c: Connection): u32 {
   if (!dsnLe(c.bufSeq, c.dataUna) || !dsnLe(c.dataUna, c.dataNxt) || !dsnLe(c.dataNxt, c.writeSeq + fin)) return 101;
   if (c.writeSeq - c.bufSeq > c.sndCap && c.writeSeq - c.bufSeq + 1 != 0) return 102;
   if (c.rcvNxt - c.readSeq > c.rcvCap + 1) return 103;
+  if (c.savedSyn != 0) block(c.savedSynLength);
   if (c.snd != 0) block(c.sndCap);
   if (c.rcv != 0) block(c.rcvCap);
   if (nodes(c.signalHead, maxSignals) == 0 || nodes(c.portHead, maxSignals) == 0) return 104;

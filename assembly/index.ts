@@ -45,6 +45,7 @@ import { clearEvents, eventRing, EVENT_SLOTS, eventsRoom, pendingEvents } from '
 import { handleGet, KIND_CONNECTION, KIND_SUBFLOW } from './handles';
 import * as host from './host';
 import { connectionInfo as writeConnectionInfo, subflowInfo as writeSubflowInfo } from './info';
+import { dropSavedSyn, leaveAcceptQueue } from './mptcp/accept-queue';
 import { leave, release as letGo, shutdown as endStream } from './mptcp/close';
 import { abort as abortAll } from './mptcp/fastclose';
 import {
@@ -487,6 +488,29 @@ export function release(now: f64, conn: u32): i32 {
   if (!c) return E_HANDLE;
   letGo(c);
   return 0;
+}
+
+/** The program takes a connection out of the accept queue of its listener. 0, or E_HANDLE. */
+export function accepted(conn: u32): i32 {
+  const c = connectionOf(conn);
+  if (!c) return E_HANDLE;
+  leaveAcceptQueue(c);
+  return 0;
+}
+
+/**
+ * IP and TCP header of an accepted connection's SYN, which OPT_SAVE_SYN keeps: copied to the scratch area, and
+ * forgotten if they are `most` octets or less. Their octets, 0 for none, or E_HANDLE.
+ */
+export function savedSyn(conn: u32, most: u32): i32 {
+  const c = connectionOf(conn);
+  if (!c) return E_HANDLE;
+  const n = c.savedSynLength;
+  if (n != 0 && n <= most) {
+    memory.copy(scratch, c.savedSyn, n);
+    dropSavedSyn(c);
+  }
+  return <i32>n;
 }
 
 /** OPT_* of one connection. */

@@ -4,12 +4,12 @@
  */
 import { cfgCcSingle, cfgMaxPacing, cfgMptcp, cfgRcvBufMax, cfgSndBufMax } from './host';
 import {
+  coreSomaxconn,
   tcpFinTimeout,
   tcpKeepaliveIntvl,
   tcpKeepaliveProbes,
   tcpKeepaliveTime,
   tcpRmemDefault,
-  tcpSynRetries,
 } from './sysctl';
 
 @unmanaged
@@ -33,8 +33,12 @@ export class Settings {
   /** Time to live of what is sent, and the least one of what is taken (RFC 5082), 0: any. */
   ttl: u8;
   minTtl: u8;
-  /** Linux' tcp_syn_retries. */
+  /** SYNs, or SYN/ACKs, that are sent again; 0: as many as the stack's own number says (Linux' TCP_SYNCNT). */
   synRetries: u32;
+  /** A listening side: OPT_BACKLOG, OPT_DEFER_ACCEPT, OPT_SAVE_SYN. */
+  backlog: u32;
+  deferAccept: u32;
+  saveSyn: bool;
   /** Octets; 0: what the path takes. */
   maxSegment: u32;
   keepaliveCount: u32;
@@ -69,7 +73,7 @@ export function defaultSettings(s: Settings): void {
   s.sndMax = cfgSndBufMax;
   s.rcvMax = cfgRcvBufMax;
   s.rcvBuf = tcpRmemDefault;
-  s.synRetries = tcpSynRetries;
+  s.backlog = coreSomaxconn;
   s.keepaliveCount = tcpKeepaliveProbes;
   s.keepaliveIdle = tcpKeepaliveTime;
   s.keepaliveInterval = tcpKeepaliveIntvl;

@@ -4,6 +4,8 @@ import {
   CFG_TCP_FRTO,
   CFG_TCP_MAX_REORDERING,
   CFG_CORE_RMEM_MAX,
+  CFG_CORE_SOMAXCONN,
+  CFG_TCP_ABORT_ON_OVERFLOW,
   CFG_TCP_MIN_TSO_SEGS,
   CFG_TCP_REORDERING,
   CFG_TCP_SLOW_START_AFTER_IDLE,
@@ -11,6 +13,7 @@ import {
   CFG_TCP_KEEPALIVE_INTVL,
   CFG_TCP_KEEPALIVE_PROBES,
   CFG_TCP_KEEPALIVE_TIME,
+  CFG_TCP_MAX_SYN_BACKLOG,
   CFG_TCP_MODERATE_RCVBUF,
   CFG_TCP_RETRIES2,
   CFG_TCP_RMEM_DEFAULT,
@@ -56,6 +59,12 @@ export let tcpModerateRcvbuf: bool = true;
 export let tcpShrinkWindow: bool = false;
 /** Urgent pointers point to the last urgent octet, and not behind it. */
 export let tcpStdurg: bool = false;
+/** Largest backlog of listeners. */
+export let coreSomaxconn: u32 = 4096;
+/** A full accept queue is told by RST. */
+export let tcpAbortOnOverflow: bool = false;
+/** Handshakes under way on one listener, where there are no SYN cookies. */
+export let tcpMaxSynBacklog: u32 = 1024;
 
 /** 0, or E_INVAL. */
 export function setSysctl(key: i32, value: f64): i32 {
@@ -122,6 +131,17 @@ export function setSysctl(key: i32, value: f64): i32 {
       return 0;
     case CFG_TCP_STDURG:
       tcpStdurg = value != 0;
+      return 0;
+    case CFG_CORE_SOMAXCONN:
+      if (value < 0 || value > 0x7fffffff) return E_INVAL;
+      coreSomaxconn = <u32>value;
+      return 0;
+    case CFG_TCP_ABORT_ON_OVERFLOW:
+      tcpAbortOnOverflow = value != 0;
+      return 0;
+    case CFG_TCP_MAX_SYN_BACKLOG:
+      if (value < 0 || value > 0x7fffffff) return E_INVAL;
+      tcpMaxSynBacklog = <u32>value;
       return 0;
   }
   return E_INVAL;

@@ -35,6 +35,7 @@ import {
 } from '../host';
 import { pathAddressId, pathIsBackup, pathMtu, takeNextId } from '../paths';
 import { Settings } from '../settings';
+import { tcpMaxSynBacklog } from '../sysctl';
 import { RTO_INITIAL } from '../tcp/rtt';
 import {
   SF_BACKUP_LOCAL,
@@ -58,6 +59,7 @@ import {
   setFirst,
   spaceForJoin,
 } from './connection';
+import { acceptQueueFull, enterRequests, requestQueueFull, saveSyn } from './accept-queue';
 import { acceptEarly, fastOpenAsked } from './fast-open';
 import { drawKey, prepareSubflow, sendSyn, takeSynOptions } from './handshake';
 import { enterHalfOpen, freeConnection, halfOpenRoom, newConnection, newSubflow } from './lifecycle';
@@ -89,17 +91,29 @@ export function synArrives(path: u32): void {
   const capable = seg.has(HAS_CAPABLE) && !seg.has(HAS_JOIN);
   const like = likeOf(l);
   if (like != 0 && changetype<Settings>(like).minTtl != 0 && tooFar(changetype<Settings>(like))) return;
+  const stateless = cfgSynCookies == 2 || requestQueueFull(changetype<Listener>(l)) || !halfOpenRoom();
+  if (!queuesTake(l, stateless)) return;
   if (capable && (like != 0 ? changetype<Settings>(like).multipath : cfgMptcp)) count(MIB_MPCapableSYNRX);
-  if (cfgSynCookies == 2 || !halfOpenRoom()) {
-    if (cfgSynCookies != 0) {
-      answerStateless(path, like, capable);
-    } else {
-      count(MIB_TCPReqQFullDrop);
-      count(MIB_ListenDrops);
-    }
-    return;
+  if (stateless) answerStateless(path, like, capable);
+  else if (!openFor(path, l, like, capable)) count(MIB_ListenDrops);
+}
+
+/** Whether a listener (0: there is none) answers a SYN; otherwise it is dropped (Linux' tcp_conn_request). */
+function queuesTake(listener: usize, stateless: bool): bool {
+  if (listener == 0) return true;
+  const l = changetype<Listener>(listener);
+  if (stateless && cfgSynCookies == 0) {
+    count(MIB_TCPReqQFullDrop);
+    count(MIB_ListenDrops);
+    return false;
   }
-  if (!openFor(path, l, like, capable)) count(MIB_ListenDrops);
+  if (acceptQueueFull(l)) return false; // counted
+  // The last quarter is for peers that are known, of which there are none.
+  if (cfgSynCookies == 0 && l.requests > tcpMaxSynBacklog - (tcpMaxSynBacklog >> 2)) {
+    count(MIB_ListenDrops);
+    return false;
+  }
+  return true;
 }
 
 /** The connection whose settings those of a listener begin with, 0 for the stack's. */
@@ -127,13 +141,18 @@ function openFor(path: u32, listener: usize, like: usize, capable: bool): bool {
   }
   const sf = changetype<Subflow>(sfp);
   const l = changetype<Listener>(listener);
+  if (c.saveSyn) saveSyn(c);
   if (fastOpenAsked(c, sf, l)) acceptEarly(c, sf, l);
+  else enterRequests(sf, l);
   sendAnswer(c, sf);
   return true;
 }
 
 /** MP_JOIN goes by its token; the port has to be the connection's or an announced one (RFC 8684 section 3.2). */
 function joinArrives(path: u32): void {
+  const listener = findListener(seg.dstHigh, seg.dstLow, seg.dstPort);
+  const full = listener != 0 && requestQueueFull(changetype<Listener>(listener));
+  if (!queuesTake(listener, full)) return;
   count(MIB_MPJoinSynRx);
   if (seg.joinBackup) count(MIB_MPJoinSynBackupRx);
   const p = findToken(seg.joinToken);
@@ -152,7 +171,7 @@ function joinArrives(path: u32): void {
     }
     count(MIB_MPJoinPortSynRx);
   }
-  const stateless = cfgSynCookies != 0 && (cfgSynCookies == 2 || !halfOpenRoom());
+  const stateless = cfgSynCookies != 0 && (cfgSynCookies == 2 || full || !halfOpenRoom());
   // The limit of subflows counts when a join has proved itself, as on Linux.
   if (!takesJoins(c) || !spaceForJoin(c) || (stateless && !roomForJoin(c))) {
     count(MIB_MPJoinRejected);
@@ -182,6 +201,7 @@ function joinArrives(path: u32): void {
   do sf.localNonce = <u32>random64();
   while (sf.localNonce == 0 && randomLeft(8));
   sf.localId = <u8>localId;
+  if (listener != 0) enterRequests(sf, changetype<Listener>(listener));
   sendAnswer(c, sf);
 }
 

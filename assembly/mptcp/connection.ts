@@ -95,6 +95,11 @@ export class Connection extends Settings {
   tokenNext: usize;
   heapAt: u32;
   localPort: u32;
+  /** Number of the listener in whose accept queue it waits; 0: the program has it. */
+  listener: u32;
+  /** IP and TCP header of its SYN, if they are kept. */
+  savedSyn: usize;
+  savedSynLength: u32;
   /** The peer's address and port of the first subflow. */
   firstRemoteHigh: u64;
   firstRemoteLow: u64;

@@ -6,6 +6,7 @@
 import {
   CONN_ESTABLISHED,
   EVENT_ACCEPT,
+  MIB_PassiveOpens,
   MIB_TCPFastOpenActive,
   MIB_TCPFastOpenActiveFail,
   MIB_TCPFastOpenBlackhole,
@@ -19,11 +20,12 @@ import {
 import { fastOpenHole, holeClosed, holeFound, holeOpen } from '../blackhole';
 import { count } from '../counters';
 import { emit } from '../events';
-import { cfgFastOpen, cfgFastOpenBlackhole, cfgHalfOpenMax, now } from '../host';
+import { cfgFastOpen, cfgFastOpenBlackhole, now } from '../host';
 import { cookieCheck, cookieOf, COOKIE, fastOpenFind, fastOpenNote, fastOpenOf } from '../tcp/fastopen';
 import { SF_FAST_OPEN, SF_SYN_RETRANSMITTED, Subflow } from '../tcp/subflow';
 import { HAS_FAST_OPEN, seg } from '../wire/segment';
 import { COOKIE_MAX, writeFastOpen } from '../wire/tcp';
+import { backlogOf, enterAcceptQueue } from './accept-queue';
 import { Connection, C_MPTCP, C_OPENED, C_SYN_DATA, enterState, startSequences } from './connection';
 import { moveAnchor } from './fallback';
 import { startPlain } from './handshake';
@@ -145,9 +147,9 @@ export function fastOpenTimeout(sf: Subflow): void {
 // ---- the listening side -----------------------------------------------------------------------------------
 
 /** Connections of a listener that may wait for their third packet; `set` is its own number. */
-function queueLimit(set: u32): u32 {
+function queueLimit(l: Listener, set: u32): u32 {
   if ((cfgFastOpen & LISTENER) == 0) return 0;
-  return set == 0 && (cfgFastOpen & EVERY_LISTENER) != 0 ? cfgHalfOpenMax : set;
+  return set == 0 && (cfgFastOpen & EVERY_LISTENER) != 0 ? backlogOf(l) : set;
 }
 
 function queueRoom(l: Listener, limit: u32): bool {
@@ -165,7 +167,7 @@ function queueRoom(l: Listener, limit: u32): bool {
 export function fastOpenAsked(c: Connection, sf: Subflow, l: Listener): bool {
   const asked = seg.has(HAS_FAST_OPEN);
   if (asked && seg.cookieLength == 0) count(MIB_TCPFastOpenCookieReqd);
-  if ((seg.length == 0 && !asked) || !queueRoom(l, queueLimit(c.fastOpen))) return false;
+  if ((seg.length == 0 && !asked) || !queueRoom(l, queueLimit(l, c.fastOpen))) return false;
   if ((cfgFastOpen & LISTENER_NO_COOKIE) != 0 || c.fastOpenNoCookie) return true;
   if (!asked) return false;
   let key: u32 = 0;
@@ -181,6 +183,7 @@ export function fastOpenAsked(c: Connection, sf: Subflow, l: Listener): bool {
 /** Accepts a connection with the data of its SYN, before anything proves that the SYN was not forged but the cookie. */
 export function acceptEarly(c: Connection, sf: Subflow, l: Listener): void {
   count(MIB_TCPFastOpenPassive);
+  count(MIB_PassiveOpens);
   sf.set(SF_FAST_OPEN);
   l.early++;
   if (c.is(C_MPTCP)) startSequences(c, idsnOf(c.localKey), 0); // the peer's key is not known yet
@@ -194,6 +197,7 @@ export function acceptEarly(c: Connection, sf: Subflow, l: Listener): void {
   c.wndEdge = c.dataUna + sf.sndWnd;
   enterState(c, CONN_ESTABLISHED);
   c.set(C_OPENED);
+  enterAcceptQueue(c, sf);
   emit(EVENT_ACCEPT, c.handle, sf.handle, sf.localPort, c.is(C_MPTCP) ? 1 : 0, c.fallback);
   takeSynData(c, sf);
 }

@@ -57,6 +57,7 @@ import {
 import { txRoom } from '../rings';
 import { initialSequence, timestampOffset } from '../secrets';
 import { seqDiff, seqLe } from '../seq';
+import { deferThirdAck } from '../tcp/delack';
 import { ecnAsk, ecnSynFlags, ecnTakeSyn } from '../tcp/ecn';
 import { pacingWindow } from '../tcp/pacing';
 import { endTimeouts } from '../tcp/recovery';
@@ -113,6 +114,7 @@ import {
   roomForJoin,
 } from './connection';
 import { failConnection, RST_MPTCP, RST_PROHIBITED, sendReset, subflowFailed, NO_REASON } from './close';
+import { enterAcceptQueue } from './accept-queue';
 import { fallBack } from './fallback';
 import { addFastOpen, fastOpenAnswered, fastOpenOctets, leaveQueue, prepareFastOpen, synDataLength } from './fast-open';
 import { idsnOf, joinHmac, tokenOf } from './keys';
@@ -313,15 +315,15 @@ function established(c: Connection, sf: Subflow): void {
   sf.sndEdge = sf.sndUna + sf.sndWnd;
   sf.lastReceived = sf.establishedAt = now;
   sf.delivered = 1; // our SYN
+  leaveHalfOpen(sf);
   endTimeouts(sf);
   if (!sf.is(SF_PASSIVE)) sf.appLimited = 0;
   sf.retries = 0;
   sf.backoff = 0;
-  leaveHalfOpen(sf);
   sf.clear(SF_SEND_SYN); // one that the full transmit ring held back
   if (c.keepalive) armKeepalive(c, sf);
   if (sf.is(SF_PASSIVE)) {
-    count(MIB_PassiveOpens);
+    if (!sf.is(SF_FAST_OPEN)) count(MIB_PassiveOpens);
     // Linux' books of an accepted connection begin with the peer's SYN, without our answer to it.
     sf.segmentsIn = 2;
     sf.segmentsOut = 0;
@@ -410,7 +412,8 @@ export function synAckArrives(c: Connection, sf: Subflow): void {
   enterState(c, c.is(C_FIN_QUEUED) ? CONN_FIN_WAIT_1 : CONN_ESTABLISHED); // closed while it opened
   c.wndEdge = c.dataUna + seg.window;
   // The third packet goes ahead of data that waits, unless the SYN had brought that data in vain (as in Linux).
-  if (sf.synData != sf.ssnOutShift || !sendAck(c, sf)) sf.set(SF_ACK_NOW);
+  if (c.deferAccept != 0) deferThirdAck(sf);
+  else if (sf.synData != sf.ssnOutShift || !sendAck(c, sf)) sf.set(SF_ACK_NOW);
   emit(EVENT_CONNECTED, c.handle, sf.handle, capable ? 1 : 0, c.fallback, 0);
   markDirty(c);
 }
@@ -527,6 +530,7 @@ export function handshakeAckArrives(c: Connection, sf: Subflow): bool {
     return true;
   }
   c.set(C_OPENED);
+  enterAcceptQueue(c, sf);
   emit(EVENT_ACCEPT, c.handle, sf.handle, sf.localPort, c.is(C_MPTCP) ? 1 : 0, c.fallback);
   if (c.is(C_MPTCP)) fullyEstablished(c);
   return true;

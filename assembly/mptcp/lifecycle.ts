@@ -21,6 +21,7 @@ import { RTO_INITIAL } from '../tcp/rtt';
 import { SF_HALF_OPEN, Subflow } from '../tcp/subflow';
 import { copySettings, defaultSettings, Settings } from '../settings';
 import { Connection, dropDirty, initConnection, sizeRings } from './connection';
+import { dropSavedSyn, leaveAcceptQueue, leaveRequests } from './accept-queue';
 import { leaveQueue } from './fast-open';
 import { mappingsFree } from './mapping';
 import { receiveFree } from './reassembly';
@@ -85,6 +86,8 @@ export function setUp(c: Connection, like: usize): void {
 
 export function freeConnection(c: Connection): void {
   dropDirty(c);
+  leaveAcceptQueue(c);
+  dropSavedSyn(c);
   removeToken(c);
   deadlineDisarm(c.heapField);
   txPurge(changetype<usize>(c));
@@ -244,6 +247,7 @@ export function enterHalfOpen(sf: Subflow): void {
   halfOpen++;
 }
 export function leaveHalfOpen(sf: Subflow): void {
+  leaveRequests(sf);
   if (!sf.is(SF_HALF_OPEN)) return;
   sf.clear(SF_HALF_OPEN);
   halfOpen--;

@@ -4,17 +4,30 @@
  */
 import {
   CLOSE_RESET,
+  MIB_EmbryonicRsts,
   MIB_PAWSEstab,
   MIB_TCPACKSkippedSynRecv,
   MIB_TCPACKSkippedTimeWait,
+  MIB_TCPDeferAcceptDrop,
   MIB_TWRecycled,
 } from '../abi';
 import { count } from '../counters';
 import { cfgChallengeInterval, cfgTimeWait, now } from '../host';
 import { seqGe, seqGt, seqLt } from '../seq';
-import { SF_FASTCLOSE, SF_FAST_OPEN, SF_JOIN, SF_TIMESTAMPS, Subflow, TIMER_END } from '../tcp/subflow';
-import { startTimer } from '../tcp/timers';
+import { tcpAbortOnOverflow } from '../sysctl';
+import {
+  SF_ACKED,
+  SF_FASTCLOSE,
+  SF_FAST_OPEN,
+  SF_JOIN,
+  SF_TIMESTAMPS,
+  Subflow,
+  TIMER_END,
+  TIMER_HANDSHAKE,
+} from '../tcp/subflow';
+import { handshakeTimeout, startTimer } from '../tcp/timers';
 import { ACK, FIN, HAS_TS, RST, seg, SYN } from '../wire/segment';
+import { acceptQueueFull, deferOf } from './accept-queue';
 import { NO_REASON, subflowFailed } from './close';
 import { Connection } from './connection';
 import { fastcloseAnswered } from './fastclose';
@@ -22,7 +35,7 @@ import { sendSyn } from './handshake';
 import { AGAIN, allowed, DONE, finArrives, GO_ON, oldTimestamp, REFUSE, resetArrives, takeTimestamp } from './input';
 import { freeSubflow } from './lifecycle';
 import { sendBareAck } from './packet';
-import { findListener } from './tables';
+import { findListener, Listener } from './tables';
 
 /**
  * SYN-RECEIVED on the answering side, in the order of Linux' tcp_check_req: what is out of the window is answered with
@@ -33,7 +46,8 @@ export function requestArrives(c: Connection, sf: Subflow): i32 {
   const early = sf.is(SF_FAST_OPEN);
   const old = sf.is(SF_TIMESTAMPS) && seg.has(HAS_TS) && (flags & RST) == 0 && oldTimestamp(sf);
   if (seg.seq == sf.irs && flags == SYN && !old) {
-    if (allowed(sf)) sendSyn(c, sf); // our answer was lost
+    // Our answer was lost.
+    if (allowed(sf) && sendSyn(c, sf) && !early) startTimer(sf, TIMER_HANDSHAKE, handshakeTimeout(sf));
     return DONE;
   }
   if ((flags & ACK) != 0 && !early && seg.ack != sf.sndNxt) return REFUSE;
@@ -59,12 +73,32 @@ export function requestArrives(c: Connection, sf: Subflow): i32 {
   }
   if ((flags & ACK) == 0) return DONE;
   takeTimestamp(sf);
-  // Nobody is left to accept it.
-  if (!early && !sf.is(SF_JOIN) && findListener(sf.localHigh, sf.localLow, sf.localPort) == 0) {
-    subflowFailed(c, sf, CLOSE_RESET, NO_REASON, false);
+  return early ? GO_ON : listenerTakes(c, sf);
+}
+
+/** The third packet: whether the listener of the handshake accepts the connection now. */
+function listenerTakes(c: Connection, sf: Subflow): i32 {
+  const p = findListener(sf.localHigh, sf.localLow, sf.localPort);
+  if (p == 0) {
+    if (sf.is(SF_JOIN)) return GO_ON;
+    subflowFailed(c, sf, CLOSE_RESET, NO_REASON, false); // nobody is left
     return REFUSE;
   }
-  return GO_ON;
+  const l = changetype<Listener>(p);
+  // A handshake that a cookie stood for was not remembered, and cannot wait.
+  if (sf.listener != 0 && seg.end == sf.irs + 1 && sf.retries < deferOf(l)) {
+    count(MIB_TCPDeferAcceptDrop);
+    sf.set(SF_ACKED);
+    return DONE;
+  }
+  if (!acceptQueueFull(l)) return GO_ON;
+  if (!tcpAbortOnOverflow) {
+    sf.set(SF_ACKED);
+    return DONE;
+  }
+  count(MIB_EmbryonicRsts);
+  subflowFailed(c, sf, CLOSE_RESET, NO_REASON, false);
+  return REFUSE;
 }
 
 /**

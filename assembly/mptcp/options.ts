@@ -1,6 +1,8 @@
 /** Options of one connection (OPT_*), by number. */
 import {
   E_INVAL,
+  OPT_BACKLOG,
+  OPT_DEFER_ACCEPT,
   OPT_FIN_TIMEOUT,
   OPT_KEEPALIVE_COUNT,
   OPT_KEEPALIVE_IDLE,
@@ -17,6 +19,7 @@ import {
   OPT_MULTIPATH,
   OPT_NODELAY,
   OPT_RCVBUF_MAX,
+  OPT_SAVE_SYN,
   OPT_SNDBUF_MAX,
   OPT_MIN_TTL,
   OPT_TOS,
@@ -34,6 +37,7 @@ import {
 } from '../abi';
 import { CC_RENO, CC_WVEGAS } from '../cc/ids';
 import { isRingSize } from '../config';
+import { coreSomaxconn } from '../sysctl';
 import { Connection, C_DEAF, C_MPTCP, C_WANT_WRITE, markDirty, sizeRings } from './connection';
 import { chooseCongestionControl } from './lifecycle';
 import { ringFor } from './reassembly';
@@ -56,7 +60,17 @@ export function setConnectionOption(c: Connection, option: i32, value: i32): i32
       return 0;
     case OPT_FAST_OPEN:
       if (c.subflows != 0 || value < 0) return E_INVAL;
-      c.fastOpen = value;
+      c.fastOpen = min<u32>(value, coreSomaxconn);
+      return 0;
+    case OPT_BACKLOG:
+      c.backlog = min<u32>(value, coreSomaxconn); // a negative one is as large as can be
+      return 0;
+    case OPT_DEFER_ACCEPT:
+      if (value < 0) return E_INVAL;
+      c.deferAccept = value;
+      return 0;
+    case OPT_SAVE_SYN:
+      c.saveSyn = value != 0;
       return 0;
     case OPT_TOS:
       if (value < 0 || value > 255) return E_INVAL;

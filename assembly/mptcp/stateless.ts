@@ -45,6 +45,7 @@ import {
   stampScale,
 } from '../tcp/syncookies';
 import { CAPABLE_CHECKSUM, HAS_CAPABLE, HAS_JOIN, HAS_SACK_OK, HAS_SCALE, HAS_TS, seg } from '../wire/segment';
+import { acceptQueueFull } from './accept-queue';
 import { backupOn, likeOf, localIdOn, newSubflowFor, takesJoins } from './answer';
 import { RST_MPTCP, RST_PROHIBITED, RST_RESOURCES } from './close';
 import { Connection, C_CHECKSUM, C_MPTCP, initConnection, roomForJoin, setFirst, spaceForJoin } from './connection';
@@ -156,7 +157,7 @@ export function proofArrives(path: u32): bool {
   count(MIB_SyncookiesRecv);
   if (note != 0) joinProved(path, changetype<JoinNote>(note));
   else if (seg.has(HAS_JOIN) || changetype<Listener>(l).joinsOnly) refuse(path, RST_MPTCP);
-  else if (!openProved(path, likeOf(l))) count(MIB_ListenDrops);
+  else if (!acceptQueueFull(changetype<Listener>(l)) && !openProved(path, likeOf(l))) count(MIB_ListenDrops);
   return true;
 }
 

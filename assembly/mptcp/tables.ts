@@ -217,12 +217,26 @@ export class Listener {
   early: u32;
   penalty: u32;
   penaltyUntil: f64;
+  /** Names it to what waits here. */
+  number: u32;
+  /** Handshakes under way, those of them whose SYN/ACK was not repeated yet, and connections to be accepted. */
+  requests: u32;
+  young: u32;
+  queued: u32;
   /** Handle of the connection whose settings accepted ones begin with; 0: the stack's. */
   like: u32;
 }
 
 const LISTENER_SIZE: u32 = offsetof<Listener>();
 let listeners: usize = 0;
+let listenersMade: u32 = 0;
+
+/** The listener of this number, 0 when it is gone. */
+export function listenerOf(number: u32): usize {
+  let p = listeners;
+  while (p != 0 && changetype<Listener>(p).number != number) p = changetype<Listener>(p).next;
+  return p;
+}
 
 /** The listener for a packet's destination, 0 when there is none. An exact address wins. */
 export function findListener(high: u64, low: u64, port: u32): usize {
@@ -253,6 +267,8 @@ export function enterListener(high: u64, low: u64, port: u32, like: u32): i32 {
   l.addressId = 0;
   l.backup = false;
   l.like = like;
+  if (++listenersMade == 0) listenersMade = 1;
+  l.number = listenersMade;
   listeners = p;
   return 1;
 }

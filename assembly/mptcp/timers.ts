@@ -29,13 +29,14 @@ import { dsnDiff, dsnMin } from '../dsn';
 import { cfgSynRetransFallback, now } from '../host';
 import { pathBlocked } from '../paths';
 import { txRoom } from '../rings';
-import { tcpRetries2, tcpSynackRetries, tcpSynLinearTimeouts } from '../sysctl';
+import { tcpRetries2, tcpSynackRetries, tcpSynLinearTimeouts, tcpSynRetries } from '../sysctl';
 import { delackDue } from '../tcp/delack';
 import { mtuTimeout } from '../tcp/mtu';
 import { REC_LOST, REC_SACKED, recAt, recShatter } from '../tcp/records';
 import { noteTimeout, reorderTimeout, retransmissionTimeout } from '../tcp/recovery';
 import { currentRto, RTO_INITIAL, RTO_MAX, RTO_MIN } from '../tcp/rtt';
 import {
+  SF_ACKED,
   SF_ACK_NOW,
   SF_BARE,
   SF_FAILING,
@@ -57,7 +58,7 @@ import {
   TIMER_REORDER,
   TIMER_RTO,
 } from '../tcp/subflow';
-import { rearmRto, registerDeadline, startRto, startTimer, stopTimer } from '../tcp/timers';
+import { handshakeTimeout, rearmRto, registerDeadline, startRto, startTimer, stopTimer } from '../tcp/timers';
 import {
   failConnection,
   finAcked,
@@ -84,6 +85,7 @@ import {
   mappingOpen,
   markDirty,
 } from './connection';
+import { defersSynAck, growOld, requestExpired, synRetriesOf } from './accept-queue';
 import { canFallBack, endAfterFail, failAnswered, fallBack } from './fallback';
 import { fastcloseDue } from './fastclose';
 import { fastOpenTimeout } from './fast-open';
@@ -202,7 +204,7 @@ function handshakeDue(c: Connection, sf: Subflow): bool {
     return true;
   }
   if (sf.state == TCP_SYN_SENT) {
-    if (sf.retries >= (sf.is(SF_JOIN) ? JOIN_RETRIES : c.synRetries + tcpSynLinearTimeouts)) {
+    if (sf.retries >= (sf.is(SF_JOIN) ? JOIN_RETRIES : synRetriesOf(c, tcpSynRetries) + tcpSynLinearTimeouts)) {
       openFailed(c, sf, CLOSE_TIMEOUT, NO_REASON, false);
       return false;
     }
@@ -212,12 +214,14 @@ function handshakeDue(c: Connection, sf: Subflow): bool {
       sf.set(SF_PLAIN_SYN);
       count(MIB_MPCapableSYNTXDrop);
     }
-  } else if (sf.state == TCP_SYN_RCVD && sf.retries >= tcpSynackRetries) {
+  } else if (sf.state == TCP_SYN_RCVD && requestExpired(c, sf)) {
     subflowFailed(c, sf, CLOSE_TIMEOUT, NO_REASON, false); // in silence: the SYN may have been forged
     return false;
   }
+  const waits = sf.is(SF_ACKED) && defersSynAck(sf);
+  if (sf.listener != 0) growOld(sf);
   noteTimeout(sf);
-  sf.retransmissions++;
+  if (!waits) sf.retransmissions++;
   if (sf.state == TCP_SYN_RCVD) {
     if (sf.retries == 0) sf.timeoutAt -= RTO_INITIAL; // as Linux counts it: from the SYN on
     sf.answerTimeouts++;
@@ -225,9 +229,11 @@ function handshakeDue(c: Connection, sf: Subflow): bool {
   sf.retries++;
   // The opener's first repetitions come every second (Linux' tcp_syn_linear_timeouts).
   if (sf.state != TCP_SYN_SENT || sf.is(SF_JOIN) || sf.retries > tcpSynLinearTimeouts) sf.backoff++;
-  sf.set(SF_SYN_RETRANSMITTED);
-  sendSyn(c, sf);
-  startTimer(sf, TIMER_HANDSHAKE, RTO_INITIAL * <f64>(1 << min<u32>(sf.backoff, 6)));
+  if (!waits) {
+    sf.set(SF_SYN_RETRANSMITTED);
+    sendSyn(c, sf);
+  }
+  startTimer(sf, TIMER_HANDSHAKE, handshakeTimeout(sf));
   return true;
 }
 

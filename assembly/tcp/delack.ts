@@ -81,6 +81,13 @@ export function startDelack(sf: Subflow): void {
   deadlineArm(changetype<usize>(sf), sf.heapField, due);
 }
 
+/** The third packet of a handshake may wait for the program's first data (Linux' TCP_DEFER_ACCEPT of an opener). */
+export function deferThirdAck(sf: Subflow): void {
+  enterQuickAcks(sf, QUICK_ACKS);
+  sf.delackAt = now + DELAY_MAX;
+  deadlineArm(changetype<usize>(sf), sf.heapField, sf.delackAt);
+}
+
 /**
  * The program has read; `drained`: everything there was. Whether the acknowledgement need not wait any longer: the
  * sender has filled a segment, or seems to have nothing more to send.

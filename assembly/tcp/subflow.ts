@@ -99,12 +99,16 @@ export const SF_ASKED: u32 = 1 << 28;
 export const SF_SEND_SYN: u32 = 1 << 22;
 /** Accepted with its SYN (TCP Fast Open): the third packet of the handshake is still to come. */
 export const SF_FAST_OPEN: u32 = 1 << 23;
+/** The third packet came, and the connection could not be accepted yet. */
+export const SF_ACKED: u32 = 1 << 25;
 /** Holds the send ring, and no more copies may be made of what it holds. */
 export const SF_OVERFULL: u32 = 1 << 24;
 
 @unmanaged
 export class Subflow extends CcState {
   handle: u32;
+  /** In SYN-RECEIVED: number of the listener whose request queue it is in, 0 for none. */
+  listener: u32;
   /** Owning connection; 0 once it is only a TIME-WAIT. */
   conn: usize;
   /** Next subflow of the connection; 0 ends the list. */

@@ -40,6 +40,11 @@ export function startTimer(sf: Subflow, kind: u8, delay: f64): void {
   deadlineArm(changetype<usize>(sf), sf.heapField, sf.timerAt);
 }
 
+/** How long the SYN or SYN/ACK that went last has for its answer, microseconds. */
+export function handshakeTimeout(sf: Subflow): f64 {
+  return RTO_INITIAL * <f64>(1 << min<u32>(sf.backoff, 6));
+}
+
 export function stopTimer(sf: Subflow): void {
   sf.timerKind = TIMER_NONE;
   sf.timerAt = Infinity;

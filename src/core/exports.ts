@@ -46,6 +46,8 @@ export interface CoreExports {
   listen(port: number, like: number): number;
   listenForJoins(port: number, addressId: number, backup: number): number;
   unlisten(port: number): number;
+  accepted(conn: number): number;
+  savedSyn(conn: number, most: number): number;
   writeSpace(conn: number): number;
   writePointer(conn: number): number;
   writeCommit(conn: number, n: number, more: number): number;

@@ -5,6 +5,7 @@ import type { Settings } from '../core/core.js';
 import type { Connection } from '../stack/connection.js';
 import type { Listener } from '../stack/listener.js';
 import type { Stack } from '../stack/stack.js';
+import { PlaitError } from '../errors.js';
 import { flowSettings } from './flow.js';
 import { PlaitSocket } from './socket.js';
 import type { ListenOptions, Server, Socket } from './types.js';
@@ -44,9 +45,12 @@ export class PlaitServer extends EventEmitter implements Server {
       this.#track(socket);
       this.emit('connection', socket);
     };
-    const flow = flowSettings(options);
-    const { fastOpen } = options;
-    const settings: Settings = fastOpen === undefined ? flow : [...flow, [abi.OPT_FAST_OPEN, fastOpen]];
+    const { backlog = BACKLOG, fastOpen = 0 } = options;
+    const settings: Settings = [
+      ...flowSettings(options),
+      [abi.OPT_BACKLOG, queueLength(backlog)],
+      [abi.OPT_FAST_OPEN, fastOpen],
+    ];
     const start = (bare: string | null): void => {
       this.#start(this.#stack.listen(port, bare, accept, settings));
     };
@@ -87,5 +91,12 @@ export class PlaitServer extends EventEmitter implements Server {
   }
 }
 
+/** As for node:net. */
+const BACKLOG = 511;
+
+function queueLength(backlog: number): number {
+  if (Number.isInteger(backlog) && backlog >= 0 && backlog <= 0x7fffffff) return backlog;
+  throw new PlaitError('EINVAL', `backlog is ${backlog}; give a number of connections from 0 to 4096`);
+}
 /** Every address, as for node:net. */
 const ANY: ReadonlySet<string> = new Set(['0.0.0.0', '::']);

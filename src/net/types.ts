@@ -168,6 +168,11 @@ export interface Socket extends Duplex {
 }
 
 export interface ListenOptions extends FlowOptions {
+  /**
+   * Handshakes that may be under way, and connections that may wait for the program, at most, one more of each; what is
+   * beyond gets a SYN cookie, or no answer. Default 511, as with node:net; at most 4096.
+   */
+  readonly backlog?: number;
   /** TCP Fast Open: connections that may be accepted with the data of their SYN before their handshake ends. Default 0. */
   readonly fastOpen?: number;
   /** How accepted sockets read; default by `data` events. */

@@ -235,6 +235,21 @@ export class Connection {
     this.#host.kick();
   }
 
+  /** The program has it: its place in the accept queue of the listener is free. */
+  take(): void {
+    this.#host.core.x.accepted(this.#handle);
+  }
+
+  /**
+   * IP and TCP header of the peer's SYN, where OPT_SAVE_SYN keeps it; they are given once. More than `most` octets are only
+   * counted, and stay.
+   */
+  savedSyn(most: number): { readonly length: number; readonly octets: Uint8Array | null } {
+    const { core } = this.#host;
+    const length = Math.max(0, core.x.savedSyn(this.#handle, most));
+    return { length, octets: length > most ? null : core.scratchBytes(0, length).slice() };
+  }
+
   setOption(option: number, value: number): number {
     const result = this.#host.core.x.setOption(this.#host.now(), this.#handle, option, value);
     this.#host.kick();

@@ -20,6 +20,8 @@ export class Listener {
   #model = 0;
   readonly #bound = new Set<number>();
   #open = true;
+  /** Connections wait in the accept queue until `Connection.take`; otherwise they are taken as they come. */
+  holds = false;
   /** Called once: the port is bound on every path there was, or it failed. */
   onReady: ((error: PlaitError | null) => void) | null = null;
 
@@ -124,6 +126,7 @@ export class Listener {
 
   /** @internal */
   accept(connection: Connection): void {
+    if (!this.holds) connection.take();
     this.#onConnection(connection);
   }
 

@@ -14,6 +14,8 @@ const SCRIPTS = [
   'dss/width_follows_peer',
   'fallback/infinite_mapping',
   'fastclose/received_on_reset',
+  'listen/abort_on_overflow',
+  'listen/accept_queue_multipath',
   'mp_capable/higher_version_answered',
   'mp_fail/with_reset',
   'mp_join/backup_asked',

@@ -516,7 +516,7 @@ function accept(this: Calls, s: Socket, call: SocketCall, flags: number): Runnin
   if (!s.listening) return this.now(fail('EINVAL'));
   const attempt: Repeatable = (timedOut) => {
     if (!s.listening) return fail('EINVAL');
-    const child = s.queue.shift();
+    const child = s.accept();
     if (child === undefined) return timedOut ? fail('EAGAIN') : null;
     child.nonBlocking = (flags & SOCK_NONBLOCK) !== 0;
     const wrong = new Mismatches();

@@ -11,6 +11,8 @@ export interface TimeValue {
 const SEGMENT_OVERHEAD = 1280;
 const UNLIMITED = 0xffffffff;
 
+const DEFER_ACCEPT = '6:9';
+
 /** Options that the core has, by level and name as numbers, with their number there. */
 const CORE: Readonly<Record<string, number>> = {
   '1:9': abi.OPT_KEEPALIVE,
@@ -23,10 +25,12 @@ const CORE: Readonly<Record<string, number>> = {
   '6:6': abi.OPT_KEEPALIVE_COUNT,
   '6:7': abi.OPT_SYN_RETRIES,
   '6:8': abi.OPT_FIN_TIMEOUT,
+  [DEFER_ACCEPT]: abi.OPT_DEFER_ACCEPT,
   '6:10': abi.OPT_WINDOW_CLAMP,
   '6:12': abi.OPT_QUICKACK,
   '6:18': abi.OPT_USER_TIMEOUT,
   '6:23': abi.OPT_FAST_OPEN,
+  '6:27': abi.OPT_SAVE_SYN,
   '6:30': abi.OPT_FAST_OPEN,
   '6:34': abi.OPT_FAST_OPEN_NO_COOKIE,
 };
@@ -68,9 +72,10 @@ export class SocketOptions {
     this.#numbers.set(`${level}:${name}`, value);
   }
 
-  clone(): SocketOptions {
+  /** Those of a connection that a listener with these accepts. */
+  ofAccepted(): SocketOptions {
     const copy = new SocketOptions();
-    for (const [key, value] of this.#numbers) copy.#numbers.set(key, value);
+    for (const [key, value] of this.#numbers) if (key !== DEFER_ACCEPT) copy.#numbers.set(key, value);
     const { sendTimeout, receiveTimeout, linger, sendBuffer, receiveBuffer, congestion, device } = this;
     return Object.assign(copy, {
       sendTimeout,
@@ -88,7 +93,7 @@ export class SocketOptions {
     const result: [number, number][] = [[abi.OPT_MULTIPATH, multipath ? 1 : 0]];
     for (const [key, value] of this.#numbers) {
       const option = SocketOptions.coreOf(key, v6);
-      if (option !== undefined) result.push([option, Number(value)]);
+      if (option !== undefined) result.push([option, SocketOptions.coreValue(key, value)]);
     }
     const congestion = this.congestionId;
     if (congestion !== undefined) result.push([abi.OPT_CONGESTION, congestion]);
@@ -105,6 +110,11 @@ export class SocketOptions {
   /** The core's number of an option; undefined where the core has none. */
   static core(level: number, name: number, v6: boolean): number | undefined {
     return SocketOptions.coreOf(`${level}:${name}`, v6);
+  }
+
+  /** A value as the core wants it: it counts SYN/ACKs where Linux shows the seconds that they take. */
+  static coreValue(key: string, value: bigint): number {
+    return key === DEFER_ACCEPT ? synAckTimeouts(Number(value)).count : Number(value);
   }
 
   /** `v6`: on the wire. */
@@ -152,6 +162,17 @@ export class SocketOptions {
     const queued = this.#memory(unacked, goal);
     return this.sendBuffer - queued >= queued / 2;
   }
+}
+
+/** SYN/ACK timeouts until so many seconds are over, and the seconds that these take. */
+export function synAckTimeouts(seconds: number): { readonly count: number; readonly seconds: number } {
+  if (seconds <= 0) return { count: 0, seconds: 0 };
+  let [count, timeout, period] = [1, 1, 1];
+  for (; seconds > period && count < 255; count++) {
+    timeout = Math.min(timeout * 2, 120);
+    period += timeout;
+  }
+  return { count, seconds: period };
 }
 
 /** Microseconds; a timeout of zero is none. */

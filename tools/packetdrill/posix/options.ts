@@ -10,7 +10,8 @@ import { field, integer, isEllipsis, items, Mismatches, number } from './evaluat
 import { fail, ok, type Attempt } from './files.js';
 import { maxSegment, mptcpInfo, tcpInfo } from './info.js';
 import { fullInfo, SIZE_SUBFLOW_ADDRS, SIZE_TCP_INFO, subflowData } from './mptcp-options.js';
-import { SocketOptions } from './option-values.js';
+import { SocketOptions, synAckTimeouts } from './option-values.js';
+import { compareBuffer } from './transfer.js';
 import { AF_INET, AF_INET6, IPPROTO_MPTCP, IPPROTO_TCP, STATE, type Socket } from './socket.js';
 
 /**
@@ -144,6 +145,7 @@ const CONGESTION = option(SOL.TCP, 'TCP_CONGESTION');
 const ULP = option(SOL.TCP, 'TCP_ULP');
 const TCP_INFO = option(SOL.TCP, 'TCP_INFO');
 const CC_INFO = option(SOL.TCP, 'TCP_CC_INFO');
+const SAVED_SYN = option(SOL.TCP, 'TCP_SAVED_SYN');
 const FASTOPEN_KEY = option(SOL.TCP, 'TCP_FASTOPEN_KEY');
 const TIMESTAMP = option(SOL.TCP, 'TCP_TIMESTAMP');
 const MPTCP_INFO = option(SOL.MPTCP, 'MPTCP_INFO');
@@ -211,6 +213,7 @@ const refusesV6 = (level: number, name: number): boolean =>
   level === SOL.IPV6 && rules.get(`${level}:${name}`)?.multipath === 'none';
 
 function setNumber(s: Socket, level: number, name: number, rule: Rule, given: bigint): Attempt {
+  const key = `${level}:${name}`;
   const { kind } = rule;
   if (kind === 'fixed') return fail('ENOPROTOOPT');
   if (isRange(kind) && (given < BigInt(kind[0]) || given > BigInt(kind[1]))) return fail('EINVAL');
@@ -234,7 +237,7 @@ function setNumber(s: Socket, level: number, name: number, rule: Rule, given: bi
   const before = s.options.timestamping;
   s.options.set(level, name, value);
   const core = SocketOptions.core(level, name, s.onV6);
-  if (core !== undefined) s.setOption(core, Number(value));
+  if (core !== undefined) s.setOption(core, SocketOptions.coreValue(key, value));
   if (level === SOL.SOCKET && s.options.timestamping !== before) numberStamps(s);
   if (level === SOL.SOCKET && name === constant('SO_OOBINLINE'))
     s.setOption(abi.OPT_URGENT_APART, value === 1n ? 0 : 1);
@@ -300,7 +303,8 @@ function storedTcp(name: number, value: bigint): bigint {
     case constant('TCP_LINGER2'):
       return value < 0n ? -1n : value > 120n ? 120n : value;
     case constant('TCP_DEFER_ACCEPT'):
-      return BigInt(deferredSeconds(Number(value)));
+      // Linux keeps a number of SYN/ACKs; what it gives back is the time that they take.
+      return BigInt(synAckTimeouts(Number(value)).seconds);
     case constant('TCP_QUICKACK'):
       return value & 1n;
     case constant('TCP_THIN_DUPACK'): // it does nothing any more
@@ -310,18 +314,6 @@ function storedTcp(name: number, value: bigint): bigint {
     default:
       return value;
   }
-}
-
-/** Linux keeps a number of SYN/ACKs; what it gives back is the time that they take. */
-function deferredSeconds(seconds: number): number {
-  if (seconds <= 0) return 0;
-  let timeout = 1;
-  let period = 1;
-  while (seconds > period) {
-    timeout = Math.min(timeout * 2, 120);
-    period += timeout;
-  }
-  return period;
 }
 
 function setLinger(s: Socket, value: Expr, length: number | null): Attempt {
@@ -442,6 +434,7 @@ export function getOption(
     return structure === null ? fail('EINVAL') : compareFields(expected, structure);
   if (key === TCP_INFO || key === CC_INFO || key === MPTCP_INFO) return getInfo(s, key, expected);
   if (key === FASTOPEN_KEY) return ok();
+  if (key === SAVED_SYN && !s.multipath) return savedSyn(s, expected, length);
   const rule = ruleOf(s, level, name);
   const buffer = SNDBUF[0] === key || RCVBUF[0] === key;
   if (level === SOL.IPV6 && mptcp && s.family === AF_INET && rules.get(key)?.multipath === 'early') {
@@ -518,6 +511,17 @@ function segmentSize(s: Socket): bigint {
   if (size !== null) return BigInt(size);
   const wanted = s.options.get(SOL.TCP, constant('TCP_MAXSEG')) ?? 0n;
   return wanted === 0n ? 536n : wanted;
+}
+
+/** The headers of the SYN, once. */
+function savedSyn(s: Socket, expected: Expr, length: Expr | undefined): Attempt {
+  const room = isEllipsis(length) ? 512 : number(length);
+  const saved = s.connection?.savedSyn(room) ?? { length: 0, octets: null };
+  const wrong = new Mismatches();
+  if (saved.length > room) return fail('EINVAL');
+  if (!isEllipsis(length)) wrong.number('optlen', length, saved.length);
+  if (!isEllipsis(expected)) compareBuffer(wrong, 'headers', expected, Buffer.from(saved.octets ?? []));
+  return ok(0, wrong.text);
 }
 
 /** undefined: another option; null: its sizes are wrong. */

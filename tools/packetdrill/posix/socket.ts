@@ -86,7 +86,6 @@ export class Socket extends OpenFile implements ConnectionHandler {
   #listener: Listener | null = null;
   #established = false;
   #over = false;
-  #backlog = 0;
 
   constructor(
     readonly stack: Stack,
@@ -146,14 +145,17 @@ export class Socket extends OpenFile implements ConnectionHandler {
   // ---- opening ----------------------------------------------------------------------------------------------------
 
   listen(backlog: number): string | null {
-    this.#backlog = backlog;
-    if (this.#listener !== null) return null;
+    if (this.#listener !== null) {
+      this.#listener.setOption(abi.OPT_BACKLOG, backlog);
+      return null;
+    }
     const listener = this.stack.listen(
       this.bound?.port ?? 0,
       this.bound?.address ?? null,
       (connection) => this.#accepted(connection),
-      this.options.settings(this.multipath, this.onV6),
+      [...this.options.settings(this.multipath, this.onV6), [abi.OPT_BACKLOG, backlog]],
     );
+    listener.holds = true;
     let errno: string | null = null;
     listener.start((error) => (errno = error === null ? null : errnoOf(error)));
     if (errno !== null) return errno;
@@ -163,17 +165,20 @@ export class Socket extends OpenFile implements ConnectionHandler {
   }
 
   #accepted(connection: Connection): void {
-    if (this.queue.length > this.#backlog) {
-      connection.release();
-      return;
-    }
     // A peer without Multipath TCP makes a plain TCP socket of it.
     const protocol = this.multipath && connection.info().mptcp ? IPPROTO_MPTCP : IPPROTO_TCP;
-    const child = new Socket(this.stack, this.addressing, this.family, protocol, this.options.clone());
+    const child = new Socket(this.stack, this.addressing, this.family, protocol, this.options.ofAccepted());
     child.#adopt(connection);
     child.#established = true;
     this.queue.push(child);
     this.changed(WAKE_IN);
+  }
+
+  /** The oldest connection that waits, if any. */
+  accept(): Socket | undefined {
+    const child = this.queue.shift();
+    child?.connection?.take();
+    return child;
   }
 
   #adopt(connection: Connection): void {

@@ -8,8 +8,7 @@ const TCP_GROUP = new Set([
   ...['AttemptFails', 'EstabResets', 'CurrEstab'],
 ]);
 /** Counters of TCP whose names do not begin with TCP. */
-const EXTENSIONS =
-  /^(?:TCP|Syncookies|ListenDrops|ListenOverflows|DelayedACK|PAWS|TW|Embryonic|OutOfWindow|PFMemalloc)/;
+const EXTENSIONS = /^(?:TCP|Syncookies|Listen|DelayedACK|PAWS|TW|Embryonic|OutOfWindow|PFMemalloc)/;
 
 /** The kernel's counters that nothing moves in this stack: races of its processors, MD5, lists that are never too long. */
 const NEVER = ['MD5SigFallback', 'RcvWndConflict', 'RcvWndConflictUpdate', 'RmAddrDrop'];

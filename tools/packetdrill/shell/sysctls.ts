@@ -45,7 +45,9 @@ const SETTINGS: Readonly<Record<string, Setting>> = {
   'net.ipv4.tcp_window_scaling': configures('1', abi.CFG_WINDOW_SCALE),
   'net.ipv4.tcp_syncookies': configures('1', abi.CFG_SYN_COOKIES),
   'net.ipv4.tcp_invalid_ratelimit': configures('500', abi.CFG_CHALLENGE_INTERVAL, 1e3),
-  'net.ipv4.tcp_max_syn_backlog': configures('1024', abi.CFG_HALF_OPEN_MAX),
+  'net.ipv4.tcp_max_syn_backlog': configures('1024', abi.CFG_TCP_MAX_SYN_BACKLOG),
+  'net.ipv4.tcp_abort_on_overflow': configures('0', abi.CFG_TCP_ABORT_ON_OVERFLOW),
+  'net.core.somaxconn': configures('4096', abi.CFG_CORE_SOMAXCONN),
   'net.ipv4.tcp_fastopen': configures('1', abi.CFG_FAST_OPEN),
   'net.ipv4.tcp_fastopen_blackhole_timeout_sec': configures('0', abi.CFG_FAST_OPEN_BLACKHOLE, SECONDS),
   'net.ipv4.tcp_fastopen_key': {
@@ -97,7 +99,7 @@ const INERT: readonly (readonly [pattern: RegExp, why: string])[] = [
   ],
   [/^net\.ipv4\.tcp_(?:tso_win_divisor|tso_rtt_log|limit_output_bytes)$/, 'no segmentation offload'],
   [/^net\.ipv4\.tcp_(?:pacing_\w+|autocorking)$/, 'no pacing'],
-  [/^net\.(?:core\.default_qdisc|core\.netdev_\w+|core\.somaxconn|unix\.\w+)$/, 'the host has one device'],
+  [/^net\.(?:core\.default_qdisc|core\.netdev_\w+|unix\.\w+)$/, 'the host has one device'],
   [/^net\.ipv[46]\.(?:conf|neigh|route|icmp)\./, 'the host has one device'],
   [/^(?:kernel|vm|fs)\./, 'there is no kernel'],
 ];
