@@ -1,7 +1,7 @@
 /**
- * What waits at a listener, as in Linux: handshakes that are under way (its request queue), and connections that the program
- * has not accepted yet (its accept queue). The backlog bounds both; each holds one more than that. Fast Open has a limit of
- * its own beside it (fast-open.ts).
+ * What waits at a listener, as in Linux: handshakes that are under way (its request queue), and connections that the
+ * program has not accepted yet (its accept queue). The backlog bounds both; each holds one more than that. Fast Open has
+ * a limit of its own beside it (fast-open.ts).
  */
 import { MIB_ListenDrops, MIB_ListenOverflows } from '../abi';
 import { alloc, free } from '../arena';
@@ -103,7 +103,7 @@ export function requestExpired(c: Connection, sf: Subflow): bool {
   return sf.retries >= most && !(sf.is(SF_ACKED) && sf.retries < deferOf(l));
 }
 
-/** A SYN/ACK is due, but not sent: a peer that merely has no data yet gets one for its last chance (Linux' syn_ack_recalc). */
+/** A SYN/ACK is due, but not sent: a peer that merely has no data yet gets one as its last chance (syn_ack_recalc). */
 export function defersSynAck(sf: Subflow): bool {
   const p = listenerOf(sf.listener);
   return p != 0 && sf.retries + 1 < deferOf(changetype<Listener>(p));
