@@ -1,7 +1,7 @@
 /**
  * What waits at a listener, as in Linux: handshakes that are under way (its request queue), and connections that the
- * program has not accepted yet (its accept queue). The backlog bounds both; each holds one more than that. Fast Open has
- * a limit of its own beside it (fast-open.ts).
+ * program has not accepted yet (its accept queue). The backlog bounds both; each holds one more than that. Fast Open
+ * has a limit of its own beside it (fast-open.ts).
  */
 import { MIB_ListenDrops, MIB_ListenOverflows } from '../abi';
 import { alloc, free } from '../arena';
