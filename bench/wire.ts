@@ -25,6 +25,8 @@ const CASES: readonly Case[] = [
   { name: 'packet to kernel', peer: KERNEL, least: 1 },
   { name: 'kernel to packet', peer: KERNEL, least: 1 },
   { name: 'packet to packet', peer: KERNEL, least: 1 },
+  // The application looks at the octets where they were received, and has no copy of its own.
+  { name: 'kernel to packet, lent', peer: KERNEL },
   { name: 'raw to kernel', peer: KERNEL },
   { name: 'kernel to raw', peer: KERNEL },
   { name: 'raw to raw', peer: KERNEL },
@@ -80,7 +82,7 @@ async function transfer(bench: Bench, name: string, port: number): Promise<Run> 
     const args = [mode, bench.b.address(0), String(port), String(SECONDS)];
     if (what === 'kernel') return startApp(bench, side, 'kernel.py', ...args);
     if (what === 'datagrams') return startApp(bench, side, 'datagrams', ...args);
-    return startApp(bench, side, 'plait', ...args, what);
+    return startApp(bench, side, 'plait', ...args, ...what.split(', '));
   };
   const receiver = start('b', 'receive', to);
   await receiver.line();

@@ -1,10 +1,11 @@
 /**
  * One direction of data through Plait, as fast as it goes, by the socket that any program gets:
  *
- *   node plait.js send|receive ADDRESS PORT SECONDS DEVICE
+ *   node plait.js send|receive ADDRESS PORT SECONDS DEVICE [lent]
  *
  * A sender connects and writes for so many seconds; a receiver listens, prints {"listening": PORT}, and reads to the
- * end into one buffer. The first octet of each piece must be the right one. Both print one JSON line at the end.
+ * end into one buffer, or with `lent` where the octets were received. The first octet of each piece must be the right
+ * one. Both print one JSON line at the end.
  */
 import { once } from 'node:events';
 import { createHost } from '../../src/net/host.js';
@@ -13,7 +14,7 @@ import { report, type Measured } from './report.js';
 
 const PIECE = 1 << 20;
 
-const [mode, address = '', port = '', seconds = '', device = ''] = process.argv.slice(2);
+const [mode, address = '', port = '', seconds = '', device = '', lent] = process.argv.slice(2);
 const host = await createHost({ device: device as DeviceName });
 const measured = mode === 'send' ? await send(host) : await receive(host);
 report(measured);
@@ -46,16 +47,18 @@ async function receive(at: Host): Promise<Measured> {
   let start = 0;
   let cpu = process.cpuUsage();
   const buffer = Buffer.alloc(PIECE);
-  const callback = (count: number): undefined => {
+  const callback = (count: number, target: Uint8Array): undefined => {
     if (octets === 0) {
       start = performance.now();
       cpu = process.cpuUsage();
     }
-    if (buffer[0] !== octets % 256) throw new Error(`a wrong octet at ${String(octets)}`);
+    if (target[0] !== octets % 256) throw new Error(`a wrong octet at ${String(octets)}`);
     octets += count;
   };
   const server = at.createServer();
-  server.listen(Number(port), undefined, { onread: () => ({ buffer, callback }) });
+  server.listen(Number(port), undefined, {
+    onread: () => (lent === undefined ? { buffer, callback } : { callback }),
+  });
   await once(server, 'listening');
   const accepted = once(server, 'connection') as Promise<[Socket]>;
   report({ listening: server.port });

@@ -38,6 +38,8 @@ export class PlaitSocket extends Duplex implements Socket, ConnectionHandler {
   #destroyError: Error | null = null;
   #wantsData = false;
   #onread: OnRead | null = null;
+  /** `onread` has octets on loan. */
+  #lends = false;
   #peerEnded = false;
 
   constructor() {
@@ -102,6 +104,17 @@ export class PlaitSocket extends Duplex implements Socket, ConnectionHandler {
     return this.destroy();
   }
 
+  /** A stream that nothing is pushed into asks for data only once; `onread` goes on with every call. */
+  override resume(): this {
+    if (this.#onread !== null && !this.#wantsData) {
+      this.#wantsData = true;
+      queueMicrotask(() => {
+        if (!this.#connecting) this.#pull();
+      });
+    }
+    return super.resume();
+  }
+
   // ---- what the connection reports ------------------------------------------------------------------------------
 
   onConnected(): void {
@@ -144,7 +157,7 @@ export class PlaitSocket extends Duplex implements Socket, ConnectionHandler {
 
   #pull(): void {
     const connection = this.#connection;
-    if (connection === null) return;
+    if (connection === null || this.#lends) return;
     while (this.#wantsData && !this.destroyed) {
       const ready = connection.available();
       if (ready === 0) {
@@ -157,9 +170,22 @@ export class PlaitSocket extends Duplex implements Socket, ConnectionHandler {
         this.#wantsData = this.push(chunk);
       } else {
         const { buffer, callback } = this.#onread;
+        if (buffer === undefined) {
+          this.#lend(connection, callback);
+          continue;
+        }
         const target = typeof buffer === 'function' ? buffer() : buffer;
         this.#wantsData = callback(connection.readInto(target, PIECE), target) !== false;
       }
+    }
+  }
+
+  #lend(connection: Connection, callback: OnRead['callback']): void {
+    this.#lends = true;
+    try {
+      this.#wantsData = connection.readLent((octets) => callback(octets.length, octets)) !== false;
+    } finally {
+      this.#lends = false;
     }
   }
 

@@ -124,10 +124,12 @@ export interface Host {
 
 /**
  * Reading into memory of one's own, as in node:net: received octets are put there, 128 KiB at most at once, and `callback`
- * is told how many; `data` is not emitted. When it returns false, nothing more is read until `resume()`.
+ * is told how many; `data` is not emitted. When it returns false, nothing more is read until `resume()`. Without `buffer`
+ * nothing is copied: `callback` is lent the octets where they were received, in a view that is valid until it returns or
+ * writes to a socket of this host. Who keeps them, or writes them to a stream, copies them first.
  */
 export interface OnRead {
-  readonly buffer: Uint8Array | (() => Uint8Array);
+  readonly buffer?: Uint8Array | (() => Uint8Array);
   readonly callback: (octets: number, buffer: Uint8Array) => boolean | undefined;
 }
 

@@ -64,6 +64,10 @@ export interface ConnectionHost extends ControlHost {
   now(): number;
   /** A command gave the core something to do. */
   kick(): void;
+  /** No turn is under way. */
+  readonly isIdle: boolean;
+  /** Begins or ends what no turn may come into. */
+  hold(on: boolean): void;
   readonly lender: Lender;
   pathName(path: number): string;
   forget(connection: Connection): void;
@@ -186,6 +190,24 @@ export class Connection {
     }
     if (done > 0) this.#host.kick();
     return done;
+  }
+
+  /**
+   * Lends the octets that lie in one piece to `take` until it returns: no packet is taken in meanwhile. A command that grows
+   * the core's memory empties the view. Not to be nested.
+   */
+  readLent<T>(take: (octets: Uint8Array) => T): T {
+    const core = this.#host.core;
+    const n = this.available();
+    const { isIdle } = this.#host;
+    if (isIdle) this.#host.hold(true);
+    try {
+      return take(new Uint8Array(core.u8.buffer, core.x.readAt(this.#handle, 0), n));
+    } finally {
+      core.x.readCommit(this.#handle, n);
+      if (isIdle) this.#host.hold(false);
+      this.#host.kick();
+    }
   }
 
   /** Copies what `readInto` would, and leaves it there. `skip` octets are passed over. */
