@@ -65,6 +65,7 @@ import {
   C_REPORTED,
   enterState,
   markDirty,
+  tellWritable,
 } from './connection';
 import {
   chooseCongestionControl,
@@ -114,6 +115,7 @@ export function leave(c: Connection): void {
 export function finAcked(c: Connection): void {
   if (c.is(C_FIN_ACKED)) return;
   c.set(C_FIN_ACKED);
+  if (c.watch) tellWritable(c); // close() may wait for this
   if (c.state == CONN_FIN_WAIT_1) enterState(c, CONN_FIN_WAIT_2);
   else if (c.state == CONN_CLOSING) bothDone(c, CONN_TIME_WAIT);
   else if (c.state == CONN_LAST_ACK) bothDone(c, CONN_CLOSED);

@@ -178,6 +178,11 @@ describe('packetdrill language: options', () => {
       dsn: null,
       checksum: 'none',
     });
+    expect(option('dss dack8 dsn8 ssn dll=auto cksum=auto')).to.deep.include({
+      ssn: null,
+      length: null,
+      checksum: 'auto',
+    });
   });
 
   it('reads the others', () => {
@@ -196,6 +201,8 @@ describe('packetdrill language: options', () => {
       ...{ kind: 'add_address', id: 2, name: 'x', address: '::1', port: 7, hmac: 'auto' },
     });
     expect(option('add_address addr[x] addr_echo')).to.deep.include({ hmac: null, id: null });
+    expect(option('remove_address address_id=3')).to.deep.equal({ kind: 'remove_address', ids: [3] });
+    expect(option('mp_prio backup')).to.deep.include({ backup: true });
     expect(option('remove_address address_id=[1, 2]')).to.deep.equal({ kind: 'remove_address', ids: [1, 2] });
     expect(option('mp_reset 1 flags[flag_T]')).to.deep.equal({
       kind: 'mp_reset',

@@ -71,8 +71,11 @@ function parseMpCapable(lexer: Lexer): MpCapableSpec {
     else if (lexer.accept('flags')) flags = parseFlags(lexer);
     else if (lexer.accept('nokey')) keys = [];
     else if (lexer.accept('key')) keys = parseKeys(lexer);
-    else if (lexer.accept('mpcdatalen')) length = lexer.number('mpcdatalen', 0, 0xffff);
-    else if (lexer.accept('cksum')) checksum = lexer.accept('=') ? lexer.number('cksum', 0, 0xffff) : 'auto';
+    else if (lexer.accept('mpcdatalen')) {
+      lexer.accept('=');
+      length = lexer.number('mpcdatalen', 0, 0xffff);
+    } else if (lexer.accept('cksum'))
+      checksum = lexer.accept('=') ? lexer.number('cksum', 0, 0xffff) : 'auto';
     else return { kind: 'mp_capable', version, flags, keys, length: length === 0 ? null : length, checksum };
   }
 }
@@ -223,7 +226,7 @@ function parseDss(lexer: Lexer): DssSpec {
     else if (lexer.accept('fin')) dss.fin = true;
     else if (lexer.accept('cksum')) {
       const checksum = parseValue(lexer, 'cksum', 0xffff);
-      dss.checksum = checksum === 0 ? 'none' : checksum;
+      dss.checksum = checksum === 0 ? 'none' : (checksum ?? 'auto');
     } else return { kind: 'dss', ...dss };
   }
 }
@@ -235,9 +238,9 @@ function parseField(lexer: Lexer, name: 'dack' | 'dsn'): DataField | null {
   return null;
 }
 
-function parseValue(lexer: Lexer, what: string, high: number): number {
-  lexer.expect('=');
-  return lexer.number(what, 0, high);
+/** `= N`; null: `= auto`, or nothing. */
+function parseValue(lexer: Lexer, what: string, high: number): number | null {
+  return !lexer.accept('=') || lexer.accept('auto') ? null : lexer.number(what, 0, high);
 }
 
 /** `= N`, `= trunc_r64_hmac(key) [+ N]`, `= trunc_r64_hmac_sha256(N)`, or nothing: auto. */
@@ -299,11 +302,11 @@ function parseAddress(lexer: Lexer): { name: string; address: string | null } {
   return { name, address };
 }
 
-/** `address_id=[1, 2]`. */
+/** `address_id=[1, 2]`, or one without brackets. */
 function parseIds(lexer: Lexer): number[] {
   lexer.expect('address_id');
   lexer.expect('=');
-  lexer.expect('[');
+  if (!lexer.accept('[')) return [lexer.number('address_id', 0, 255)];
   const ids: number[] = [];
   do ids.push(lexer.number('address_id', 0, 255));
   while (lexer.accept(','));
@@ -315,7 +318,7 @@ function parsePrio(lexer: Lexer): MptcpSpec {
   let backup = false;
   let id: number | null = null;
   for (;;) {
-    if (lexer.accept('backup')) backup = parseValue(lexer, 'backup', 1) === 1;
+    if (lexer.accept('backup')) backup = (parseValue(lexer, 'backup', 1) ?? 1) === 1;
     else if (lexer.accept('address_id')) id = parseValue(lexer, 'address_id', 255);
     else return { kind: 'mp_prio', backup, id };
   }

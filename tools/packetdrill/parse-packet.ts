@@ -45,9 +45,11 @@ function parseDirection(lexer: Lexer): 'in' | 'out' {
 
 function refuseTunnel(lexer: Lexer): void {
   const { kind, text, line } = lexer.peek();
-  if (kind === 'word' && ['ipv4', 'ipv6', 'gre', 'GREv0', 'mpls'].includes(text)) {
+  if (kind !== 'word') return;
+  if (['ipv4', 'ipv6', 'gre', 'GREv0', 'mpls'].includes(text))
     throw new ScriptError(`packets inside ${text} are not supported`, line);
-  }
+  if (['raw', 'sctp', 'udplite'].includes(text))
+    throw new ScriptError(`${text} packets are not supported`, line);
 }
 
 // ---- IP ---------------------------------------------------------------------------------------------------

@@ -194,8 +194,10 @@ export class Calls {
     if (s.state === STATE.SYN_SENT || s.state === STATE.SYN_RECV)
       return timedOut ? fail('EINPROGRESS') : null;
     s.connecting = false;
-    if (s.state === STATE.CLOSE) return fail(s.takeError() ?? 'ECONNABORTED');
-    return ok();
+    if (s.state !== STATE.CLOSE) return ok();
+    const error = s.takeError() ?? 'ECONNABORTED';
+    s.disconnect(); // it is as good as new once the program knows
+    return fail(error);
   }
 
   /** An address argument; `...` means the one given. */
@@ -242,10 +244,6 @@ const MAKERS: Readonly<Record<string, Maker>> = {
   pipe2(call) {
     return makePipe.call(this, call, number(call.args[1]));
   },
-  close(call) {
-    const fd = number(call.args[0]);
-    return this.close(fd) ? ok() : fail('EBADF');
-  },
   cap_set() {
     return ok();
   },
@@ -264,6 +262,15 @@ function makePipe(this: Calls, call: SocketCall, flags: number): Attempt {
 
 /** Calls on any descriptor. */
 const FILE_CALLS: Readonly<Record<string, FileCall>> = {
+  close(file, call) {
+    const { linger } = file instanceof Socket ? file.options : { linger: { on: false, seconds: 0 } };
+    const last = file.references === 1;
+    // SO_LINGER: until the peer has all of it, even where nothing else would wait.
+    if (file instanceof Socket) file.lingers = last && !file.multipath && linger.on && linger.seconds > 0;
+    this.close(number(call.args[0]));
+    if (!(file instanceof Socket) || !file.lingers) return this.now(ok());
+    return this.run((timedOut) => (file.ending && !timedOut ? null : ok()), linger.seconds * 1e6);
+  },
   dup(file, call) {
     return this.now(this.open(file, call.result));
   },

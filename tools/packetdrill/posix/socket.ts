@@ -22,6 +22,7 @@ export const IPPROTO_MPTCP = constant('IPPROTO_MPTCP');
 const IN = constant('POLLIN') | constant('POLLRDNORM');
 const OUT = constant('POLLOUT') | constant('POLLWRNORM');
 const RDHUP = constant('POLLRDHUP');
+const SO_PEEK_OFF = constant('SO_PEEK_OFF');
 const HUP = constant('POLLHUP');
 const PRI = constant('POLLPRI');
 const ERR = constant('POLLERR');
@@ -249,6 +250,7 @@ export class Socket extends OpenFile implements ConnectionHandler {
     this.#writeHeld();
     this.#progress();
     this.#watch();
+    if (this.lingers) this.changed(0);
     if (!this.noSpace || (this.poll() & OUT) === 0) return;
     this.noSpace = false;
     this.changed(WAKE_OUT);
@@ -262,7 +264,11 @@ export class Socket extends OpenFile implements ConnectionHandler {
   #watch(): void {
     const { sendBuffer, notSentLowat } = this.options;
     const watch =
-      sendBuffer !== null || notSentLowat !== 0xffffffff || this.errors.waits || this.#records.watched;
+      this.lingers ||
+      sendBuffer !== null ||
+      notSentLowat !== 0xffffffff ||
+      this.errors.waits ||
+      this.#records.watched;
     this.connection?.setOption(abi.OPT_WATCH, watch ? 1 | (this.noSpace ? 2 : 0) : 0);
   }
 
@@ -274,6 +280,26 @@ export class Socket extends OpenFile implements ConnectionHandler {
     const n = waits ? data.length : c.write(data, more);
     this.written += n;
     return n;
+  }
+
+  /** SO_PEEK_OFF: where the next look ahead begins; negative: always at the first octet. */
+  get peekOffset(): number {
+    return Number(this.options.get(SOL.SOCKET, SO_PEEK_OFF) ?? -1n);
+  }
+  /** So many octets were looked at, or (negative) read. */
+  movePeek(octets: number): void {
+    const { peekOffset } = this;
+    if (peekOffset < 0) return;
+    this.options.set(SOL.SOCKET, SO_PEEK_OFF, BigInt(Math.max(0, peekOffset + octets)));
+  }
+
+  /** close() waits until the peer has all of it (SO_LINGER). */
+  lingers = false;
+
+  /** What was sent is not acknowledged to its end. */
+  get ending(): boolean {
+    const { state } = this;
+    return state === STATE.FIN_WAIT1 || state === STATE.CLOSING || state === STATE.LAST_ACK;
   }
 
   /** The octet written last is urgent. */
@@ -399,6 +425,7 @@ export class Socket extends OpenFile implements ConnectionHandler {
     } else {
       this.#writeHeld(true);
       this.readShut = this.writeShut = true;
+      this.#watch();
       c.close();
     }
   }

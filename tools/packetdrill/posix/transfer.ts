@@ -63,12 +63,15 @@ export function receive(
         parts.length = 0;
         have = 0;
       }
-      const taken = take(s, c, length - have, have > 0, peek);
+      const taken = take(s, c, length - have, have > 0, peek ? Math.max(s.peekOffset, 0) : null);
       parts.push(taken.data);
       have += taken.data.length;
       ({ ends } = taken);
     }
-    const finished = (): Attempt => done({ data: Buffer.concat(parts), messageFlags: 0 });
+    const finished = (): Attempt => {
+      s.movePeek(peek ? have : -have);
+      return done({ data: Buffer.concat(parts), messageFlags: 0 });
+    };
     if (have >= target || ends || (length === 0 && s.queues().unread > 0)) return finished();
     const stop = s.error !== null || s.state === STATE.CLOSE || s.readShut || timedOut;
     if (have > 0) return stop ? finished() : null;

@@ -70,12 +70,16 @@ export interface Taken {
   readonly ends: boolean;
 }
 
-/** Takes up to `most` octets; `have`: the call has some already. The mark ends it, and the urgent octet is passed over. */
-export function take(s: Socket, c: Connection, most: number, have: boolean, peek: boolean): Taken {
+/**
+ * Takes up to `most` octets; `have`: the call has some already. The mark ends it, and the urgent octet is passed over.
+ * `from`: the octets that a look ahead skips; null: they are read.
+ */
+export function take(s: Socket, c: Connection, most: number, have: boolean, from: number | null): Taken {
   const parts: Buffer[] = [];
   const inline = urgentInline(s);
+  const peek = from !== null;
   /** Octets looked at, which are still there, and those that were kept. */
-  let seen = 0;
+  let seen = from ?? 0;
   let kept = 0;
   const move = (length: number): Buffer => {
     const buffer = Buffer.alloc(length);
