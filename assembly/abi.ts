@@ -663,6 +663,8 @@ export const MIB_RecordsFull = 177;
 export const MIB_PrivateFull = 178;
 /** Packets of peers that are too many hops away (OPT_MIN_TTL). */
 export const MIB_TCPMinTTLDrop = 179;
+/** Signed segments (RFC 2385): there are no keys, so they are dropped. */
+export const MIB_TCPMD5Unexpected = 185;
 /** Packets that the network marked (IpExt). */
 export const MIB_InCEPkts = 190;
 export const MIB_COUNT = 192;

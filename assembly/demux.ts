@@ -12,6 +12,7 @@ import {
   MIB_InCsumErrors,
   MIB_InErrs,
   MIB_InSegs,
+  MIB_TCPMD5Unexpected,
   RX_CHECKSUM,
   RX_LEN,
   RX_PATH,
@@ -30,7 +31,7 @@ import { coalesce } from './tcp/coalesce';
 import { Subflow } from './tcp/subflow';
 import { ICMP_IGNORE, ICMP_MALFORMED, parseIcmp } from './wire/icmp';
 import { IP_IGNORE, IP_OK, parseIp } from './wire/ip';
-import { ACK, RST, seg, SYN } from './wire/segment';
+import { ACK, HAS_MD5, RST, seg, SYN } from './wire/segment';
 import { parseTcp, tcpSumRight } from './wire/tcp';
 
 /**
@@ -54,6 +55,10 @@ export function packetArrives(at: usize, following: u32): u32 {
   }
   if (checksum != CHECKSUM_GOOD && !tcpSumRight(seg, seg.tcp, seg.tcpLength, checksum == CHECKSUM_PARTIAL)) {
     count(MIB_InCsumErrors);
+    return 0;
+  }
+  if (seg.has(HAS_MD5)) {
+    count(MIB_TCPMD5Unexpected); // nobody here has a key
     return 0;
   }
   if (seg.ecn == 3) count(MIB_InCEPkts);

@@ -59,7 +59,7 @@ function takePointer(c: Connection, sf: Subflow): void {
   if (dsnGt(c.readSeq, at) || dsnLt(at, c.rcvNxt)) return; // read, or here already
   if (c.urgentState != URGENT_NONE && !dsnGt(at, c.urgentIn)) return;
   // The program took the urgent octet before and has read up to it: it is no part of the stream.
-  const passed = c.urgentState != URGENT_NONE && c.urgentIn == c.readSeq && c.readSeq != c.rcvNxt;
+  const passed = c.urgentState != URGENT_NONE && c.urgentIn == c.readSeq && c.unread != 0;
   if (passed && c.urgentApart) consume(c, 1);
   c.urgentState = URGENT_AHEAD;
   c.urgentIn = at;

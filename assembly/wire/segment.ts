@@ -30,6 +30,8 @@ export const HAS_FASTCLOSE: u32 = 1 << 12;
 export const HAS_TCPRST: u32 = 1 << 13;
 /** TCP Fast Open: a cookie, or (length 0) the wish for one. */
 export const HAS_FAST_OPEN: u32 = 1 << 14;
+/** A signature (RFC 2385). */
+export const HAS_MD5: u32 = 1 << 15;
 /** Any option of Multipath TCP. */
 export const HAS_MPTCP: u32 =
   HAS_CAPABLE | HAS_JOIN | HAS_DSS | HAS_ADD_ADDR | HAS_RM_ADDR | HAS_PRIO | HAS_FAIL | HAS_FASTCLOSE | HAS_TCPRST;

@@ -3,7 +3,7 @@
  */
 import { get8, get16, get32, put8, put16, put32 } from '../bytes';
 import { fold, pseudo4, pseudo6, sum16 } from '../checksum';
-import { Segment, SYN, HAS_FAST_OPEN, HAS_MSS, HAS_SCALE, HAS_SACK_OK, HAS_TS, HAS_SACK } from './segment';
+import { Segment, SYN, HAS_FAST_OPEN, HAS_MD5, HAS_MSS, HAS_SCALE, HAS_SACK_OK, HAS_TS, HAS_SACK } from './segment';
 import { parseMptcp } from './mptcp';
 
 export const TCP_HEADER: u32 = 20;
@@ -15,6 +15,7 @@ export const OPT_MSS: u32 = 2;
 export const OPT_SCALE: u32 = 3;
 export const OPT_SACK_OK: u32 = 4;
 export const OPT_SACK: u32 = 5;
+export const OPT_MD5: u32 = 19;
 export const OPT_TS: u32 = 8;
 export const OPT_MPTCP: u32 = 30;
 export const OPT_FAST_OPEN: u32 = 34;
@@ -97,6 +98,8 @@ export function parseOption(s: Segment, kind: u32, at: usize, length: u32): void
     s.options |= HAS_SACK;
     s.sackPtr = at + 2;
     s.sackBlocks = (length - 2) / 8;
+  } else if (kind == OPT_MD5 && length == 18) {
+    s.options |= HAS_MD5;
   } else if ((s.flags & SYN) != 0) {
     if (kind == OPT_MSS && length == 4) {
       s.options |= HAS_MSS;
