@@ -103,6 +103,39 @@ for (const kind of ['kernel', 'packet', 'raw'] as const) {
   }
 }
 
+for (const family of [4, 6] as const) {
+  describe(`path MTU, udp, IPv${String(family)}`, function () {
+    this.timeout(60_000);
+    let bench: Bench;
+
+    before(async function () {
+      skipWithoutNamespaces(this);
+      needCommands(this, 'ethtool');
+      bench = await Bench.open({ paths: 1 });
+      await insertRouter(bench, 0, MTU);
+      // The peer's own link says what Plait there announces.
+      await bench.b.run('ip', 'link', 'set', 'dev', 'p0', 'mtu', '1500');
+    });
+
+    after(async () => {
+      await bench?.close();
+    });
+
+    it('goes on in fragments', async () => {
+      const { a, b } = bench;
+      const paths = (side: Namespace): string[] => ['--device', 'udp', '--path', side.address(0, family)];
+      const server = new PlaitPeer(b, 'server', '', PORT, ...paths(b));
+      await server.port();
+      const sending = ['--send', String(SIZE), '--seed', 'up'];
+      const client = new PlaitPeer(a, 'client', b.address(0, family), PORT, ...paths(a), ...sending);
+      const [up, down] = await Promise.all([client.report(), server.report()]);
+      expectWhole(down, 'up', SIZE);
+      expect(up).to.include({ error: null, mptcp: true });
+      expect(up.device).to.include({ sendErrors: 0 });
+    });
+  });
+}
+
 interface Packet {
   readonly flow: string;
   /** Of the IP packet. */

@@ -27,6 +27,8 @@ const SCRIPTS = [
   'syscalls/bad_arguments',
   'syscalls/send_buffer_fills',
   'tcp/fast_recovery_sack',
+  'tcp/icmp_recverr',
+  'tcp/icmp6_recverr',
 ];
 
 describe('scripts in the packetdrill language on the kernel', () => {
