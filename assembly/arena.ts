@@ -138,3 +138,15 @@ function filled(from: usize, octets: u32): bool {
 export function arenaUsed(): f64 {
   return <f64>used;
 }
+
+/** For audits: whether all free blocks lie in what was handed out, and all of that is either free or in use. */
+export function freeListsRight(): bool {
+  let bytes: u64 = used;
+  for (let sizeClass: u32 = 0; sizeClass <= MAX_SHIFT * 2; sizeClass++) {
+    for (let p = load<usize>(freeLists + (<usize>sizeClass << 2)); p != 0; p = load<usize>(p)) {
+      bytes += sizeOf(sizeClass);
+      if ((p & 63) != 0 || p < __heap_base || p >= top || bytes > top) return false;
+    }
+  }
+  return top == 0 || bytes == top - ((__heap_base + 63) & ~63);
+}

@@ -3,7 +3,7 @@
  * every octet of memory against its owner. And with a say in where sequence numbers begin, so that they wrap soon. For
  * fuzzing and tests; compiled to a module of its own.
  */
-import { arenaUsed, blockSize } from './arena';
+import { arenaUsed, blockSize, freeListsRight } from './arena';
 import { deadlineRight, deadlinesBytes } from './deadlines';
 import { dsnGe, dsnLe, dsnLt } from './dsn';
 import { eventsBytes } from './events';
@@ -72,7 +72,8 @@ export function audit(): u32 {
   bytes += ringsBytes() + packBytes() + eventsBytes() + tablesBytes() + notesBytes();
   block(handlesBytes());
   block(deadlinesBytes());
-  return <f64>bytes == arenaUsed() ? 0 : 8;
+  if (<f64>bytes != arenaUsed()) return 8;
+  return freeListsRight() ? 0 : 9;
 }
 
 /** Octets that the audit could name an owner for. */

@@ -76,9 +76,13 @@ export function receivePrepare(c: Connection): bool {
   return c.rcv != 0;
 }
 
-/** An empty ring is given back: at rest, ten thousand connections would hold gigabytes. */
+/**
+ * An empty ring is given back: at rest, ten thousand connections would hold gigabytes. With it go pieces of what does not
+ * count any more (beyond the end of the stream, or one range too many).
+ */
 export function receiveRest(c: Connection): void {
   if (c.rcv == 0 || c.unread != 0 || c.oooCount != 0) return;
+  directForget(c);
   free(c.rcv, c.rcvCap);
   c.rcv = 0;
 }

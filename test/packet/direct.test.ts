@@ -1,6 +1,7 @@
 /** Octets are read out of the packets that brought them, or from the ring when the application is late. */
 import { expect } from 'chai';
 import { SeededRandom } from '../../src/core/random.js';
+import { auditCore, loadBuild } from '../fuzz/builds.js';
 import { Bench } from './bench.js';
 import { Peer } from './peer.js';
 
@@ -142,5 +143,22 @@ describe('packets: reading out of received packets', () => {
     other.data('kept');
     bench.settle();
     expect(bench.apps[1]?.text).to.equal('kept');
+  });
+
+  it('forgets what lies beyond the end of the stream, when there is no ring for it any more', async () => {
+    const bench = await Bench.create({ module: await loadBuild('audit') });
+    bench.listen();
+    const peer = new Peer(bench).openPlain();
+    const { seq } = peer;
+    peer.send({ flags: 'PA', seq: seq + 10, data: 'beyond the end' });
+    peer.send({ flags: 'FA', seq, data: 'end' });
+    expect(bench.app.text).to.equal('end');
+    expect(bench.app.ended).to.equal(true);
+    // Packets go to the other memory, and to that again.
+    const other = new Peer(bench, { port: 30001 }).openPlain();
+    for (let i = 0; i < 4; i++) {
+      other.send({ flags: 'PA', seq: other.seq + 100, data: 'a hole is before it' });
+      expect(auditCore(bench.stack.core)).to.equal(null);
+    }
   });
 });
