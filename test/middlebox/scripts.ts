@@ -130,6 +130,55 @@ export const coalesce = (which: Direction, n: number): Script => {
   };
 };
 
+/** Segments that one of `rechunk` joins at most. */
+const MOST = 3;
+
+/**
+ * Cuts the stream anew as network cards do: segments in a row with the same options (RFC 8684 section 3.3.1: copies of one
+ * mapping) become one, which leaves in segments of `size` octets, all with these options. The end of a mapping or of a write
+ * ends the wait for more.
+ */
+export const rechunk = (which: Direction, size: number): Script => {
+  let held: ParsedSegment[] = [];
+  let isn = 0;
+  const release = (): Passed[] => {
+    const [first] = held;
+    const last = held.at(-1);
+    if (first === undefined || last === undefined) return [];
+    const data = Buffer.concat(held.map((one) => one.data));
+    held = [];
+    const pieces: Passed[] = [];
+    for (let at = 0; at < data.length; at += size) {
+      const ends = at + size >= data.length;
+      const flags = ends ? last.flags : first.flags.replace(/[FP]/g, '');
+      const seq = (first.seq + at) >>> 0;
+      const { window } = last;
+      const piece = { ...first, seq, flags, window, data: data.subarray(at, at + size) };
+      pieces.push({ segment: piece, direction: which });
+    }
+    return pieces;
+  };
+  return (segment, direction) => {
+    if (isSyn(segment) && direction === which) isn = segment.seq;
+    if (direction !== which) return [{ segment, direction }];
+    const last = held.at(-1);
+    const follows =
+      last !== undefined && segment.raw === last.raw && segment.seq === (last.seq + last.data.length) >>> 0;
+    const passed = follows ? [] : release();
+    if (isSyn(segment) || segment.data.length === 0) return [...passed, { segment, direction }];
+    held.push(segment);
+    const { dss, data, flags } = segment;
+    const end = (segment.seq + data.length - isn) >>> 0;
+    const left = dss === null ? 0 : (dss.ssn ?? 0) + (dss.length ?? 0) - end;
+    return held.length < MOST && left > 0 && !/[FP]/.test(flags) ? passed : [...passed, ...release()];
+  };
+};
+
+/** Two boxes that see one direction each, as where the ways there and back are different ones. */
+export const apart = (up: Script, down: Script): Script => {
+  return (segment, direction) => (direction === 'up' ? up : down)(segment, direction);
+};
+
 /**
  * Acknowledges data by itself as soon as it passes, with plain ACKs. It loses the data segments of these numbers, counted
  * from 0, after it has acknowledged them, and anything that repeats them on the subflow. One that loses begins after the

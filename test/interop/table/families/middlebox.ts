@@ -2,7 +2,7 @@
  * Middleboxes between the peers: those that the kernel can play (netfilter in a router), and boxes of our own. What each does
  * to Plait, and what Linux makes of it, stands in docs/middleboxes.md.
  */
-import { box, mptcp, rest, router, subflows as hasSubflows, until } from '../steps.js';
+import { box, mptcp, rest, router, shell, subflows as hasSubflows, until } from '../steps.js';
 import { announced } from './counts.js';
 import { other, type Case, type Counts, type Expected, type Pair, type Role } from '../case.js';
 
@@ -146,11 +146,33 @@ export const middlebox: readonly Case[] = [
     .flatMap((one) => [one, sum(one)]),
   own('rewrite ISN', {}),
   ...ways('resegment', () => ({})),
+  ...ways('rechunk', () => ({})).flatMap((one) => [one, sum(one)]),
   // Where the mapping of the second segment is missed the connection becomes plain, which MP_FAIL may have to tell.
   ...ways('coalesce', () => JOINED),
   ...ways('coalesce', () => JOINED, going).map(sum),
   ...ways('in order only', () => ({})),
   ...ways('shrink window', () => ({})),
+  // ---- another way there than back ----
+  own('ways apart, holes up, pieces down', {}),
+  own('ways apart, pieces up, holes down', {}),
+  // Plain data is what tells the side whose mappings are lost.
+  own('ways apart, stripped up, halves down', LATE, going('server')),
+  own('ways apart, halves up, stripped down', LATE, going('client')),
+  // A route of the kernel's leads its packets to the first address of the peer through the second link.
+  {
+    family: 'middlebox',
+    name: 'ways apart, server to client by the other link',
+    pairs: [{ client: 'plait', server: 'kernel' }],
+    before: [shell('server', 'ip route add 10.0.1.2 dev p1 src 10.0.1.1')],
+    expect: {},
+  },
+  {
+    family: 'middlebox',
+    name: 'ways apart, client to server by the other link',
+    pairs: [{ client: 'kernel', server: 'plait' }],
+    before: [shell('client', 'ip route add 10.0.1.1 dev p1 src 10.0.1.2')],
+    expect: {},
+  },
   // ---- payload ----
   ...ways('change', (receiver) => ({ altered: { [receiver]: 0 } })),
   ...ways('change first', failed(0, false), going).map(sum),
