@@ -77,8 +77,8 @@ export function receivePrepare(c: Connection): bool {
 }
 
 /**
- * An empty ring is given back: at rest, ten thousand connections would hold gigabytes. With it go pieces of what does not
- * count any more (beyond the end of the stream, or one range too many).
+ * An empty ring is given back: at rest, ten thousand connections would hold gigabytes. With it go pieces of what does
+ * not count any more, as it lies beyond the end of the stream.
  */
 export function receiveRest(c: Connection): void {
   if (c.rcv == 0 || c.unread != 0 || c.oooCount != 0) return;
