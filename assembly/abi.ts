@@ -490,6 +490,16 @@ export const CI_UNSENT = 136;
 export const CI_URGENT_STATE = 140;
 export const CI_URGENT_OCTET = 144;
 export const CI_URGENT_AT = 148;
+/** 64 bits each: the next octet to be written, the oldest not acknowledged, the next expected; DATA_FIN counts. */
+export const CI_WRITE_SEQ = 152;
+export const CI_DATA_UNA = 160;
+export const CI_RCV_NXT = 168;
+/** Microseconds since data was sent and since some came (on subflows that there are), and since the last DATA_ACK. */
+export const CI_DATA_SENT_AGO = 176;
+export const CI_DATA_RECEIVED_AGO = 184;
+export const CI_DATA_ACKED_AGO = 192;
+/** Data-level timeouts since the last acknowledgement. */
+export const CI_RETRIES = 200;
 /** There is none, it is announced, it has come, it was read by itself. */
 export const URGENT_NONE = 0;
 export const URGENT_AHEAD = 1;

@@ -15,7 +15,14 @@ import {
   CI_UNACKED,
   CI_UNREAD,
   CI_UNSENT,
+  CI_DATA_ACKED_AGO,
+  CI_DATA_RECEIVED_AGO,
+  CI_DATA_SENT_AGO,
+  CI_DATA_UNA,
+  CI_RCV_NXT,
+  CI_RETRIES,
   CI_URGENT_AT,
+  CI_WRITE_SEQ,
   CI_URGENT_OCTET,
   CI_URGENT_STATE,
   CIF_CHECKSUM,
@@ -102,6 +109,7 @@ import {
   C_CLIENT,
   C_DENY_JOIN,
   C_ESTABLISHED,
+  C_FIN_QUEUED,
   C_MPTCP,
   C_SYN_DATA,
 } from './mptcp/connection';
@@ -156,6 +164,27 @@ export function connectionInfo(c: Connection, at: usize): void {
   store<u32>(at + CI_URGENT_STATE, c.urgentState);
   store<u32>(at + CI_URGENT_OCTET, c.urgentOctet);
   store<i32>(at + CI_URGENT_AT, <i32>(c.urgentIn - c.readSeq));
+  store<u64>(at + CI_WRITE_SEQ, c.writeSeq + u64(c.is(C_FIN_QUEUED)));
+  store<u64>(at + CI_DATA_UNA, c.dataUna);
+  store<u64>(at + CI_RCV_NXT, c.rcvNxt);
+  dataTimes(c, at);
+  store<u32>(at + CI_RETRIES, c.dataBackoff);
+}
+
+function dataTimes(c: Connection, at: usize): void {
+  let first: f64 = Infinity;
+  let sent: f64 = 0;
+  let received: f64 = 0;
+  for (let p = c.subflows; p != 0; p = changetype<Subflow>(p).nextOfConn) {
+    const sf = changetype<Subflow>(p);
+    if (sf.synchronized) first = min(first, sf.establishedAt);
+    sent = max(sent, sf.lastDataSent);
+    received = max(received, sf.dataAt);
+  }
+  if (first == Infinity) first = now;
+  store<f64>(at + CI_DATA_SENT_AGO, now - max(sent, first));
+  store<f64>(at + CI_DATA_RECEIVED_AGO, now - max(received, first));
+  store<f64>(at + CI_DATA_ACKED_AGO, now - max(c.dataAckAt, first));
 }
 
 /** TCPI_OPT_* of Linux. */

@@ -23,8 +23,6 @@ export class Settings {
   keepalive: bool;
   /** The program reads urgent octets by themselves (urgent.ts). */
   urgentApart: bool;
-  /** An opener: data in the SYN. A listening side: how many connections may be accepted before their third packet. */
-  fastOpen: u32;
   fastOpenNoCookie: bool;
   /** Congestion control of a lone subflow (assembly/cc/ids.ts). */
   congestion: u8;
@@ -33,14 +31,21 @@ export class Settings {
   /** Time to live of what is sent, and the least one of what is taken (RFC 5082), 0: any. */
   ttl: u8;
   minTtl: u8;
+  /** A listening side: OPT_SAVE_SYN. */
+  saveSyn: bool;
+  /** `rcvBuf` stays what it is. */
+  rcvBufLocked: bool;
+  /** An opener: data in the SYN. A listening side: how many connections may be accepted before their third packet. */
+  fastOpen: u32;
   /** SYNs, or SYN/ACKs, that are sent again; 0: as many as the stack's own number says (Linux' TCP_SYNCNT). */
   synRetries: u32;
-  /** A listening side: OPT_BACKLOG, OPT_DEFER_ACCEPT, OPT_SAVE_SYN. */
+  /** A listening side: OPT_BACKLOG, OPT_DEFER_ACCEPT. */
   backlog: u32;
   deferAccept: u32;
-  saveSyn: bool;
   /** Octets; 0: what the path takes. */
   maxSegment: u32;
+  /** Largest window, octets; 0: what the buffer allows (Linux' TCP_WINDOW_CLAMP). */
+  windowClamp: u32;
   keepaliveCount: u32;
   /** Microseconds. */
   keepaliveIdle: f64;
@@ -54,11 +59,8 @@ export class Settings {
   /** Largest send and receive rings, octets; powers of two. */
   sndMax: u32;
   rcvMax: u32;
-  /** Octets that queued segments may cost (Linux' SO_RCVBUF, doubled), 0: no account; and whether that stays. */
+  /** Octets that queued segments may cost (Linux' SO_RCVBUF, doubled), 0: no account. */
   rcvBuf: u32;
-  rcvBufLocked: bool;
-  /** Largest window, octets; 0: what the buffer allows (Linux' TCP_WINDOW_CLAMP). */
-  windowClamp: u32;
 }
 
 /** RFC 1700, and what Linux does. */

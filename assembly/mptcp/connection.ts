@@ -86,6 +86,10 @@ export class Connection extends Settings {
   closeReason: i32;
   /** It is one of MPCurrEstab. */
   counted: bool;
+  /** The application wants to hear of every change of the send queue. */
+  watch: bool;
+  /** The last write said that more will follow soon. */
+  more: bool;
   flags: u32;
   /** First subflow of the list. */
   subflows: usize;
@@ -120,25 +124,23 @@ export class Connection extends Settings {
   sndCap: u32;
   /** Data sequence number of what lies first in the ring's memory, or has its place there; low half. */
   sndStart: u32;
+  /** Subflow that opened the last mapping. */
+  mapOwner: usize;
   /** Oldest octet that the ring still holds: some subflow may retransmit it. */
   bufSeq: u64;
   /** DATA_ACKed up to here. */
   dataUna: u64;
+  /** When the peer sent a DATA_ACK last. */
+  dataAckAt: f64;
   /** Next data sequence number to give to a subflow. */
   dataNxt: u64;
   /** End of what the application wrote. */
   writeSeq: u64;
-  /** The application wants to hear of every change of the send queue. */
-  watch: bool;
-  /** The last write said that more will follow soon. */
-  more: bool;
   /** The peer's urgent octet (urgent.ts): URGENT_*, its value; where it stands; the end of ours. */
   urgentState: i32;
   urgentOctet: u32;
   urgentIn: u64;
   urgentOut: u64;
-  /** Subflow that opened the last mapping. */
-  mapOwner: usize;
   /** Largest DATA_ACK + window seen on any subflow. */
   wndEdge: u64;
   /** Octets that went with the SYN, outside the data sequence space. */
@@ -196,7 +198,6 @@ export class Connection extends Settings {
 
   /** Data-level retransmission and DATA_FIN timer; the end of a connection without subflows. */
   dataTimerAt: f64;
-  dataBackoff: u32;
   closeAt: f64;
   /** Until when the peer's announcements of addresses have used up what they may. */
   announcedTo: f64;
@@ -212,6 +213,8 @@ export class Connection extends Settings {
   rcvReserve: u32;
   /** What the program read in a round trip, at most so far. */
   rcvqSpace: u32;
+  /** Timeouts of the data level since the last acknowledgement. */
+  dataBackoff: u32;
 
   @inline
   is(flag: u32): bool {

@@ -93,6 +93,7 @@ export function takeDataAck(c: Connection, sf: Subflow): void {
     if (!seg.has(HAS_DSS) || (seg.dssFlags & DSS_ACK) == 0) return;
     fullyEstablished(c);
     c.set(C_DACK_SEEN);
+    c.dataAckAt = now;
     if ((sf.flags & (SF_BARE | SF_ASKED)) != 0) sf.clear(SF_BARE | SF_ASKED);
     ack = (seg.dssFlags & DSS_ACK8) != 0 ? seg.dssAck : dsnExpand(c.dataUna, <u32>seg.dssAck);
     if (dsnGt(ack, c.dataNxt)) return; // of nothing that was sent: ignore

@@ -300,7 +300,10 @@ function probeDue(c: Connection, sf: Subflow): void {
   const canSend = sf.state == TCP_ESTABLISHED || sf.state == TCP_CLOSE_WAIT;
   const free = c.mapOwner == 0 || c.mapOwner == changetype<usize>(sf) || !mappingOpen(c);
   sf.tlpRetrans = false;
-  let sent = canSend && free && txRoom() > 2 && sendBurst(c, sf, 1, false);
+  // A small segment does not wait any longer for an acknowledgement, a cork, or more.
+  const unsent = unsentOf(c);
+  const small = unsent < segmentSize(c, sf) && unsent <= roomOn(sf);
+  let sent = canSend && free && txRoom() > 2 && sendBurst(c, sf, 1, small);
   if (!sent) {
     recShatter(sf, sf.recTail - 1); // the last segment, not the last packet
     const id = sf.recTail - 1;

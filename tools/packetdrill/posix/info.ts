@@ -113,6 +113,7 @@ export function tcpInfo(s: Socket): Map<string, bigint> {
   fill(core, info);
   const { unsent } = s.queues();
   info.set('tcpi_notsent_bytes', BigInt(unsent));
+  if (s.established) info.set('tcpi_snd_mss', BigInt(maxSegment(s) ?? 0));
   return info;
 }
 
@@ -155,6 +156,7 @@ export function mptcpInfo(s: Socket): Map<string, bigint> {
     mptcpi_add_addr_accepted_max mptcpi_flags mptcpi_token mptcpi_write_seq mptcpi_snd_una mptcpi_rcv_nxt
     mptcpi_local_addr_used mptcpi_local_addr_max mptcpi_csum_enabled mptcpi_retransmits mptcpi_bytes_retrans
     mptcpi_bytes_sent mptcpi_bytes_received mptcpi_bytes_acked mptcpi_subflows_total mptcpi_endp_signal_max
+    mptcpi_endp_laminar_max mptcpi_endp_fullmesh_max
     mptcpi_last_data_sent mptcpi_last_data_recv mptcpi_last_ack_recv`
       .split(/\s+/)
       .map((name) => [name, 0n]),
@@ -162,6 +164,7 @@ export function mptcpInfo(s: Socket): Map<string, bigint> {
   const c = s.connection;
   if (c === null) return info;
   const { core } = s.stack;
+  s.stack.run(s.stack.now()); // times are those of its latest turn
   if (core.x.connectionInfo(c.handle) < 0) return info;
   const u32 = (offset: number): bigint => BigInt(core.scratchU32(offset));
   const f64 = (offset: number): bigint => BigInt(core.scratchF64(offset));
@@ -178,5 +181,14 @@ export function mptcpInfo(s: Socket): Map<string, bigint> {
   info.set('mptcpi_bytes_acked', f64(abi.CI_BYTES_ACKED));
   info.set('mptcpi_bytes_received', f64(abi.CI_BYTES_READ) + u32(abi.CI_UNREAD));
   info.set('mptcpi_bytes_retrans', f64(abi.CI_BYTES_REINJECTED));
+  const u64 = (offset: number): bigint => (u32(offset + 4) << 32n) | u32(offset);
+  info.set('mptcpi_write_seq', u64(abi.CI_WRITE_SEQ));
+  info.set('mptcpi_snd_una', u64(abi.CI_DATA_UNA));
+  info.set('mptcpi_rcv_nxt', u64(abi.CI_RCV_NXT));
+  info.set('mptcpi_retransmits', u32(abi.CI_RETRIES));
+  const milliseconds = (offset: number): bigint => BigInt(Math.floor(core.scratchF64(offset) / 1000));
+  info.set('mptcpi_last_data_sent', milliseconds(abi.CI_DATA_SENT_AGO));
+  info.set('mptcpi_last_data_recv', milliseconds(abi.CI_DATA_RECEIVED_AGO));
+  info.set('mptcpi_last_ack_recv', milliseconds(abi.CI_DATA_ACKED_AGO));
   return info;
 }

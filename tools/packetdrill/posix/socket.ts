@@ -78,6 +78,8 @@ export class Socket extends OpenFile implements ConnectionHandler {
   error: string | null = null;
   readShut = false;
   writeShut = false;
+  /** The peer's stream has ended in order (SOCK_DONE). */
+  peerEnded = false;
   /** connect() has begun and nobody has been told how it ended. */
   connecting = false;
   /** connect() has promised a connection whose SYN goes with the first write. */
@@ -209,7 +211,7 @@ export class Socket extends OpenFile implements ConnectionHandler {
       early === undefined ? settings : [...settings, [abi.OPT_FAST_OPEN, 1]],
     );
     if (errno !== null) return errno;
-    this.#over = this.#established = this.readShut = this.writeShut = false;
+    this.#over = this.#established = this.readShut = this.writeShut = this.peerEnded = false;
     this.error = null;
     this.connecting = true;
     return null;
@@ -223,7 +225,13 @@ export class Socket extends OpenFile implements ConnectionHandler {
       this.#letGo();
       if (!this.#over) this.error = 'ECONNRESET';
     }
-    this.#over = this.#established = this.connecting = this.readShut = this.writeShut = false;
+    this.#over =
+      this.#established =
+      this.connecting =
+      this.readShut =
+      this.writeShut =
+      this.peerEnded =
+        false;
     this.changed();
   }
 
@@ -350,7 +358,7 @@ export class Socket extends OpenFile implements ConnectionHandler {
   }
 
   onEnd(): void {
-    this.readShut = true;
+    this.readShut = this.peerEnded = true;
     this.changed(0);
   }
   onClosed(error: PlaitError | null): void {

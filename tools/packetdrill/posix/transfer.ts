@@ -75,6 +75,7 @@ export function receive(
     if (have >= target || ends || (length === 0 && s.queues().unread > 0)) return finished();
     const stop = s.error !== null || s.state === STATE.CLOSE || s.readShut || timedOut;
     if (have > 0) return stop ? finished() : null;
+    if (s.peerEnded && !s.multipath) return finished(); // whatever came after it
     if (s.error !== null) return fail(s.takeError() ?? 'EIO');
     if (s.readShut) return finished();
     if (s.state === STATE.CLOSE) return fail('ENOTCONN');
