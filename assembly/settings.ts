@@ -47,13 +47,13 @@ export class Settings {
   /** Largest window, octets; 0: what the buffer allows (Linux' TCP_WINDOW_CLAMP). */
   windowClamp: u32;
   keepaliveCount: u32;
-  /** Microseconds. */
-  keepaliveIdle: f64;
-  keepaliveInterval: f64;
+  /** Microseconds, seven digits of them: records are to be short. */
+  keepaliveIdle: f32;
+  keepaliveInterval: f32;
   /** Of retransmissions in vain; 0: a number of them decides (Linux' TCP_USER_TIMEOUT). */
-  userTimeout: f64;
+  userTimeout: f32;
   /** In FIN-WAIT-2 without an application; negative: none (Linux' TCP_LINGER2). */
-  finTimeout: f64;
+  finTimeout: f32;
   /** Octets per second of a subflow; 0: no pacing. */
   maxPacing: f64;
   /** Largest send and receive rings, octets; powers of two. */
@@ -77,9 +77,9 @@ export function defaultSettings(s: Settings): void {
   s.rcvBuf = tcpRmemDefault;
   s.backlog = coreSomaxconn;
   s.keepaliveCount = tcpKeepaliveProbes;
-  s.keepaliveIdle = tcpKeepaliveTime;
-  s.keepaliveInterval = tcpKeepaliveIntvl;
-  s.finTimeout = tcpFinTimeout;
+  s.keepaliveIdle = <f32>tcpKeepaliveTime;
+  s.keepaliveInterval = <f32>tcpKeepaliveIntvl;
+  s.finTimeout = <f32>tcpFinTimeout;
   s.maxPacing = cfgMaxPacing;
 }
 

@@ -90,6 +90,9 @@ export class Connection extends Settings {
   watch: bool;
   /** The last write said that more will follow soon. */
   more: bool;
+  /** The peer's urgent octet (urgent.ts): URGENT_*, its value. */
+  urgentState: u8;
+  urgentOctet: u8;
   flags: u32;
   /** First subflow of the list. */
   subflows: usize;
@@ -136,9 +139,7 @@ export class Connection extends Settings {
   dataNxt: u64;
   /** End of what the application wrote. */
   writeSeq: u64;
-  /** The peer's urgent octet (urgent.ts): URGENT_*, its value; where it stands; the end of ours. */
-  urgentState: i32;
-  urgentOctet: u32;
+  /** Where the peer's urgent octet stands; the end of ours. */
   urgentIn: u64;
   urgentOut: u64;
   /** Largest DATA_ACK + window seen on any subflow. */

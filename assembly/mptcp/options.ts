@@ -101,16 +101,16 @@ export function setConnectionOption(c: Connection, option: i32, value: i32): i32
       c.synRetries = value;
       return 0;
     case OPT_FIN_TIMEOUT:
-      c.finTimeout = <f64>value * 1e6;
+      c.finTimeout = <f32>(<f64>value * 1e6);
       return 0;
     case OPT_USER_TIMEOUT:
-      c.userTimeout = <f64>value * 1e3;
+      c.userTimeout = <f32>(<f64>value * 1e3);
       return 0;
     case OPT_KEEPALIVE_IDLE:
-      c.keepaliveIdle = <f64>value * 1e6;
+      c.keepaliveIdle = <f32>(<f64>value * 1e6);
       return armAll(c);
     case OPT_KEEPALIVE_INTERVAL:
-      c.keepaliveInterval = <f64>value * 1e6;
+      c.keepaliveInterval = <f32>(<f64>value * 1e6);
       return armAll(c);
     case OPT_KEEPALIVE_COUNT:
       c.keepaliveCount = value;
@@ -144,7 +144,7 @@ export function setConnectionOption(c: Connection, option: i32, value: i32): i32
       if (!c.is(C_MPTCP)) c.urgentOut = c.writeSeq;
       return 0;
     case OPT_URGENT_TAKEN:
-      if (c.urgentState == URGENT_HERE) c.urgentState = URGENT_TAKEN;
+      if (c.urgentState == URGENT_HERE) c.urgentState = <u8>URGENT_TAKEN;
       return 0;
     case OPT_URGENT_APART:
       c.urgentApart = value != 0;

@@ -39,8 +39,8 @@ export function urgentArrives(c: Connection, sf: Subflow): void {
   if (c.urgentState != URGENT_AHEAD) return;
   const at = dsnDiff(c.urgentIn, positionOf(c, sf, seg.seq));
   if (at < 0 || at >= <i64>seg.length) return;
-  c.urgentOctet = get8(seg.payload + <usize>at);
-  c.urgentState = URGENT_HERE;
+  c.urgentOctet = <u8>(get8(seg.payload + <usize>at));
+  c.urgentState = <u8>URGENT_HERE;
   // Whoever waits for urgent data alone has to hear of it although other data is unread.
   if (c.is(C_OPENED)) emit(EVENT_READABLE, c.handle, 0, 0, 0, 0);
 }
@@ -61,12 +61,12 @@ function takePointer(c: Connection, sf: Subflow): void {
   // The program took the urgent octet before and has read up to it: it is no part of the stream.
   const passed = c.urgentState != URGENT_NONE && c.urgentIn == c.readSeq && c.unread != 0;
   if (passed && c.urgentApart) consume(c, 1);
-  c.urgentState = URGENT_AHEAD;
+  c.urgentState = <u8>URGENT_AHEAD;
   c.urgentIn = at;
 }
 
 /** The program has read up to here: what lies behind it is urgent no more. */
 @inline
 export function urgentRead(c: Connection): void {
-  if (c.urgentState != URGENT_NONE && dsnGt(c.readSeq, c.urgentIn)) c.urgentState = URGENT_NONE;
+  if (c.urgentState != URGENT_NONE && dsnGt(c.readSeq, c.urgentIn)) c.urgentState = <u8>URGENT_NONE;
 }
