@@ -623,6 +623,8 @@ export const MIB_PathMtuReduced = 153;
 export const MIB_ListenOverflows = 116;
 export const MIB_EmbryonicRsts = 117;
 export const MIB_TCPDeferAcceptDrop = 118;
+/** SYNs and SYN/ACKs that were sent again. */
+export const MIB_TCPSynRetrans = 119;
 export const MIB_SyncookiesSent = 96;
 export const MIB_SyncookiesRecv = 97;
 export const MIB_SyncookiesFailed = 98;

@@ -3,7 +3,7 @@
  * PSH ends each of them, and on Multipath TCP all segments of what was written at once repeat one mapping (RFC 8684
  * section 3.3.1 lets a mapping span segments). Sizes and waits (Nagle, Minshall, cork) are Linux'.
  */
-import { FALLBACK_MP_FAIL, TCP_CLOSE_WAIT, TCP_FIN_WAIT_1, TCP_LAST_ACK } from '../abi';
+import { FALLBACK_MP_FAIL, TCP_CLOSE_WAIT, TCP_FIN_WAIT_1, TCP_LAST_ACK, TCP_SYN_RCVD } from '../abi';
 import { ccOnIdle } from '../cc/controller';
 import { dssChecksum } from '../checksum';
 import { dsnDiff, dsnMin } from '../dsn';
@@ -25,6 +25,7 @@ import {
   C_FIN_QUEUED,
   C_FIN_SENT,
   C_MPTCP,
+  C_ORPHAN,
   C_SEND_INFINITE,
   mappingOpen,
 } from './connection';
@@ -180,7 +181,7 @@ function sendSegments(c: Connection, sf: Subflow, octets: u32, size: u32, push: 
     if (c.is(C_MPTCP)) map(c, sf, r, size, n + left);
     if (n % size != 0) sf.sndSmall = r.seq + n;
     if (left == 0 && (push || (last && (!c.more || c.is(C_MPTCP))))) r.flags |= REC_PSH;
-    if (last && c.is(C_FIN_QUEUED)) withFin(c, sf, r);
+    if (last && c.is(C_FIN_QUEUED) && finMayLeave(c, sf)) withFin(c, sf, r);
     c.dataNxt += n;
     if (c.is(C_FIN_SENT) && last && c.is(C_MPTCP)) c.dataNxt = c.finDsn + 1;
     launch(c, sf, id);
@@ -243,8 +244,14 @@ function withFin(c: Connection, sf: Subflow, r: Rec): void {
   }
 }
 
+/** Before the third packet (Fast Open) a FIN leaves only when the program has left, as on Linux. */
+export function finMayLeave(c: Connection, sf: Subflow): bool {
+  return sf.state != TCP_SYN_RCVD || (sf.is(SF_FAST_OPEN) && c.is(C_ORPHAN) && !c.is(C_MPTCP));
+}
+
 export function finLeaves(sf: Subflow): void {
   sf.set(SF_FIN_SENT);
   sf.clear(SF_FIN_QUEUED);
+  if (sf.state == TCP_SYN_RCVD) return; // the third packet makes FIN-WAIT-1 of it
   sf.state = sf.state == TCP_CLOSE_WAIT ? TCP_LAST_ACK : TCP_FIN_WAIT_1;
 }

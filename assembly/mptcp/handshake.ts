@@ -32,8 +32,11 @@ import {
   MIB_MPJoinSynTx,
   MIB_MismatchPortAckRx,
   MIB_PassiveOpens,
+  MIB_RetransSegs,
   MIB_SimultConnectFallback,
+  MIB_TCPSynRetrans,
   TCP_ESTABLISHED,
+  TCP_FIN_WAIT_1,
   TCP_SYN_RCVD,
   TCP_SYN_SENT,
 } from '../abi';
@@ -68,6 +71,7 @@ import {
   SF_BACKUP_REMOTE,
   SF_FAILING,
   SF_FAST_OPEN,
+  SF_FIN_SENT,
   SF_JOIN,
   SF_PASSIVE,
   SF_PLAIN_SYN,
@@ -263,6 +267,13 @@ export function sendSyn(c: Connection, sf: Subflow): bool {
   return true;
 }
 
+/** The same again: its answer, or itself, was lost. */
+export function repeatSyn(c: Connection, sf: Subflow): bool {
+  count(MIB_RetransSegs);
+  count(MIB_TCPSynRetrans);
+  return sendSyn(c, sf);
+}
+
 function addCapable(c: Connection, answer: bool): void {
   const flags = CAPABLE_SHA256 | (cfgChecksum ? CAPABLE_CHECKSUM : 0) | (cfgDenyJoin ? CAPABLE_DENY_JOIN : 0);
   if (answer) {
@@ -310,7 +321,7 @@ export function takeSynOptions(sf: Subflow): void {
 
 /** Both SYNs are acknowledged. */
 function established(c: Connection, sf: Subflow): void {
-  sf.state = TCP_ESTABLISHED;
+  sf.state = sf.is(SF_FIN_SENT) ? TCP_FIN_WAIT_1 : TCP_ESTABLISHED; // the program may have left a Fast Open
   sf.sndUna = sf.firstOut;
   sf.sndEdge = sf.sndUna + sf.sndWnd;
   sf.lastReceived = sf.establishedAt = now;

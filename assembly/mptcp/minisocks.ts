@@ -4,6 +4,7 @@
  */
 import {
   CLOSE_RESET,
+  MIB_AttemptFails,
   MIB_EmbryonicRsts,
   MIB_PAWSEstab,
   MIB_TCPACKSkippedSynRecv,
@@ -31,7 +32,7 @@ import { acceptQueueFull, deferOf } from './accept-queue';
 import { NO_REASON, subflowFailed } from './close';
 import { Connection } from './connection';
 import { fastcloseAnswered } from './fastclose';
-import { sendSyn } from './handshake';
+import { repeatSyn } from './handshake';
 import { AGAIN, allowed, DONE, finArrives, GO_ON, oldTimestamp, REFUSE, resetArrives, takeTimestamp } from './input';
 import { freeSubflow } from './lifecycle';
 import { sendBareAck } from './packet';
@@ -47,7 +48,7 @@ export function requestArrives(c: Connection, sf: Subflow): i32 {
   const old = sf.is(SF_TIMESTAMPS) && seg.has(HAS_TS) && (flags & RST) == 0 && oldTimestamp(sf);
   if (seg.seq == sf.irs && flags == SYN && !old) {
     // Our answer was lost.
-    if (allowed(sf) && sendSyn(c, sf) && !early) startTimer(sf, TIMER_HANDSHAKE, handshakeTimeout(sf));
+    if (allowed(sf) && repeatSyn(c, sf) && !early) startTimer(sf, TIMER_HANDSHAKE, handshakeTimeout(sf));
     return DONE;
   }
   if ((flags & ACK) != 0 && !early && seg.ack != sf.sndNxt) return REFUSE;
@@ -63,11 +64,16 @@ export function requestArrives(c: Connection, sf: Subflow): i32 {
     }
     return DONE;
   }
+  const another = (flags & SYN) != 0 && seg.seq != sf.irs;
+  if ((flags & RST) != 0 || another) {
+    count(MIB_AttemptFails);
+    if (!early) count(MIB_EmbryonicRsts);
+  }
   if ((flags & RST) != 0) {
     resetArrives(c, sf);
     return DONE;
   }
-  if ((flags & SYN) != 0 && seg.seq != sf.irs) {
+  if (another) {
     if (!early) subflowFailed(c, sf, CLOSE_RESET, NO_REASON, false);
     return REFUSE;
   }

@@ -80,7 +80,7 @@ import {
   markDirty,
   tellWritable,
 } from './connection';
-import { finLeaves, sendNew } from './burst';
+import { finLeaves, finMayLeave, sendNew } from './burst';
 import { NO_REASON, RST_OUTSTANDING, sendReset, subflowFailed } from './close';
 import { sendSyn } from './handshake';
 import { MAX_SEGMENT, owesKeys, segmentSize, sendAck, sendKeys, sendRecord } from './packet';
@@ -327,7 +327,8 @@ export function signalFin(c: Connection): void {
 function closeSubflows(c: Connection): void {
   for (let p = c.subflows; p != 0; p = changetype<Subflow>(p).nextOfConn) {
     const sf = changetype<Subflow>(p);
-    if (!sf.is(SF_FIN_QUEUED) || (sf.state != TCP_ESTABLISHED && sf.state != TCP_CLOSE_WAIT)) continue;
+    const open = sf.state == TCP_ESTABLISHED || sf.state == TCP_CLOSE_WAIT || sf.state == TCP_SYN_RCVD;
+    if (!sf.is(SF_FIN_QUEUED) || !open || !finMayLeave(c, sf)) continue;
     if (txRoom() == 0 || !recReserve(sf)) {
       markDirty(c);
       return;

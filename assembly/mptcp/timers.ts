@@ -15,6 +15,7 @@ import {
   MIB_TCPAbortOnTimeout,
   MIB_TCPKeepAlive,
   MIB_TCPLossProbes,
+  MIB_TCPTimeouts,
   MIB_TCPWinProbe,
   MIB_WinProbe,
   TCP_ESTABLISHED,
@@ -89,7 +90,7 @@ import { defersSynAck, growOld, requestExpired, synRetriesOf } from './accept-qu
 import { canFallBack, endAfterFail, failAnswered, fallBack } from './fallback';
 import { fastcloseDue } from './fastclose';
 import { fastOpenTimeout } from './fast-open';
-import { openFailed, sendSyn } from './handshake';
+import { openFailed, repeatSyn } from './handshake';
 import { freeSubflow } from './lifecycle';
 import { MAX_BURST, sendBurst } from './burst';
 import { retransmit, signalFin } from './output';
@@ -203,6 +204,7 @@ function handshakeDue(c: Connection, sf: Subflow): bool {
     markDirty(c);
     return true;
   }
+  count(MIB_TCPTimeouts);
   if (sf.state == TCP_SYN_SENT) {
     if (sf.retries >= (sf.is(SF_JOIN) ? JOIN_RETRIES : synRetriesOf(c, tcpSynRetries) + tcpSynLinearTimeouts)) {
       openFailed(c, sf, CLOSE_TIMEOUT, NO_REASON, false);
@@ -231,7 +233,7 @@ function handshakeDue(c: Connection, sf: Subflow): bool {
   if (sf.state != TCP_SYN_SENT || sf.is(SF_JOIN) || sf.retries > tcpSynLinearTimeouts) sf.backoff++;
   if (!waits) {
     sf.set(SF_SYN_RETRANSMITTED);
-    sendSyn(c, sf);
+    repeatSyn(c, sf);
   }
   startTimer(sf, TIMER_HANDSHAKE, handshakeTimeout(sf));
   return true;

@@ -165,6 +165,33 @@ describe('packets: Fast Open, the listening side', () => {
     expect(bench.app.ended).to.equal(true);
   });
 
+  it('plain TCP: the end of the stream, written with its last data, goes behind the third packet', async () => {
+    const bench = await server();
+    const [peer] = early(bench, 'ping', {}, { capable: null });
+    bench.app.write('pong');
+    bench.app.live.shutdown();
+    bench.settle();
+    peer.expect({ flags: 'PA', seq: 1, ack: 5, data: 'pong' });
+    peer.expectNothing();
+    peer.send({ ack: 5 }).expect({ flags: 'FA', seq: 5 });
+    peer.send({ flags: 'FA', ack: 6 }).expect({ ack: 6 });
+    expect(bench.app.error).to.equal(null);
+    expect(bench.app.closed).to.equal(true);
+  });
+
+  it('plain TCP: a program that leaves ends the connection before the third packet', async () => {
+    const bench = await server();
+    const [peer] = early(bench, 'ping', {}, { capable: null });
+    bench.app.write('pong');
+    bench.app.live.close();
+    bench.settle();
+    peer.expect({ flags: 'FPA', seq: 1, ack: 5, data: 'pong' });
+    peer.send({ ack: 6 });
+    peer.send({ flags: 'FA', ack: 6 }).expect({ ack: 6 });
+    expect(bench.app.error).to.equal(null);
+    expect(bench.app.closed).to.equal(true);
+  });
+
   it('what went out before the third packet is sent again when it was lost', async () => {
     const bench = await server();
     const [peer] = early(bench, 'ping', { ts: false }, { capable: null });

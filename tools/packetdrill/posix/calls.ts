@@ -154,8 +154,7 @@ export class Calls {
     for (const [, other] of this.files.entries()) {
       if (!(other instanceof Socket) || other === s || other.bound?.port !== port) continue;
       const overlap = address === null || other.bound.address === null || other.bound.address === address;
-      const shared = s.sharesPort && other.sharesPort && !other.listening;
-      if (overlap && !shared) return true;
+      if (overlap && !other.sharesPort(s)) return true;
     }
     return false;
   }
@@ -531,7 +530,8 @@ function accept(this: Calls, s: Socket, call: SocketCall, flags: number): Runnin
     const opened = this.open(child, call.result, (flags & SOCK_CLOEXEC) !== 0);
     return opened !== null && 'result' in opened ? ok(opened.result, wrong.text) : opened;
   };
-  return this.wait(s, attempt, this.receiveTimeout(s));
+  // On Linux a Multipath TCP listener knows no timeout.
+  return this.wait(s, attempt, s.multipath ? Infinity : this.receiveTimeout(s));
 }
 
 function connect(this: Calls, s: Socket, call: SocketCall): RunningCall {

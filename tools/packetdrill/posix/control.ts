@@ -1,7 +1,7 @@
 /** fcntl and ioctl. */
 import type { SocketCall } from '../ast.js';
 import type { Calls } from './calls.js';
-import { constant } from './constants.js';
+import { constant, errnoNumber } from './constants.js';
 import { isNull, items, Mismatches, number } from './evaluate.js';
 import { fail, O_NONBLOCK, ok, type Attempt, type OpenFile } from './files.js';
 import { PipeEnd } from './pipe.js';
@@ -97,9 +97,9 @@ function socketFigure(s: Socket, request: number): number | string {
       if (s.listening) return 'EINVAL';
       return readable(s, unread);
     case constant('SIOCOUTQ'):
-      return s.listening ? 'EINVAL' : unacked + s.finUnacked;
+      return s.listening ? noQueue(s) : unacked + s.finUnacked;
     case constant('SIOCOUTQNSD'):
-      return s.listening ? 'EINVAL' : unsent;
+      return s.listening ? noQueue(s) : unsent;
     case constant('SIOCATMARK'):
       return s.multipath ? 'ENOTTY' : Number(atMark(s));
     case constant('FIOGETOWN'):
@@ -111,6 +111,11 @@ function socketFigure(s: Socket, request: number): number | string {
     default:
       return 'ENOTTY';
   }
+}
+
+/** A listener sends nothing; Multipath TCP gives the error as the figure. */
+function noQueue(s: Socket): number | string {
+  return s.multipath ? -errnoNumber('EINVAL') : 'EINVAL';
 }
 
 function pipeFigure(file: OpenFile, request: number): number | string {

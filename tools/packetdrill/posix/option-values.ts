@@ -12,6 +12,11 @@ const SEGMENT_OVERHEAD = 1280;
 const UNLIMITED = 0xffffffff;
 
 const DEFER_ACCEPT = '6:9';
+const FAST_OPEN = '6:23';
+const QUICKACK = '6:12';
+const PRIORITY = '1:12';
+/** What accepted sockets do not have from their listener. */
+const OF_LISTENER: ReadonlySet<string> = new Set([DEFER_ACCEPT, FAST_OPEN, PRIORITY]);
 
 /** Options that the core has, by level and name as numbers, with their number there. */
 const CORE: Readonly<Record<string, number>> = {
@@ -27,9 +32,9 @@ const CORE: Readonly<Record<string, number>> = {
   '6:8': abi.OPT_FIN_TIMEOUT,
   [DEFER_ACCEPT]: abi.OPT_DEFER_ACCEPT,
   '6:10': abi.OPT_WINDOW_CLAMP,
-  '6:12': abi.OPT_QUICKACK,
+  [QUICKACK]: abi.OPT_QUICKACK,
   '6:18': abi.OPT_USER_TIMEOUT,
-  '6:23': abi.OPT_FAST_OPEN,
+  [FAST_OPEN]: abi.OPT_FAST_OPEN,
   '6:27': abi.OPT_SAVE_SYN,
   '6:30': abi.OPT_FAST_OPEN,
   '6:34': abi.OPT_FAST_OPEN_NO_COOKIE,
@@ -72,10 +77,15 @@ export class SocketOptions {
     this.#numbers.set(`${level}:${name}`, value);
   }
 
+  /** The socket listens from now on: how it acknowledges begins anew. */
+  listens(): void {
+    this.#numbers.delete(QUICKACK);
+  }
+
   /** Those of a connection that a listener with these accepts. */
   ofAccepted(): SocketOptions {
     const copy = new SocketOptions();
-    for (const [key, value] of this.#numbers) if (key !== DEFER_ACCEPT) copy.#numbers.set(key, value);
+    for (const [key, value] of this.#numbers) if (!OF_LISTENER.has(key)) copy.#numbers.set(key, value);
     const { sendTimeout, receiveTimeout, linger, sendBuffer, receiveBuffer, congestion, device } = this;
     return Object.assign(copy, {
       sendTimeout,

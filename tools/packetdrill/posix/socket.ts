@@ -152,6 +152,7 @@ export class Socket extends OpenFile implements ConnectionHandler {
       this.#listener.setOption(abi.OPT_BACKLOG, backlog);
       return null;
     }
+    this.options.listens();
     const listener = this.stack.listen(
       this.bound?.port ?? 0,
       this.bound?.address ?? null,
@@ -173,6 +174,7 @@ export class Socket extends OpenFile implements ConnectionHandler {
     const child = new Socket(this.stack, this.addressing, this.family, protocol, this.options.ofAccepted());
     child.#adopt(connection);
     child.#established = true;
+    child.bound = { address: connection.localAddress, port: connection.localPort };
     this.queue.push(child);
     this.changed(WAKE_IN);
   }
@@ -487,9 +489,11 @@ export class Socket extends OpenFile implements ConnectionHandler {
     return this.#established;
   }
 
-  /** SO_REUSEADDR or SO_REUSEPORT. */
-  get sharesPort(): boolean {
-    return this.options.get(1, 2) === 1n || this.options.get(1, 15) === 1n;
+  /** Whether another socket may be bound to what this one is bound to: SO_REUSEADDR, SO_REUSEPORT. */
+  sharesPort(other: Socket): boolean {
+    const both = (name: number): boolean =>
+      this.options.get(1, name) === 1n && other.options.get(1, name) === 1n;
+    return (both(constant('SO_REUSEADDR')) && !this.listening) || both(constant('SO_REUSEPORT'));
   }
 
   /** The FIN counts as one octet until it is acknowledged, on TCP only. */
