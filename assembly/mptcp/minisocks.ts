@@ -67,7 +67,8 @@ export function requestArrives(c: Connection, sf: Subflow): i32 {
   const another = (flags & SYN) != 0 && seg.seq != sf.irs;
   if ((flags & RST) != 0 || another) {
     count(MIB_AttemptFails);
-    if (!early) count(MIB_EmbryonicRsts);
+    // Linux counts a Fast Open connection twice: its request, and itself.
+    count(early ? MIB_AttemptFails : MIB_EmbryonicRsts);
   }
   if ((flags & RST) != 0) {
     resetArrives(c, sf);

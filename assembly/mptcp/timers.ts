@@ -8,6 +8,7 @@ import {
   CLOSE_TIMEOUT,
   FALLBACK_MP_FAIL,
   FALLBACK_NO_MAPPING,
+  MIB_AttemptFails,
   MIB_DelayedACKs,
   MIB_DSSCorruptionReset,
   MIB_MPCapableSYNTXDrop,
@@ -42,6 +43,7 @@ import {
   SF_BARE,
   SF_FAILING,
   SF_FASTCLOSE,
+  SF_FAST_OPEN,
   SF_FIN_QUEUED,
   SF_FIN_SENT,
   SF_JOIN,
@@ -207,6 +209,7 @@ function handshakeDue(c: Connection, sf: Subflow): bool {
   count(MIB_TCPTimeouts);
   if (sf.state == TCP_SYN_SENT) {
     if (sf.retries >= (sf.is(SF_JOIN) ? JOIN_RETRIES : synRetriesOf(c, tcpSynRetries) + tcpSynLinearTimeouts)) {
+      count(MIB_TCPAbortOnTimeout);
       openFailed(c, sf, CLOSE_TIMEOUT, NO_REASON, false);
       return false;
     }
@@ -217,6 +220,10 @@ function handshakeDue(c: Connection, sf: Subflow): bool {
       count(MIB_MPCapableSYNTXDrop);
     }
   } else if (sf.state == TCP_SYN_RCVD && requestExpired(c, sf)) {
+    if (sf.is(SF_FAST_OPEN)) {
+      count(MIB_AttemptFails);
+      count(MIB_TCPAbortOnTimeout);
+    }
     subflowFailed(c, sf, CLOSE_TIMEOUT, NO_REASON, false); // in silence: the SYN may have been forged
     return false;
   }
