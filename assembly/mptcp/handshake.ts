@@ -504,11 +504,8 @@ export function handshakeAckArrives(c: Connection, sf: Subflow): bool {
   if (sf.is(SF_JOIN)) return joinAckArrives(c, sf);
   const early = sf.is(SF_FAST_OPEN);
   if (c.is(C_MPTCP)) {
-    const proof =
-      seg.has(HAS_CAPABLE) &&
-      seg.capLength >= 20 &&
-      seg.capReceiverKey == c.localKey &&
-      seg.capSenderKey != 0;
+    const keys = seg.has(HAS_CAPABLE) && seg.capLength >= 20;
+    const proof = keys && seg.capReceiverKey == c.localKey && seg.capSenderKey != 0;
     if (proof) {
       count(MIB_MPCapableACKRX);
       if ((seg.capFlags & CAPABLE_DENY_JOIN) != 0) c.set(C_DENY_JOIN);
