@@ -115,7 +115,8 @@ const ORPHAN_RETRIES: u32 = 8;
 /** One of the subflow's deadlines may have come. */
 export function subflowDue(sf: Subflow): void {
   if (sf.state == TCP_TIME_WAIT) {
-    if (now < sf.timerAt) registerDeadline(sf);
+    // Of its other deadlines none counts any more.
+    if (now < sf.timerAt) deadlineArm(changetype<usize>(sf), sf.heapField, sf.timerAt);
     else if (sf.is(SF_FASTCLOSE)) fastcloseDue(sf);
     else freeSubflow(sf);
     return;
