@@ -4,7 +4,7 @@
  * memory detaches the views that TypeScript holds; it refreshes them after each call.
  */
 
-import { MIB_MemoryDrop } from './abi';
+import { MIB_MemoryDrop } from './mib';
 import { count } from './counters';
 
 const MIN_SHIFT: u32 = 6;

@@ -1,5 +1,5 @@
 /** Counters under the kernel's MIB names (abi.ts); TypeScript reads the array where it lies. */
-import { MIB_COUNT } from './abi';
+import { MIB_COUNT } from './mib';
 
 export const counters = memory.data(8 * MIB_COUNT, 8);
 

@@ -3,9 +3,8 @@
  * may complete a handshake that was answered without state; everything else gets a RST (RFC 9293 section 3.10.7.1).
  * ICMP errors go to the subflow that they are about.
  */
+import { CHECKSUM_GOOD, CHECKSUM_PARTIAL, RX_CHECKSUM, RX_LEN, RX_PATH, RX_PTR, RX_SEGMENT } from './abi';
 import {
-  CHECKSUM_GOOD,
-  CHECKSUM_PARTIAL,
   MIB_IcmpInErrors,
   MIB_IcmpInMsgs,
   MIB_InCEPkts,
@@ -13,12 +12,7 @@ import {
   MIB_InErrs,
   MIB_InSegs,
   MIB_TCPMD5Unexpected,
-  RX_CHECKSUM,
-  RX_LEN,
-  RX_PATH,
-  RX_PTR,
-  RX_SEGMENT,
-} from './abi';
+} from './mib';
 import { count } from './counters';
 import { synArrives } from './mptcp/answer';
 import { NO_REASON } from './mptcp/close';

@@ -30,11 +30,9 @@ import {
   LAYOUT_SCRATCH,
   LAYOUT_TX_DESC,
   LAYOUT_TX_SLOTS,
-  MIB_ActiveOpens,
-  MIB_MPCapableSYNTX,
-  MIB_MPCapableSYNTXDisabled,
   RX_SIZE,
 } from './abi';
+import { MIB_ActiveOpens, MIB_MPCapableSYNTX, MIB_MPCapableSYNTXDisabled } from './mib';
 import { arenaUsed } from './arena';
 import { holeOpen, multipathHole } from './blackhole';
 import { get64 } from './bytes';

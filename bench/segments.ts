@@ -8,7 +8,7 @@
  * one (into the receive ring) when receiving; gathering and the application's copies happen outside these calls.
  * The median over batches is immune to interruptions; the clock's own cost is spread over a batch.
  */
-import { MIB_InSegs } from '../assembly/abi.js';
+import { MIB_InSegs } from '../assembly/mib.js';
 import type { CoreExports } from '../src/core/exports.js';
 import type { Stack } from '../src/stack/stack.js';
 import { median, type Report } from './report.js';

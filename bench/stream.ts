@@ -2,7 +2,8 @@
  * One long transfer over two subflows: an application that writes from its buffer for as long as there is room,
  * and one that reads into its buffer whatever has come.
  */
-import { CFG_RCVBUF_MAX, CFG_SNDBUF_MAX, MIB_InSegs } from '../assembly/abi.js';
+import { CFG_RCVBUF_MAX, CFG_SNDBUF_MAX } from '../assembly/abi.js';
+import { MIB_InSegs } from '../assembly/mib.js';
 import type { Connection } from '../src/stack/connection.js';
 import { QuietHandler, TwoHosts, type HostsOptions } from './two-hosts.js';
 

@@ -27,7 +27,12 @@ const inspectFolder = 'assembly/inspect';
 const inspectRuntime = 'dist/src/inspect/as-bind.js';
 const sourceFolders = ['src', 'test', 'bench', 'tools'];
 /** Numbers that both sides of a boundary share: AssemblyScript and TypeScript at once. */
-const sharedNumbers = ['assembly/abi.ts', 'assembly/cc/ids.ts', 'assembly/inspect/layout.ts'];
+const sharedNumbers = [
+  'assembly/abi.ts',
+  'assembly/mib.ts',
+  'assembly/cc/ids.ts',
+  'assembly/inspect/layout.ts',
+];
 
 process.chdir(root);
 process.exitCode = await build(process.argv.slice(2));

@@ -3,7 +3,7 @@
  * program has not accepted yet (its accept queue). The backlog bounds both; each holds one more than that. Fast Open
  * has a limit of its own beside it (fast-open.ts).
  */
-import { MIB_ListenDrops, MIB_ListenOverflows } from '../abi';
+import { MIB_ListenDrops, MIB_ListenOverflows } from '../mib';
 import { alloc, free } from '../arena';
 import { count } from '../counters';
 import { handleGet, KIND_CONNECTION } from '../handles';

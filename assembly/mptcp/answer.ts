@@ -9,6 +9,9 @@ import {
   EVENT_LOCAL_ID,
   FALLBACK_OFF,
   FALLBACK_SYN,
+  TCP_SYN_RCVD,
+} from '../abi';
+import {
   MIB_ListenDrops,
   MIB_MPCapableEndpAttempt,
   MIB_MPCapableSYNRX,
@@ -19,8 +22,7 @@ import {
   MIB_MPJoinSynRx,
   MIB_MismatchPortSynRx,
   MIB_TCPReqQFullDrop,
-  TCP_SYN_RCVD,
-} from '../abi';
+} from '../mib';
 import { count } from '../counters';
 import { dsnLt } from '../dsn';
 import { emit } from '../events';

@@ -21,16 +21,12 @@ import {
   EVENT_CLOSED,
   EVENT_END,
   EVENT_SUBFLOW_DOWN,
-  MIB_EstabResets,
-  MIB_MPFailTx,
-  MIB_MPFastcloseTx,
-  MIB_MPRstTx,
-  MIB_OutRsts,
   TCP_CLOSED,
   TCP_FIN_WAIT_2,
   TCP_SYN_SENT,
   TCP_TIME_WAIT,
 } from '../abi';
+import { MIB_EstabResets, MIB_MPFailTx, MIB_MPFastcloseTx, MIB_MPRstTx, MIB_OutRsts } from '../mib';
 import { count } from '../counters';
 import { deadlineArm } from '../deadlines';
 import { emit } from '../events';

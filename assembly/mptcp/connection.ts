@@ -9,9 +9,9 @@ import {
   EVENT_READABLE,
   EVENT_WRITABLE,
   FALLBACK_OFF,
-  MIB_MPCurrEstab,
   TCP_SYN_RCVD,
 } from '../abi';
+import { MIB_MPCurrEstab } from '../mib';
 import { ringFor } from './reassembly';
 import { count, uncount } from '../counters';
 import { dsnLt } from '../dsn';

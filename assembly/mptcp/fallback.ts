@@ -9,11 +9,8 @@ import {
   FALLBACK_MAPPING,
   FALLBACK_MP_FAIL,
   FALLBACK_NO_DSS,
-  MIB_DSSCorruptionFallback,
-  MIB_DssFallback,
-  MIB_FallbackFailed,
-  MIB_InfiniteMapRx,
 } from '../abi';
+import { MIB_DSSCorruptionFallback, MIB_DssFallback, MIB_FallbackFailed, MIB_InfiniteMapRx } from '../mib';
 import { count } from '../counters';
 import { dsnGt, dsnMin } from '../dsn';
 import { emit } from '../events';

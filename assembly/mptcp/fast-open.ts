@@ -3,9 +3,8 @@
  * it has subflow sequence number 1 (RFC 8684 appendix B.2). Data that the listening side did not take with the SYN is
  * sent as any other.
  */
+import { CONN_ESTABLISHED, EVENT_ACCEPT, TCP_SYN_SENT } from '../abi';
 import {
-  CONN_ESTABLISHED,
-  EVENT_ACCEPT,
   MIB_PassiveOpens,
   MIB_TCPFastOpenActive,
   MIB_TCPFastOpenActiveFail,
@@ -15,8 +14,7 @@ import {
   MIB_TCPFastOpenPassive,
   MIB_TCPFastOpenPassiveAltKey,
   MIB_TCPFastOpenPassiveFail,
-  TCP_SYN_SENT,
-} from '../abi';
+} from '../mib';
 import { fastOpenHole, holeClosed, holeFound, holeOpen } from '../blackhole';
 import { count } from '../counters';
 import { emit } from '../events';

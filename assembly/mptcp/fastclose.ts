@@ -3,17 +3,8 @@
  * nothing is left to wait for. Where repetitions are configured it goes on an ACK on one subflow (option A), which
  * lingers on its own until a RST answers: a lost packet does not leave the peer with half a connection.
  */
-import {
-  CLOSE_ABORTED,
-  EVENT_SUBFLOW_DOWN,
-  MIB_EstabResets,
-  MIB_MPFastcloseTx,
-  MIB_MPRstTx,
-  MIB_OutRsts,
-  TCP_CLOSE_WAIT,
-  TCP_ESTABLISHED,
-  TCP_TIME_WAIT,
-} from '../abi';
+import { CLOSE_ABORTED, EVENT_SUBFLOW_DOWN, TCP_CLOSE_WAIT, TCP_ESTABLISHED, TCP_TIME_WAIT } from '../abi';
+import { MIB_EstabResets, MIB_MPFastcloseTx, MIB_MPRstTx, MIB_OutRsts } from '../mib';
 import { count } from '../counters';
 import { emit } from '../events';
 import { cfgFastcloseRetries } from '../host';

@@ -14,6 +14,12 @@ import {
   FALLBACK_SIMULTANEOUS,
   FALLBACK_SYN,
   FALLBACK_SYN_TIMEOUT,
+  TCP_ESTABLISHED,
+  TCP_FIN_WAIT_1,
+  TCP_SYN_RCVD,
+  TCP_SYN_SENT,
+} from '../abi';
+import {
   MIB_AttemptFails,
   MIB_Blackhole,
   MIB_MPCapableACKRX,
@@ -35,11 +41,7 @@ import {
   MIB_RetransSegs,
   MIB_SimultConnectFallback,
   MIB_TCPSynRetrans,
-  TCP_ESTABLISHED,
-  TCP_FIN_WAIT_1,
-  TCP_SYN_RCVD,
-  TCP_SYN_SENT,
-} from '../abi';
+} from '../mib';
 import { holeClosed, holeFound, multipathHole } from '../blackhole';
 import { put16, put32 } from '../bytes';
 import { count } from '../counters';

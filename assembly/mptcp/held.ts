@@ -4,7 +4,7 @@
  * takes no more memory than its pages, which are bounded per connection and per stack.
  */
 import { alloc, free } from '../arena';
-import { MIB_HeldDrop } from '../abi';
+import { MIB_HeldDrop } from '../mib';
 import { sum16, swap16 } from '../checksum';
 import { count } from '../counters';
 import { maxHeld, maxHeldOfStack, maxRanges } from '../limits';

@@ -8,6 +8,18 @@ import {
   CLOSE_RESET,
   CONN_ESTABLISHED,
   FALLBACK_CHECKSUM,
+  TCP_CLOSE_WAIT,
+  TCP_CLOSING,
+  TCP_ESTABLISHED,
+  TCP_FIN_WAIT_1,
+  TCP_FIN_WAIT_2,
+  TCP_LAST_ACK,
+  TCP_SYN_RCVD,
+  TCP_SYN_SENT,
+  TCP_TIME_WAIT,
+  URGENT_AHEAD,
+} from '../abi';
+import {
   MIB_MPFailRx,
   MIB_MPRstRx,
   MIB_PAWSEstab,
@@ -22,17 +34,7 @@ import {
   MIB_TCPMinTTLDrop,
   MIB_TCPOFOQueue,
   MIB_TCPSYNChallenge,
-  TCP_CLOSE_WAIT,
-  TCP_CLOSING,
-  TCP_ESTABLISHED,
-  TCP_FIN_WAIT_1,
-  TCP_FIN_WAIT_2,
-  TCP_LAST_ACK,
-  TCP_SYN_RCVD,
-  TCP_SYN_SENT,
-  TCP_TIME_WAIT,
-  URGENT_AHEAD,
-} from '../abi';
+} from '../mib';
 import { count } from '../counters';
 import { cfgChallengeInterval, cfgTimeWait, now } from '../host';
 import { ackAcceptable, ackAdvanced, ackFin, takeAck } from '../tcp/ack';

@@ -4,7 +4,7 @@
  * that came at once are handled, the loan ends: what the peer has not acknowledged by then is copied to the ring. One
  * connection borrows at a time, and the application runs only afterwards.
  */
-import { MIB_LentOctets, MIB_RepaidOctets } from '../abi';
+import { MIB_LentOctets, MIB_RepaidOctets } from '../mib';
 import { countBy } from '../counters';
 import { dsnLt, dsnMax } from '../dsn';
 import { pathLends, pathSumsPayload } from '../paths';

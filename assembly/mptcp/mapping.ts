@@ -2,7 +2,7 @@
  * From subflow to data sequence numbers on the receiving side (RFC 8684 section 3.3.1): mappings and octets meet here,
  * in whatever order they come. Octets that are not verified never touch the receive ring.
  */
-import { MIB_DataCsumErr } from '../abi';
+import { MIB_DataCsumErr } from '../mib';
 import { dssChecksum, sum16 } from '../checksum';
 import { count } from '../counters';
 import { dsnGt, dsnLe, dsnMax } from '../dsn';

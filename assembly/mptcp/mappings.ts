@@ -3,7 +3,7 @@
  * not all come: a vector in order of the subflow numbers, without overlaps, found by binary search.
  */
 import { alloc, free } from '../arena';
-import { MIB_DSSNotMatching, MIB_MappingDrop } from '../abi';
+import { MIB_DSSNotMatching, MIB_MappingDrop } from '../mib';
 import { count } from '../counters';
 import { maxMappings } from '../limits';
 import { seqDiff, seqGe, seqGt, seqLe, seqLt, seqMax, seqMin } from '../seq';

@@ -2,8 +2,8 @@
  * States in which a segment has nobody to serve: SYN-RECEIVED, FIN-WAIT-2 without a program, TIME-WAIT. The checks are
  * those of RFC 9293 section 3.10.7.4, RFC 5961 and RFC 7323, in Linux' order for its small sockets.
  */
+import { CLOSE_RESET } from '../abi';
 import {
-  CLOSE_RESET,
   MIB_AttemptFails,
   MIB_EmbryonicRsts,
   MIB_PAWSEstab,
@@ -11,7 +11,7 @@ import {
   MIB_TCPACKSkippedTimeWait,
   MIB_TCPDeferAcceptDrop,
   MIB_TWRecycled,
-} from '../abi';
+} from '../mib';
 import { count } from '../counters';
 import { cfgChallengeInterval, cfgTimeWait, now } from '../host';
 import { seqGe, seqGt, seqLt } from '../seq';

@@ -6,14 +6,12 @@ import {
   CLOSE_TIMEOUT,
   CONN_CLOSED,
   CONN_TIME_WAIT,
-  MIB_RetransSegs,
-  MIB_TCPFastRetrans,
-  MIB_TCPSlowStartRetrans,
   TCP_CLOSE_WAIT,
   TCP_ESTABLISHED,
   TCP_SYN_RCVD,
   TCP_SYN_SENT,
 } from '../abi';
+import { MIB_RetransSegs, MIB_TCPFastRetrans, MIB_TCPSlowStartRetrans } from '../mib';
 import { ccOnUnused, windowLimited } from '../cc/controller';
 import { countBy } from '../counters';
 import { deadlineArm } from '../deadlines';

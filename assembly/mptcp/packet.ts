@@ -2,7 +2,7 @@
  * Building packets: which options a packet carries, the window it advertises, the checksum. Every function
  * returns false when the transmit ring is full; the caller keeps its reason to send and tries again.
  */
-import { MIB_InfiniteMapTx, MIB_MPFailTx, MIB_MPPrioTx, MIB_OutSegs, MIB_RcvWndShared } from '../abi';
+import { MIB_InfiniteMapTx, MIB_MPFailTx, MIB_MPPrioTx, MIB_OutSegs, MIB_RcvWndShared } from '../mib';
 import { put16, put32, put8 } from '../bytes';
 import { checksum, dssChecksum, fold, pseudo4, pseudo6, sum16, swap16 } from '../checksum';
 import { count, countBy } from '../counters';

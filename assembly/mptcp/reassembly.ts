@@ -11,7 +11,7 @@ import {
   MIB_OFOMerge,
   MIB_OFOQueue,
   MIB_OFOQueueTail,
-} from '../abi';
+} from '../mib';
 import { count } from '../counters';
 import { dsnDiff, dsnGt, dsnLe, dsnLt, dsnMin } from '../dsn';
 import { now } from '../host';

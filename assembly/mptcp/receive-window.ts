@@ -5,7 +5,7 @@
  * segments that come, and with what the program reads in a round trip. Either way an edge that was advertised stays
  * (RFC 9293 section 3.8.6.2).
  */
-import { MIB_RcvWndShared } from '../abi';
+import { MIB_RcvWndShared } from '../mib';
 import { count } from '../counters';
 import { dsnDiff, dsnGt, dsnMax } from '../dsn';
 import { now } from '../host';

@@ -11,9 +11,8 @@ import {
   FALLBACK_MAPPING,
   FALLBACK_NO_DSS,
   FALLBACK_NO_MAPPING,
-  MIB_DSSNoMatchTCP,
-  MIB_MPCapableDataFallback,
 } from '../abi';
+import { MIB_DSSNoMatchTCP, MIB_MPCapableDataFallback } from '../mib';
 import { count } from '../counters';
 import { deadlineArm } from '../deadlines';
 import { dsnExpand, dsnGt } from '../dsn';

@@ -2,7 +2,7 @@
  * Answers to segments that belong to no subflow: what they are sent from, RST, and how many of those per second
  * (RFC 9293 section 3.10.7.1).
  */
-import { MIB_OutRsts, MIB_OutRstsSkipped } from '../abi';
+import { MIB_OutRsts, MIB_OutRstsSkipped } from '../mib';
 import { count } from '../counters';
 import { cfgRstRate, now } from '../host';
 import { pathMtu, pathOverhead } from '../paths';

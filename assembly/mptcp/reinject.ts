@@ -2,7 +2,8 @@
  * Data to send again on another subflow (RFC 8684 section 3.3.6): a list of data ranges, each with the subflow
  * that carried it first and should not carry it again.
  */
-import { E_HANDLE, E_STATE, MIB_MPTCPRetrans, MIB_ReinjectDrop, MIB_SubflowStale } from '../abi';
+import { E_HANDLE, E_STATE } from '../abi';
+import { MIB_MPTCPRetrans, MIB_ReinjectDrop, MIB_SubflowStale } from '../mib';
 import { count } from '../counters';
 import { dsnGt, dsnLe, dsnLt, dsnMax, dsnMin } from '../dsn';
 import { handleGet, KIND_SUBFLOW } from '../handles';

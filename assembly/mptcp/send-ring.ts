@@ -2,7 +2,8 @@
  * The send ring of a connection: application octets from bufSeq to writeSeq, each at its distance from sndStart modulo
  * the size. Packets point into it; nothing is copied on the way out. What is lent lies elsewhere (loan.ts).
  */
-import { LOAN, MIB_PrivateFull } from '../abi';
+import { LOAN } from '../abi';
+import { MIB_PrivateFull } from '../mib';
 import { alloc, blockSize, free, memoryShort } from '../arena';
 import { count } from '../counters';
 import { dsnLt, dsnMin } from '../dsn';

@@ -9,6 +9,8 @@ import {
   EVENT_ADD_ADDR_ECHO,
   EVENT_PRIO,
   EVENT_RM_ADDR,
+} from '../abi';
+import {
   MIB_AddAddr,
   MIB_AddAddrDrop,
   MIB_AddAddrTx,
@@ -23,7 +25,7 @@ import {
   MIB_RmAddr,
   MIB_RmAddrTx,
   MIB_RmAddrTxDrop,
-} from '../abi';
+} from '../mib';
 import { get32, get64, put64 } from '../bytes';
 import { count, countBy } from '../counters';
 import { emit, emitAddress } from '../events';

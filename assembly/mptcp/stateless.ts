@@ -4,9 +4,8 @@
  * MP_CAPABLE has both keys (RFC 8684 section 3.1). MP_JOIN has a proof only, so what its SYN said is kept in a small
  * table where newcomers take the places of others.
  */
+import { FALLBACK_OFF, FALLBACK_SYN, TCP_SYN_RCVD } from '../abi';
 import {
-  FALLBACK_OFF,
-  FALLBACK_SYN,
   MIB_ListenDrops,
   MIB_MPFallbackTokenInit,
   MIB_MPJoinAckHMacFailure,
@@ -16,8 +15,7 @@ import {
   MIB_SyncookiesRecv,
   MIB_SyncookiesSent,
   MIB_TCPReqQFullDoCookies,
-  TCP_SYN_RCVD,
-} from '../abi';
+} from '../mib';
 import { alloc, blockSize } from '../arena';
 import { count } from '../counters';
 import { equal } from '../hmac';

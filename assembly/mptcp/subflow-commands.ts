@@ -1,5 +1,6 @@
 /** Commands that concern one subflow; `../index.ts` exports them. */
-import { CLOSE_LOCAL, CLOSE_NORMAL, E_HANDLE, E_STATE, MIB_RmSubflow } from '../abi';
+import { CLOSE_LOCAL, CLOSE_NORMAL, E_HANDLE, E_STATE } from '../abi';
+import { MIB_RmSubflow } from '../mib';
 import { count } from '../counters';
 import { handleGet, KIND_SUBFLOW } from '../handles';
 import * as host from '../host';

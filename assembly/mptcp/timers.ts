@@ -8,6 +8,13 @@ import {
   CLOSE_TIMEOUT,
   FALLBACK_MP_FAIL,
   FALLBACK_NO_MAPPING,
+  TCP_ESTABLISHED,
+  TCP_CLOSE_WAIT,
+  TCP_SYN_RCVD,
+  TCP_SYN_SENT,
+  TCP_TIME_WAIT,
+} from '../abi';
+import {
   MIB_AttemptFails,
   MIB_DelayedACKs,
   MIB_DSSCorruptionReset,
@@ -19,12 +26,7 @@ import {
   MIB_TCPTimeouts,
   MIB_TCPWinProbe,
   MIB_WinProbe,
-  TCP_ESTABLISHED,
-  TCP_CLOSE_WAIT,
-  TCP_SYN_RCVD,
-  TCP_SYN_SENT,
-  TCP_TIME_WAIT,
-} from '../abi';
+} from '../mib';
 import { count } from '../counters';
 import { deadlineArm } from '../deadlines';
 import { dsnDiff, dsnMin } from '../dsn';

@@ -1,5 +1,5 @@
 /** Records for what a subflow sends for the first time. */
-import { MIB_RecordsFull, MIB_SndWndShared } from '../abi';
+import { MIB_RecordsFull, MIB_SndWndShared } from '../mib';
 import { count } from '../counters';
 import { dsnDiff } from '../dsn';
 import { now } from '../host';

@@ -4,7 +4,7 @@
  * each repetition would be new octets of a plain stream. So its mappings are still looked at. After a short while
  * MP_FAIL asks it to follow (RFC 8684 section 3.7), and DATA_ACKs keep it going until it does.
  */
-import { MIB_DuplicateData, MIB_MPFailRx } from '../abi';
+import { MIB_DuplicateData, MIB_MPFailRx } from '../mib';
 import { count } from '../counters';
 import { deadlineArm } from '../deadlines';
 import { dsnExpand, dsnGt } from '../dsn';

@@ -11,12 +11,11 @@ import {
   CLOSE_REFUSED,
   CLOSE_UNREACHABLE,
   EVENT_UNREACHABLE,
-  MIB_OutOfWindowIcmps,
-  MIB_PathMtuReduced,
   TCP_ESTABLISHED,
   TCP_SYN_RCVD,
   TCP_SYN_SENT,
 } from '../abi';
+import { MIB_OutOfWindowIcmps, MIB_PathMtuReduced } from '../mib';
 import { count } from '../counters';
 import { emit } from '../events';
 import { mtuLearnt } from '../path-mtu';

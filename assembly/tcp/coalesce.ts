@@ -5,7 +5,6 @@
 import {
   CHECKSUM_GOOD,
   CHECKSUM_PARTIAL,
-  MIB_InSegs,
   RX_CHECKSUM,
   RX_LEN,
   RX_PATH,
@@ -13,6 +12,7 @@ import {
   RX_SIZE,
   TCP_ESTABLISHED,
 } from '../abi';
+import { MIB_InSegs } from '../mib';
 import { get16, get32, get8 } from '../bytes';
 import { fold, sum16 } from '../checksum';
 import { countBy } from '../counters';

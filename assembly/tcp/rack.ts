@@ -1,7 +1,7 @@
 /**
  * RACK loss detection and the answer to a tail loss probe (RFC 8985).
  */
-import { MIB_TCPLossProbeRecovery } from '../abi';
+import { MIB_TCPLossProbeRecovery } from '../mib';
 import { count } from '../counters';
 import { now } from '../host';
 import { seqGe, seqGt, seqLt } from '../seq';

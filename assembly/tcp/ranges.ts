@@ -2,7 +2,7 @@
  * Receive side of a subflow's sequence space: what has arrived beyond a hole, and the SACK blocks that tell of
  * it (RFC 2018, D-SACK RFC 2883). The octets themselves lie elsewhere already; these are only intervals.
  */
-import { MIB_TCPDSACKOfoSent, MIB_TCPDSACKOldSent, MIB_TCPOFODrop } from '../abi';
+import { MIB_TCPDSACKOfoSent, MIB_TCPDSACKOldSent, MIB_TCPOFODrop } from '../mib';
 import { count } from '../counters';
 import {
   addedAt,

@@ -2,7 +2,7 @@
  * Loss recovery as Linux does it: fast recovery (RFC 6675 with RACK, RFC 8985), NewReno without SACK (RFC 6582), the
  * retransmission timeout (RFC 6298, 5681) with F-RTO (RFC 5682). How reductions are undone is undo.ts.
  */
-import { MIB_TCPRenoRecovery, MIB_TCPSackRecovery, MIB_TCPTimeouts } from '../abi';
+import { MIB_TCPRenoRecovery, MIB_TCPSackRecovery, MIB_TCPTimeouts } from '../mib';
 import { ccOnRto, currentSsthresh } from '../cc/controller';
 import { count } from '../counters';
 import { now } from '../host';

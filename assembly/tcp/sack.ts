@@ -1,5 +1,5 @@
 /** The SACK scoreboard (RFC 2018, RFC 6675) and reports of duplicates (D-SACK, RFC 2883). */
-import { MIB_TCPDSACKRecv } from '../abi';
+import { MIB_TCPDSACKRecv } from '../mib';
 import { get32 } from '../bytes';
 import { count } from '../counters';
 import { now } from '../host';

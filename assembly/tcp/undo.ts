@@ -2,13 +2,7 @@
  * What becomes of a reduction that was not needed: nothing was lost, segments were late (Eifel, RFC 3522 and 4015), or
  * all that was repeated had arrived before (D-SACK, RFC 3708).
  */
-import {
-  MIB_TCPDSACKUndo,
-  MIB_TCPFullUndo,
-  MIB_TCPLossUndo,
-  MIB_TCPPartialUndo,
-  MIB_TCPSpuriousRTOs,
-} from '../abi';
+import { MIB_TCPDSACKUndo, MIB_TCPFullUndo, MIB_TCPLossUndo, MIB_TCPPartialUndo, MIB_TCPSpuriousRTOs } from '../mib';
 import { ccOnUndo } from '../cc/controller';
 import { count } from '../counters';
 import { now } from '../host';

@@ -3,6 +3,7 @@
  * the time, devices are called, nothing waits.
  */
 import * as abi from '../../assembly/abi.js';
+import * as mib from '../../assembly/mib.js';
 import { addressBytes, addressText } from '../core/address.js';
 import { Core, isTrap, type CoreEvent, type Settings } from '../core/core.js';
 import { readCounters } from '../core/counters.js';
@@ -368,7 +369,7 @@ export class Stack implements DeviceHost, ConnectionHost, LenderHost {
     if (entry === undefined) return done(new PlaitError('EADDRNOTAVAIL', 'no such path'), 0);
     entry.device.bind(path, 0, (error, port) => {
       if (error !== null) {
-        this.core.count(abi.MIB_MPJoinSynTxBindErr);
+        this.core.count(mib.MIB_MPJoinSynTxBindErr);
         return done(error, 0);
       }
       this.core.setAddresses(entry.bytes, addressBytes(remote));
@@ -385,8 +386,8 @@ export class Stack implements DeviceHost, ConnectionHost, LenderHost {
       );
       if (handle < 0) {
         entry.device.unbind(path, port);
-        if (handle === abi.E_NOMEM) this.core.count(abi.MIB_MPJoinSynTxCreatSkErr);
-        if (handle === abi.E_INUSE) this.core.count(abi.MIB_MPJoinSynTxConnectErr);
+        if (handle === abi.E_NOMEM) this.core.count(mib.MIB_MPJoinSynTxCreatSkErr);
+        if (handle === abi.E_INUSE) this.core.count(mib.MIB_MPJoinSynTxConnectErr);
         return done(commandError(handle, `join ${remote}:${remotePort}`), 0);
       }
       connection.holdPort({ subflow: handle >>> 0, path, port });

@@ -1,6 +1,7 @@
 /** Large writes that leave from the application's memory: whatever happens to the packets, the right octets arrive. */
 import { expect } from 'chai';
-import { CFG_CHECKSUM, CFG_MPTCP, MIB_LentOctets, MIB_RepaidOctets } from '../../assembly/abi.js';
+import { CFG_CHECKSUM, CFG_MPTCP } from '../../assembly/abi.js';
+import { MIB_LentOctets, MIB_RepaidOctets } from '../../assembly/mib.js';
 import { SeededRandom } from '../../src/core/random.js';
 import { PlaitError } from '../../src/errors.js';
 import type { DuplexOptions } from '../../src/io/memory.js';

@@ -1,6 +1,6 @@
 /** Ten thousand connections with two subflows each in one stack: they open, carry an octet, rest, close, and are forgotten. */
 import { expect } from 'chai';
-import { MIB_InSegs, MIB_OutSegs } from '../../assembly/abi.js';
+import { MIB_InSegs, MIB_OutSegs } from '../../assembly/mib.js';
 import type { PlaitError } from '../../src/errors.js';
 import type { Connection, ConnectionHandler } from '../../src/stack/connection.js';
 import type { Stack } from '../../src/stack/stack.js';

@@ -219,7 +219,7 @@ function platformBreach(file: string, name: string): string | null {
 
 function unitOf(file: string): string {
   if (/^src\/io\/(device|out-batch|timers)\.ts$/.test(file)) return DEVICE;
-  if (file === 'assembly/abi.ts' || file === 'assembly/cc/ids.ts') return ABI;
+  if (/^assembly\/(abi|mib|cc\/ids)\.ts$/.test(file)) return ABI;
   return file in UNITS ? file : folderOf(file);
 }
 
