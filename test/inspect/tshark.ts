@@ -194,8 +194,11 @@ const FIELDS: Readonly<Record<string, Read>> = {
   'tcp.window_size_value': tcp((s) => s.window),
   'tcp.window_size': relative(({ relative: { window } }) => window),
   'tcp.checksum': tcp((s) => s.checksum),
+  // 0xffff is 0 in one's complement, and what Linux writes for it when it completes a checksum; tshark calls it wrong.
   'tcp.checksum.status': ({ dissection }) =>
-    dissection.tcp === null || dissection.tcp.checksumState === 'unverified'
+    dissection.tcp === null ||
+    dissection.tcp.checksumState === 'unverified' ||
+    dissection.tcp.checksum === 0xffff
       ? null
       : [dissection.tcp.checksumState === 'good' ? 1 : 0],
   'tcp.urgent_pointer': tcp((s) => s.urgent),
