@@ -35,6 +35,18 @@ describe('packets: a device that is full', () => {
     expect(bench.app.live.info().bytesAcked).to.equal(40_000);
   });
 
+  it('for ever ends what waits behind it, as a path that loses everything does', async () => {
+    const bench = await Bench.create();
+    bench.listen();
+    const peer = new Peer(bench).openPlain();
+    peer.send({ data: 'hello' });
+    bench.device.full.add(1);
+    bench.app.write('x'.repeat(1000));
+    bench.wait(1200e6);
+    expect(bench.app.error?.code).to.equal('ETIMEDOUT');
+    expect(bench.stack.core.x.subflows()).to.equal(0);
+  });
+
   it('on two paths of three: the third carries what they owe, whatever it has probed for itself', async () => {
     const [bench, first] = await twoPaths(3);
     const third = new Peer(bench, { session: first.session, path: 2, port: 30002 }).joinNow();
