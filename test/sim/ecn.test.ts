@@ -1,52 +1,25 @@
 /** A network that marks packets instead of dropping them (RFC 3168): transfers slow down without a retransmission. */
 import { expect } from 'chai';
 import { CFG_ECN } from '../../assembly/abi.js';
-import type { PlaitError } from '../../src/errors.js';
-import type { Device, DeviceHost, OutPacket, Path } from '../../src/io/device.js';
+import type { Device, OutPacket } from '../../src/io/device.js';
+import { ForwardingDevice } from '../support/forwarding-device.js';
+import { outPacket } from '../unit/tcp-packet.js';
 import { done, expectWhole, Pair, start } from './pair.js';
 
 /** Marks every so-many-th packet that is capable, and counts those that are and are not. */
-class Marker implements Device {
+class Marker extends ForwardingDevice {
   marked = 0;
   capable = 0;
   others = 0;
   readonly #buffer = new Uint8Array(65536);
   constructor(
-    readonly inner: Device,
+    inner: Device,
     readonly every: number,
-  ) {}
-  get kind(): Device['kind'] {
-    return this.inner.kind;
-  }
-  get overhead(): number {
-    return this.inner.overhead;
-  }
-  get needsChecksum(): boolean {
-    return this.inner.needsChecksum;
-  }
-  open(host: DeviceHost): void {
-    this.inner.open(host);
-  }
-  attach(path: Path, ready: (error: PlaitError | null) => void): void {
-    this.inner.attach(path, ready);
-  }
-  detach(path: number): void {
-    this.inner.detach(path);
-  }
-  bind(path: number, port: number, ready: (error: PlaitError | null, port: number) => void): void {
-    this.inner.bind(path, port, ready);
-  }
-  unbind(path: number, port: number): void {
-    this.inner.unbind(path, port);
-  }
-  flush(): void {
-    this.inner.flush();
-  }
-  close(): void {
-    this.inner.close();
+  ) {
+    super(inner);
   }
 
-  send(path: number, packet: OutPacket): boolean {
+  override send(path: number, packet: OutPacket): boolean {
     const length = packet.copyTo(this.#buffer, 0);
     const octets = this.#buffer.subarray(0, length);
     const view = new DataView(octets.buffer, 0, length);
@@ -62,15 +35,7 @@ class Marker implements Device {
     } else {
       this.others++;
     }
-    return this.inner.send(path, {
-      length,
-      segment: 0,
-      partial: 0,
-      copyTo: (target, offset) => {
-        target.set(octets, offset);
-        return length;
-      },
-    });
+    return this.inner.send(path, outPacket(octets));
   }
 }
 

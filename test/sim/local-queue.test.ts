@@ -1,8 +1,9 @@
 /** A queue in front of the link that refuses what it has no room for, as an interface's does: a sign of congestion. */
 import { expect } from 'chai';
-import type { PlaitError } from '../../src/errors.js';
-import type { Device, DeviceHost, OutPacket, Path } from '../../src/io/device.js';
+import type { Device, DeviceHost, OutPacket } from '../../src/io/device.js';
 import type { Timers } from '../../src/io/timers.js';
+import { ForwardingDevice } from '../support/forwarding-device.js';
+import { outPacket } from '../unit/tcp-packet.js';
 import { done, expectWhole, Pair, start } from './pair.js';
 
 const RATE = 10e6;
@@ -11,7 +12,7 @@ const QUEUE = 60_000;
 const RETRY = 1000;
 
 /** Lets out RATE bits per second, holds QUEUE octets and refuses more; whoever is refused may try again later. */
-class Bucket implements Device {
+class Bucket extends ForwardingDevice {
   refused = 0;
   #host: DeviceHost | null = null;
   #emptyAt = 0;
@@ -19,43 +20,19 @@ class Bucket implements Device {
   readonly #header = new Uint8Array(65536);
 
   constructor(
-    readonly inner: Device,
+    inner: Device,
     readonly timers: Timers,
     readonly tells: boolean,
-  ) {}
-  get kind(): Device['kind'] {
-    return this.inner.kind;
-  }
-  get overhead(): number {
-    return this.inner.overhead;
-  }
-  get needsChecksum(): boolean {
-    return this.inner.needsChecksum;
-  }
-  open(host: DeviceHost): void {
-    this.#host = host;
-    this.inner.open(host);
-  }
-  attach(path: Path, ready: (error: PlaitError | null) => void): void {
-    this.inner.attach(path, ready);
-  }
-  detach(path: number): void {
-    this.inner.detach(path);
-  }
-  bind(path: number, port: number, ready: (error: PlaitError | null, port: number) => void): void {
-    this.inner.bind(path, port, ready);
-  }
-  unbind(path: number, port: number): void {
-    this.inner.unbind(path, port);
-  }
-  flush(): void {
-    this.inner.flush();
-  }
-  close(): void {
-    this.inner.close();
+  ) {
+    super(inner);
   }
 
-  send(path: number, packet: OutPacket): boolean {
+  override open(host: DeviceHost): void {
+    this.#host = host;
+    super.open(host);
+  }
+
+  override send(path: number, packet: OutPacket): boolean {
     const now = this.timers.now();
     const free = Math.max(this.#emptyAt, now);
     if ((free - now) / OCTET + packet.length > QUEUE) {
@@ -66,17 +43,8 @@ class Bucket implements Device {
     this.#emptyAt = free + packet.length * OCTET;
     const copy = new Uint8Array(packet.length);
     packet.copyTo(copy, 0);
-    const { length, segment, partial } = packet;
     this.timers.at(this.#emptyAt, () => {
-      this.inner.send(path, {
-        length,
-        segment,
-        partial,
-        copyTo: (target, offset) => {
-          target.set(copy, offset);
-          return length;
-        },
-      });
+      this.inner.send(path, outPacket(copy));
       this.inner.flush();
     });
     return true;

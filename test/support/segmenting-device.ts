@@ -2,17 +2,14 @@
  * A device that takes super-segments and hands segments to the one below it, as a network card with segmentation
  * offload does: what the core leaves to such a device, and what it must have told it.
  */
-import type { PlaitError } from '../../src/errors.js';
-import type { Device, DeviceHost, OutPacket, Path } from '../../src/io/device.js';
+import type { Device, OutPacket } from '../../src/io/device.js';
 import { fillTcpChecksum } from '../../src/io/segment-header.js';
 import { outPacket } from '../unit/tcp-packet.js';
+import { ForwardingDevice } from './forwarding-device.js';
 
 const FIN_PSH = 0x09;
 
-export class SegmentingDevice implements Device {
-  readonly kind = 'memory';
-  readonly overhead = 0;
-  readonly needsChecksum = true;
+export class SegmentingDevice extends ForwardingDevice {
   /** Super-segments, and the segments of which they consisted. */
   supers = 0;
   cut = 0;
@@ -20,11 +17,13 @@ export class SegmentingDevice implements Device {
   complete = 0;
 
   constructor(
-    readonly inner: Device,
+    inner: Device,
     readonly segmentation = 65535,
-  ) {}
+  ) {
+    super(inner);
+  }
 
-  send(path: number, packet: OutPacket): boolean {
+  override send(path: number, packet: OutPacket): boolean {
     const whole = new Uint8Array(packet.length);
     packet.copyTo(whole, 0);
     if (packet.partial === 0) this.complete++;
@@ -60,28 +59,6 @@ export class SegmentingDevice implements Device {
   #pass(path: number, packet: Uint8Array): boolean {
     fillTcpChecksum(packet);
     return this.inner.send(path, outPacket(packet));
-  }
-
-  open(host: DeviceHost): void {
-    this.inner.open(host);
-  }
-  attach(path: Path, done: (error: PlaitError | null) => void): void {
-    this.inner.attach(path, done);
-  }
-  detach(path: number): void {
-    this.inner.detach(path);
-  }
-  bind(path: number, port: number, done: (error: PlaitError | null, port: number) => void): void {
-    this.inner.bind(path, port, done);
-  }
-  unbind(path: number, port: number): void {
-    this.inner.unbind(path, port);
-  }
-  flush(): void {
-    this.inner.flush();
-  }
-  close(): void {
-    this.inner.close();
   }
 }
 
