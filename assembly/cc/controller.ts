@@ -5,7 +5,7 @@
 import { baliaAvoid, baliaReduced } from './balia';
 import { cubicAvoid, cubicEnd, cubicInit, cubicPause, cubicReduced, cubicTimeout, cubicUndo } from './cubic';
 import { hystartApplies, hystartInit, hystartOnAck } from './hystart';
-import { CC_BALIA, CC_CUBIC, CC_LIA, CC_OLIA, CC_WVEGAS } from './ids';
+import { CC_BALIA, CC_CUBIC, CC_LIA, CC_OLIA, CC_RENO, CC_WVEGAS } from './ids';
 import { liaAvoid } from './lia';
 import { oliaAvoid, oliaCount, oliaInit, oliaLoss } from './olia';
 import { renoAvoid, renoReduced } from './reno';
@@ -55,7 +55,7 @@ export function ccOnAck(
     wvegasOnAck(c, ackedSegments, flightAfter);
     return;
   }
-  if (c.algorithm == CC_CUBIC && hystartApplies(c)) {
+  if (c.algorithm != CC_RENO && hystartApplies(c)) {
     hystartOnAck(c, ackedSegments, rtt, flightAfter);
     return;
   }

@@ -1,7 +1,8 @@
 /**
  * HyStart++ (RFC 9406): leaves the first slow start when the round trip grows, before the queue overflows. A round
  * is what was in flight at its start. Increases have no limit per ACK (the RFC's L): devices hand up ACKs that
- * cover whole offloaded bursts.
+ * cover whole offloaded bursts. Everything but Reno begins with it (wVegas has its own): a coupled path that loses half
+ * a window at its start needs minutes to have it back.
  */
 import { CcState, SSTHRESH_INFINITE } from './state';
 import { addCredit } from './window';

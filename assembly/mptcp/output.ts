@@ -99,7 +99,7 @@ export function output(c: Connection): void {
       const sf = changetype<Subflow>(p);
       if (sf.rexmit == REXMIT_NEW) endTrial(c, sf);
     }
-    if (c.watch && next != c.dataNxt) tellWritable(c);
+    if (next != c.dataNxt && (c.watch || runsDry(c))) tellWritable(c);
     sendFins(c);
     if (c.is(C_MPTCP) && c.signalHead != 0) sendSignals(c);
   }
@@ -235,6 +235,14 @@ function noteUsage(sf: Subflow): void {
   if (sf.caState == CA_OPEN) ccOnUnused(sf, sf.cwndUsed);
   sf.cwndUsed = 0;
   sf.cwndFullAt = now;
+}
+
+/**
+ * Nearly all that was written is out, and nothing of it is free while a path holds back what the others have delivered:
+ * the ring has to grow under a writer who finds it full.
+ */
+function runsDry(c: Connection): bool {
+  return c.is(C_WANT_WRITE) && c.sndCap < c.sndMax && unsentOf(c) < c.sndCap / 8;
 }
 
 /** Something would leave if pacing let it. */

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { CC_CUBIC } from '../../assembly/cc/ids.js';
+import { CC_BALIA, CC_CUBIC, CC_LIA, CC_OLIA, CC_RENO } from '../../assembly/cc/ids.js';
 import { onBothBuilds, type Probe } from './probe.js';
 import { INFINITE, MSS, RTT, SECOND, lonePath, loseAndRecover, round } from './simulated-paths.js';
 
@@ -120,8 +120,8 @@ onBothBuilds('cc/cubic', (probe) => {
 
 onBothBuilds('cc/hystart', (probe) => {
   /** Rounds of slow start with the given round trips; returns the windows after each. */
-  const rounds = (p: Probe, rtts: number[]): number[] => {
-    p.x.ccPaths(1, CC_CUBIC, MSS);
+  const rounds = (p: Probe, rtts: number[], algorithm = CC_CUBIC): number[] => {
+    p.x.ccPaths(1, algorithm, MSS);
     p.x.ccSetSrtt(0, RTT);
     let now = 0;
     return rtts.map((rtt) => {
@@ -146,6 +146,21 @@ onBothBuilds('cc/hystart', (probe) => {
     expect(grown).to.be.within(200, 320);
     expect(windows[5]).to.be.within(Math.floor(grown * 1.2), Math.ceil(grown * 1.3));
     expect(p.x.ccSsthresh(0)).to.be.within(grown, windows.at(-1) ?? 0);
+  });
+
+  it('is part of the coupled algorithms, and not of Reno, as on Linux', () => {
+    const late = RTT + 8000;
+    const rtts = [RTT, RTT, RTT, RTT, late, late, late, late, late, late];
+    const p = probe();
+    const expected = rounds(p, rtts);
+    const ssthresh = p.x.ccSsthresh(0);
+    for (const algorithm of [CC_LIA, CC_OLIA, CC_BALIA]) {
+      // The last one is congestion avoidance.
+      expect(rounds(p, rtts, algorithm).slice(0, -1)).to.deep.equal(expected.slice(0, -1));
+      expect(p.x.ccSsthresh(0)).to.equal(ssthresh);
+    }
+    expect(rounds(p, rtts, CC_RENO).at(-1)).to.equal(10 * 2 ** rtts.length);
+    expect(p.x.ccSsthresh(0)).to.equal(INFINITE);
   });
 
   it('returns to slow start when the growth was jitter', () => {
