@@ -2,7 +2,17 @@
 import { arch, availableParallelism, cpus, release, type } from 'node:os';
 import type { Limit, Line } from './report.js';
 
-const HEAD = ['Benchmark', 'What', 'Measured', 'Peer', 'Peer measured', 'Ratio', 'Limit', 'Ok'];
+const HEAD = [
+  'Benchmark',
+  'What',
+  'Measured',
+  'Peer',
+  'Peer measured',
+  'Ratio',
+  'Limit',
+  'Ok',
+  'Of what any program can',
+];
 
 export function markdown(lines: readonly Line[]): string {
   const rows = lines.map((line) => [
@@ -14,6 +24,7 @@ export function markdown(lines: readonly Line[]): string {
     line.ratio === undefined ? '' : line.ratio.toPrecision(3),
     line.limit === undefined ? '' : limitText(line.limit),
     line.ok === undefined ? '' : line.ok ? 'yes' : '**no**',
+    line.share === undefined ? '' : `${line.share.toPrecision(3)} of ${line.bound ?? ''}`,
   ]);
   const widths = HEAD.map((title, i) =>
     Math.max(...[HEAD, ...rows].map((row) => row[i]?.length ?? title.length)),

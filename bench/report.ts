@@ -7,6 +7,9 @@ export interface Figure {
   /** What the value is compared with, measured in the same run. */
   readonly peer?: string;
   readonly peerValue?: number;
+  /** What any program can reach this way, measured in the same run. */
+  readonly bound?: string;
+  readonly boundValue?: number;
   /** Of the value, or of its ratio to the peer's. */
   readonly limit?: Limit;
   /** What helps to understand the figure. */
@@ -22,6 +25,8 @@ export type Limit =
 export interface Line extends Figure {
   readonly bench: string;
   readonly ratio?: number;
+  /** Of the value to its bound. */
+  readonly share?: number;
   readonly ok?: boolean;
 }
 
@@ -48,7 +53,7 @@ export class Report {
   }
 
   add(figure: Figure): void {
-    const { value, peerValue, limit, detail } = figure;
+    const { value, peerValue, boundValue, limit, detail } = figure;
     const ratio = peerValue === undefined ? undefined : value / peerValue;
     const line: Line = {
       bench: this.#bench,
@@ -56,6 +61,9 @@ export class Report {
       value: rounded(value),
       ...(peerValue === undefined ? {} : { peerValue: rounded(peerValue) }),
       ...(ratio === undefined ? {} : { ratio: rounded(ratio) }),
+      ...(boundValue === undefined
+        ? {}
+        : { boundValue: rounded(boundValue), share: rounded(value / boundValue) }),
       ...(limit === undefined ? {} : { ok: holds(limit, value, ratio ?? NaN) }),
     };
     this.lines.push(line);

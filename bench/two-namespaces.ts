@@ -38,6 +38,11 @@ export function startApp(bench: Bench, side: Side, app: string, ...args: string[
     : bench[side].spawn(process.execPath, [file(`dist/bench/apps/${app}.js`), ...args]);
 }
 
+/** Of a side's interface on the first path. */
+export async function linkAddress(bench: Bench, side: Side): Promise<string> {
+  return (await bench[side].run('cat', '/sys/class/net/p0/address')).trim();
+}
+
 /** Octets that went out on each path so far. */
 export async function octetsOut(bench: Bench, side: Side): Promise<number[]> {
   const devices = Array.from({ length: bench.paths }, (_, path) => `/sys/class/net/p${String(path)}`);

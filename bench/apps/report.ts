@@ -7,6 +7,9 @@ export interface Measured {
   readonly cpu: number;
 }
 
+/** Exit code of a sender that repeats nothing, and lost a packet. */
+export const LOST = 3;
+
 export function report(what: object): void {
   console.log(JSON.stringify(what));
 }
