@@ -4,7 +4,9 @@ import type { Socket } from '../net/types.js';
 import type { Command } from './command.js';
 import { say, type Context } from './context.js';
 import { Exit } from './exit.js';
+import { feed } from './input.js';
 import { commonOptions, HOST_OPTIONS, QUIET } from './options.js';
+import { Output } from './output.js';
 import { withHost } from './session.js';
 
 export const cat: Command = {
@@ -47,12 +49,17 @@ export const cat: Command = {
     if (options.events === '-') throw args.wrong('--events - would mix with the data; name a file');
     const target = { host, port: listen ?? args.parseInteger('the port', port, 1, 65535) };
     return withHost(context, options, async (session) => {
+      const output = new Output(context.stdout);
       const socket =
         listen === undefined
-          ? await session.connect(target, timeout)
-          : await session.accept(listen, (bound) => {
-              if (!options.quiet) say(context, `listening on port ${bound}`);
-            });
+          ? await session.connect(target, timeout, output)
+          : await session.accept(
+              listen,
+              (bound) => {
+                if (!options.quiet) say(context, `listening on port ${bound}`);
+              },
+              output,
+            );
       await join(context, socket);
       session.stopWatch();
       return Exit.Ok;
@@ -67,20 +74,14 @@ async function join({ stdin, stdout }: Context, socket: Socket): Promise<void> {
     unread = error.code === 'EPIPE';
     socket.destroy(error);
   };
-  const onInputError = (error: Error): void => {
-    socket.destroy(error);
-  };
   stdout.on('error', onOutputError);
-  stdin.on('error', onInputError);
+  const stop = feed(stdin, socket);
   try {
-    stdin.pipe(socket);
-    socket.pipe(stdout, { end: false });
     await finished(socket);
   } catch (error) {
     if (!unread) throw error;
   } finally {
-    stdin.unpipe(socket).pause();
-    stdin.off('error', onInputError);
+    stop();
     stdout.off('error', onOutputError);
   }
 }

@@ -6,6 +6,7 @@ import { problemOf } from '../transfer/report.js';
 import { say, type Context } from './context.js';
 import { errorLine, exitCode, Interrupted } from './exit.js';
 import type { CommonOptions } from './options.js';
+import type { Output } from './output.js';
 import { applyPathOptions } from './path-options.js';
 import { statsLine } from './stats.js';
 import type { Target } from './target.js';
@@ -52,12 +53,13 @@ export class Session {
     this.host = host;
   }
 
-  /** Resolves when the handshake is done. `timeout` is in seconds. */
-  async connect(target: Target, timeout: number | undefined): Promise<Socket> {
+  /** Resolves when the handshake is done. `timeout` is in seconds; what comes goes to `output`, or waits to be read. */
+  async connect(target: Target, timeout: number | undefined, output?: Output): Promise<Socket> {
     const { bind } = this.options;
     return this.#wait((resolve, reject) => {
-      const socket = this.host.connect({
+      const socket: Socket = this.host.connect({
         ...target,
+        ...(output !== undefined && { onread: output.reads(() => socket) }),
         ...(bind !== undefined && { localAddress: bind }),
         ...(timeout !== undefined && { timeout: timeout * 1000 }),
       });
@@ -70,8 +72,8 @@ export class Session {
     });
   }
 
-  /** Listens until one connection has come, and calls `announce` with the port once peers can connect. */
-  async accept(port: number, announce: (port: number) => void): Promise<Socket> {
+  /** Listens until one connection has come, and calls `announce` with the port once peers can connect. `output`: as above. */
+  async accept(port: number, announce: (port: number) => void, output?: Output): Promise<Socket> {
     return this.#wait((resolve, reject) => {
       const server = this.host.createServer((socket) => {
         if (this.#socket !== null) {
@@ -85,7 +87,9 @@ export class Session {
       });
       server.once('error', reject);
       server.once('listening', () => announce(server.port));
-      server.listen(port, this.options.bind);
+      server.listen(port, this.options.bind, {
+        ...(output !== undefined && { onread: (socket) => output.reads(() => socket) }),
+      });
     });
   }
 

@@ -1,6 +1,9 @@
 /** `plait cat` between two processes. */
 import { randomBytes } from 'node:crypto';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import * as net from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { expect } from 'chai';
 import { plait, Running, statsOf } from './harness.js';
 
@@ -16,6 +19,25 @@ describe('plait cat', function () {
     expect(served.stdout.equals(up)).to.equal(true);
     expect(sent.stdout.equals(down)).to.equal(true);
     expect(sent.stderr).to.equal('');
+  });
+
+  it('reads a file in large pieces and writes to one', async () => {
+    const directory = await mkdtemp(join(tmpdir(), 'plait-cat-'));
+    try {
+      const [from, to] = [join(directory, 'from'), join(directory, 'to')];
+      const octets = randomBytes(5_000_001);
+      await writeFile(from, octets);
+      const redirected = (how: string): string[] => ['sh', '-c', `exec "$@" ${how}`, 'sh'];
+      const server = new Running(['cat', '--listen', '0'], { wrapper: redirected(`> ${to} < /dev/null`) });
+      const client = new Running(['cat', '127.0.0.1', await server.port()], {
+        wrapper: redirected(`< ${from}`),
+      });
+      const [served, sent] = await Promise.all([server.result(), client.result()]);
+      expect([served.code, sent.code, served.stderr.split('\n').length]).to.deep.equal([0, 0, 2]);
+      expect((await readFile(to)).equals(octets)).to.equal(true);
+    } finally {
+      await rm(directory, { recursive: true });
+    }
   });
 
   it('half-closes: the answer comes after the end of the question', async () => {

@@ -4,7 +4,7 @@ import * as net from 'node:net';
 import { networkInterfaces } from 'node:os';
 import { TableControl } from '../support/endpoint-control.js';
 import { PathEvents } from '../../src/net/path-events.js';
-import type { Host, HostOptions, Server, Socket } from '../../src/net/types.js';
+import type { Host, HostOptions, ListenOptions, OnRead, Server, Socket } from '../../src/net/types.js';
 import type { ConnectionInfo } from '../../src/stack/info.js';
 
 export function createPlainHost(options: HostOptions): Promise<Host> {
@@ -18,7 +18,7 @@ export function createPlainHost(options: HostOptions): Promise<Host> {
   };
   return Promise.resolve({
     device: 'udp',
-    connect({ host, port, localAddress, timeout = 30_000 }) {
+    connect({ host, port, localAddress, timeout = 30_000, onread }) {
       const socket = net.connect({
         host,
         port,
@@ -28,6 +28,7 @@ export function createPlainHost(options: HostOptions): Promise<Host> {
       const error = Object.assign(new Error(`no answer from ${host}`), { code: 'ETIMEDOUT' });
       const timer = setTimeout(() => socket.destroy(error), timeout);
       for (const event of ['connect', 'close']) socket.on(event, () => clearTimeout(timer));
+      lend(socket, onread);
       return adopt(socket);
     },
     createServer(onConnection) {
@@ -57,7 +58,10 @@ class PlainServer extends EventEmitter implements Server {
     inner.on('listening', () => this.emit('listening'));
     inner.on('error', (error) => this.emit('error', error));
   }
-  listen(port: number, address = '::'): this {
+  listen(port: number, address = '::', { onread }: ListenOptions = {}): this {
+    this.#inner.prependListener('connection', (socket: net.Socket) => {
+      lend(socket, onread?.(socket as unknown as Socket));
+    });
     this.#inner.listen(port, address);
     return this;
   }
@@ -70,6 +74,14 @@ class PlainServer extends EventEmitter implements Server {
   close(): Promise<void> {
     return new Promise((resolve) => this.#inner.close(() => resolve()));
   }
+}
+
+/** As a socket does that reads by `onread` without a buffer. */
+function lend(socket: net.Socket, onread: OnRead | undefined): void {
+  if (onread === undefined) return;
+  socket.on('data', (chunk: Buffer) => {
+    if (onread.callback(chunk.length, chunk) === false) socket.pause();
+  });
 }
 
 function withInfo(socket: net.Socket): Socket {
