@@ -30,6 +30,7 @@ import {
   mappingOpen,
 } from './connection';
 import { canFallBack, fallBack } from './fallback';
+import { isBorrower } from './loan';
 import { MAX_SEGMENT, packetPayload, recordPayload, ringSum, segmentSize } from './packet';
 import { reinjectSubflow } from './reinject';
 import { launch, newRecord, roomOn, shareWindow, unsentOf } from './transmit';
@@ -125,11 +126,14 @@ export function sendBurst(c: Connection, sf: Subflow, most: u32, force: bool): b
   return sendSegments(c, sf, n, size, force);
 }
 
-/** Nagle's rule in Minshall's form: a small segment waits only while an earlier small one is not acknowledged. */
+/**
+ * Nagle's rule in Minshall's form: a small segment waits only while an earlier small one is not acknowledged. That at the
+ * end of a loan waits until the loan is over, since more may be written at once: a packet of its own would wake the peer.
+ */
 function waits(c: Connection, sf: Subflow, last: bool): bool {
   if (urgentMode(c)) return false;
   if (last ? c.is(C_FIN_QUEUED) : mappingOpen(c)) return false; // more cannot join it
-  if (c.cork || (c.more && !c.is(C_MPTCP))) return true;
+  if (c.cork || (c.more && !c.is(C_MPTCP)) || isBorrower(c)) return true;
   return !c.nodelay && sf.packetsOut != 0 && seqGt(sf.sndSmall, sf.sndUna) && seqLe(sf.sndSmall, sf.sndNxt);
 }
 
@@ -218,12 +222,12 @@ function map(c: Connection, sf: Subflow, r: Rec, size: u32, burst: u32): void {
 /**
  * All that was written and not sent, up to one large packet and to what the peer's window takes. Where other subflows
  * could take over, or old octets have to go again on this one, only the burst that leaves now: a stalled path must not
- * hold what it has promised and not sent.
+ * hold what it has promised and not sent. Of a loan as well: its end becomes one packet with what is written next.
  */
 function openMapping(c: Connection, sf: Subflow, r: Rec, size: u32, burst: u32): void {
   const window = <u32>max<i64>(0, min<i64>(dsnDiff(c.wndEdge, r.dsn), 0x7fffffff));
   let most = min(min((MAX_BURST / size) * size, window), roomOn(sf));
-  if (c.subflowCount > 1 || c.reinjectHead != 0) most = min(most, burst);
+  if (c.subflowCount > 1 || c.reinjectHead != 0 || isBorrower(c)) most = min(most, burst);
   const length = max(r.length, min(most, unsentOf(c)));
   c.mapOwner = changetype<usize>(sf);
   sf.mapStart = r.dsn;

@@ -1,8 +1,8 @@
 /**
  * A loan: octets that leave straight from the application's memory. They are numbered as if they lay in the send
- * ring; packets that carry them point to their offset in the loan (LOAN). When the packets have left and the answers
- * that came at once are handled, the loan ends: what the peer has not acknowledged by then is copied to the ring. One
- * connection borrows at a time, and the application runs only afterwards.
+ * ring; packets that carry them point to their offset in the loan (LOAN). When the packets have left, what the peer has
+ * not acknowledged is copied to the ring from its end on, while further answers come and are handled, and the loan ends.
+ * One connection borrows at a time, and the application runs only afterwards.
  */
 import { MIB_LentOctets, MIB_RepaidOctets } from '../mib';
 import { countBy } from '../counters';
@@ -25,13 +25,14 @@ const LEAST_WINDOW: u64 = 1 << 20;
 /** Loans make the ring as large as this at most: more that the peer does not take would only be copied. */
 const LARGEST_RING: u32 = 4 << 20;
 
+/** Octets that are copied at once: a packet or two, in the time of which the peer may answer. */
+const PIECE: u32 = 128 << 10;
+
 let borrower: usize = 0;
 /** Data sequence number of the loan's first octet. */
 export let loanStart: u64 = 0;
-/** What is still to be copied to the ring of the last borrower. */
-let debtor: usize = 0;
-let copyAt: u64 = 0;
-let copyEnd: u64 = 0;
+/** What the borrower writes beyond is in the ring already. */
+let copied: u64 = 0;
 /** Where the piece named last comes from, and where to. */
 let from: u32 = 0;
 let to: usize = 0;
@@ -51,7 +52,7 @@ export function lend(c: Connection, octets: u32): u32 {
   borrower = changetype<usize>(c);
   loanStart = c.writeSeq;
   noteWrite(c);
-  c.writeSeq += n;
+  copied = c.writeSeq += n;
   c.more = false;
   countBy(MIB_LentOctets, n);
   markDirty(c);
@@ -69,31 +70,21 @@ function mayBorrow(c: Connection): bool {
   return c.subflows != 0;
 }
 
-/** Ends the loan; its octets count as written. What is still needed has to be copied at once, see `repayNext`. */
-export function loanEnd(): void {
-  const c = changetype<Connection>(borrower);
-  borrower = 0;
-  copyAt = copyEnd = 0;
-  if (c.bufSeq == c.writeSeq) sendFree(c);
-  if (c.snd == 0 || !isOpen(c)) return;
-  // It may be that the ring holds nothing else.
-  if (!dsnLt(c.bufSeq, loanStart)) c.sndStart = <u32>c.bufSeq;
-  copyAt = dsnMax(c.bufSeq, loanStart);
-  copyEnd = c.writeSeq;
-  debtor = changetype<usize>(c);
-  markDirty(c); // what needs copies of its own may have waited
-}
-
-/** Octets to be copied next, from offset `repayFrom` of the loan to `repayAt`; 0: none are left. */
+/**
+ * Octets to be copied next, from offset `repayFrom` of the loan to `repayAt`; 0: none are left. They are the last ones
+ * that are still needed, since the peer acknowledges the first ones meanwhile. The loan goes on until `loanEnd`.
+ */
 export function repayNext(): u32 {
-  const left = <u32>(copyEnd - copyAt);
-  if (left == 0) return 0;
-  const c = changetype<Connection>(debtor);
-  const place = placeOf(c, copyAt);
-  const n = min(left, c.sndCap - place);
-  to = c.snd + place;
-  from = <u32>(copyAt - loanStart);
-  copyAt += n;
+  const c = changetype<Connection>(borrower);
+  const first = dsnMax(c.bufSeq, loanStart);
+  if (c.snd == 0 || !isOpen(c) || !dsnLt(first, copied)) return 0;
+  // Where the ring holds nothing else, this loan has the place of the one before, which is in the cache.
+  if (copied == c.writeSeq && !dsnLt(c.bufSeq, loanStart)) c.sndStart = <u32>loanStart;
+  const end = placeOf(c, copied - 1) + 1;
+  const n = min(min(<u32>(copied - first), PIECE), end);
+  copied -= n;
+  to = c.snd + end - n;
+  from = <u32>(copied - loanStart);
   countBy(MIB_RepaidOctets, n);
   return n;
 }
@@ -102,4 +93,12 @@ export function repayAt(): usize {
 }
 export function repayFrom(): u32 {
   return from;
+}
+
+/** Ends the loan, of which nothing is left to copy; its octets count as written. */
+export function loanEnd(): void {
+  const c = changetype<Connection>(borrower);
+  borrower = 0;
+  if (c.bufSeq == c.writeSeq) sendFree(c);
+  if (c.snd != 0 && isOpen(c)) markDirty(c); // what needs copies of its own may have waited
 }

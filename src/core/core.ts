@@ -207,15 +207,19 @@ export class Core {
     return new Uint8Array(this.u8.buffer, this.x.packAt(), this.x.packOctets());
   }
 
-  /** Ends a loan: what the connection still needs of it is copied to its ring. Returns how many octets. */
-  repay(loan: Uint8Array): number {
+  /** Copies some of the octets of a loan that its connection still needs to its ring. Returns how many; 0: none are left. */
+  repaySome(loan: Uint8Array): number {
     const { x } = this;
+    const n = x.repayNext();
+    if (n > 0) this.u8.set(new Uint8Array(loan.buffer, loan.byteOffset + x.repayFrom(), n), x.repayAt());
+    return n;
+  }
+
+  /** Copies all of them and ends the loan. Returns how many. */
+  repay(loan: Uint8Array): number {
     let copied = 0;
-    x.loanEnd();
-    for (let n = x.repayNext(); n > 0; n = x.repayNext()) {
-      this.u8.set(new Uint8Array(loan.buffer, loan.byteOffset + x.repayFrom(), n), x.repayAt());
-      copied += n;
-    }
+    for (let n = this.repaySome(loan); n > 0; n = this.repaySome(loan)) copied += n;
+    this.x.loanEnd();
     return copied;
   }
 

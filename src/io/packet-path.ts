@@ -129,6 +129,10 @@ export class PacketPath implements GuardedPath {
     );
   }
 
+  get isBound(): boolean {
+    return this.#bindings.size > 0;
+  }
+
   /** Each port as often as it is bound. */
   boundPorts(): number[] {
     return this.#bindings.all();

@@ -63,8 +63,16 @@ export class PacketDevice extends GuardedDevice<PacketPath> {
   }
 
   collect(): void {
-    this.#receivers[4].receive();
-    this.#receivers[6].receive();
+    if (this.#isBound(4)) this.#receivers[4].receive();
+    if (this.#isBound(6)) this.#receivers[6].receive();
+  }
+
+  /** Whether packets of a family can come: some path has a port. */
+  #isBound(family: 4 | 6): boolean {
+    for (const { isBound, address } of this.paths.values()) {
+      if (isBound && (address.length === 4) === (family === 4)) return true;
+    }
+    return false;
   }
 
   protected override dropped(): number {

@@ -86,11 +86,12 @@ export class Lender {
     if (this.#until < 0) this.#until = this.#host.now() + TURN;
     this.#transmitter.loan = data;
     this.#host.hold(true);
+    let copied = 0;
     try {
-      this.#exchange();
+      copied = this.#exchange(data);
     } finally {
       this.#transmitter.loan = undefined;
-      trial.ended(octets, this.#core.repay(data));
+      trial.ended(octets, copied + this.#core.repay(data));
       if (isIdle) this.#host.hold(false);
     }
     return octets;
@@ -100,22 +101,33 @@ export class Lender {
     return this.#letsWrite || this.#host.isIdle;
   }
 
-  /** Sends, and handles what is answered meanwhile, as long as that has something sent. Events wait for the turn's end. */
-  #exchange(): void {
+  /**
+   * Sends, and handles what is answered meanwhile. While nothing can be sent, some of what is not acknowledged is copied
+   * between two looks for answers. Returns how many octets were. Events wait for the turn's end.
+   */
+  #exchange(data: Uint8Array): number {
     const core = this.#core;
+    let copied = 0;
     for (let round = 0; round < ROUNDS; round++) {
       if (core.rxPending > 0) core.rxInput(this.#host.now());
       core.x.poll(this.#host.now());
-      if (round > 0 && core.x.txPending() === 0) return;
+      const sends = core.x.txPending() > 0;
       this.#transmitter.transmit();
-      if (core.x.eventsPending() > 0) return;
+      if (core.x.eventsPending() > 0) break;
+      if (!sends && round > 0) {
+        const n = core.repaySome(data);
+        copied += n;
+        if (n < WORTH_A_LOOK) break;
+      }
       core.rxRelease();
       for (const device of this.#devices) device.collect?.();
-      if (core.rxPending === 0) return;
     }
+    return copied;
   }
 }
 
 /** Microseconds of a turn after which applications wait with what they could lend, so that others get theirs. */
 const TURN = 2000;
 const ROUNDS = 64;
+/** Octets whose copying takes long enough for an answer to come meanwhile. */
+const WORTH_A_LOOK = 65536;

@@ -12,6 +12,8 @@ import { SegmentingDevice } from '../support/segmenting-device.js';
 import { Pair, address, type PairOptions } from './pair.js';
 
 const OCTETS = 24 << 20;
+/** Octets of the longest header. */
+const HEADERS = 100;
 const PIECE = 1 << 20;
 /** What stands in the application's memory when it is not being written. */
 const POISON = 0xee;
@@ -34,16 +36,23 @@ const bad = (options: DuplexOptions): DuplexOptions => ({
 /** Takes payload from where it lies; `refuse`: the share of packets for which its queue is full. */
 class LendingDevice extends SegmentingDevice {
   refuse = 0;
+  /** Looks after a packet that bring nothing. */
+  idleLooks = 0;
+  /** Packets of less than a segment. */
+  small = 0;
   readonly #random = new SeededRandom(7);
+  #looks = 0;
   /** Delivers what was sent, and lets the peer answer. */
   exchange: () => void = () => undefined;
 
   collect(): void {
-    this.exchange();
+    if (this.#looks++ >= this.idleLooks) this.exchange();
   }
 
   override send(path: number, packet: OutPacket): boolean {
     if (this.refuse > 0 && this.#random.u32() < this.refuse * 2 ** 32) return false;
+    this.#looks = 0;
+    if (packet.length > HEADERS && packet.length < 1400) this.small++;
     return super.send(path, packet);
   }
 }
@@ -216,6 +225,28 @@ describe('what an application lends, in virtual time', function () {
     const { lent, repaid } = since(setup);
     expect(lent).to.be.above((OCTETS - START) / 2);
     expect(repaid).to.be.below(lent / 10);
+  });
+
+  it('is copied in part where the peer needs a moment to acknowledge it', async () => {
+    const setup = await open([AT_ONCE]);
+    setup.sender.onWritten.push((octets) => {
+      if (octets >= START) setup.device.idleLooks = 3;
+    });
+    finish(setup);
+    const { lent, repaid } = since(setup);
+    expect(lent).to.be.above(4 * PIECE);
+    expect(repaid).to.be.within(lent / 10, lent / 2);
+  });
+
+  it('leaves in whole segments, and its end with what is written next', async () => {
+    const setup = await open([AT_ONCE]);
+    let before = 0;
+    setup.sender.onWritten.push((octets) => {
+      if (octets <= START) before = setup.device.small;
+    });
+    finish(setup);
+    expect(since(setup).lent).to.be.above((OCTETS - START) / 2);
+    expect(setup.device.small - before).to.be.at.most(2);
   });
 
   it('is copied where acknowledgements come later, and seldom lent then', async () => {
