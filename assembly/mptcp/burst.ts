@@ -127,8 +127,8 @@ export function sendBurst(c: Connection, sf: Subflow, most: u32, force: bool): b
 }
 
 /**
- * Nagle's rule in Minshall's form: a small segment waits only while an earlier small one is not acknowledged. That at the
- * end of a loan waits until the loan is over, since more may be written at once: a packet of its own would wake the peer.
+ * Nagle's rule in Minshall's form: a small segment waits only while an earlier small one is not acknowledged. The one
+ * at the end of a loan waits until that is over, since more may be written at once: alone it would wake the peer.
  */
 function waits(c: Connection, sf: Subflow, last: bool): bool {
   if (urgentMode(c)) return false;

@@ -1,7 +1,7 @@
 /**
  * A loan: octets that leave straight from the application's memory. They are numbered as if they lay in the send
- * ring; packets that carry them point to their offset in the loan (LOAN). When the packets have left, what the peer has
- * not acknowledged is copied to the ring from its end on, while further answers come and are handled, and the loan ends.
+ * ring; packets that carry them point to their offset in the loan (LOAN). When they have left, what the peer has not
+ * acknowledged is copied to the ring from its end on, while further answers come and are handled, and the loan ends.
  * One connection borrows at a time, and the application runs only afterwards.
  */
 import { MIB_LentOctets, MIB_RepaidOctets } from '../mib';
