@@ -12,6 +12,9 @@ export interface FrameHead {
 export class Channel {
   readonly #stream: Duplex;
   readonly #idle: NodeJS.Timeout | null;
+  /** What has come and was not taken yet. */
+  readonly #parts: Buffer[] = [];
+  #waiting = 0;
   #failure: Error | null = null;
   #ended = false;
   #wakeReader: (() => void) | null = null;
@@ -24,7 +27,12 @@ export class Channel {
   constructor(stream: Duplex, idleLimit: number) {
     this.#stream = stream;
     this.#idle = idleLimit > 0 ? setTimeout(() => stream.destroy(silent(idleLimit)), idleLimit) : null;
-    stream.on('readable', () => this.#wake());
+    stream.on('data', (part: Buffer) => {
+      this.#parts.push(part);
+      this.#waiting += part.length;
+      if (this.#waiting >= ENOUGH) stream.pause();
+      this.#wake();
+    });
     stream.on('drain', () => this.#wake());
     stream.on('end', () => {
       this.#ended = true;
@@ -43,18 +51,18 @@ export class Channel {
   async read(length: number): Promise<Buffer> {
     const parts: Buffer[] = [];
     for (let missing = length; missing > 0;) {
-      const part = await this.readSome(missing);
-      parts.push(part);
-      missing -= part.length;
+      const some = await this.readSome(missing);
+      parts.push(...some);
+      missing -= lengthOf(some);
     }
     return parts.length === 1 && parts[0] !== undefined ? parts[0] : Buffer.concat(parts, length);
   }
 
-  /** Between 1 and `limit` octets, as they come. */
-  async readSome(limit: number): Promise<Buffer> {
-    const part = await this.#next(limit);
-    if (part === null) throw vanished();
-    return part;
+  /** Between 1 and `limit` octets: what is there, in the parts in which it came. */
+  async readSome(limit: number): Promise<Buffer[]> {
+    const parts = await this.#next(limit);
+    if (parts === null) throw vanished();
+    return parts;
   }
 
   /** The peer's hello, with its extension skipped. */
@@ -80,6 +88,19 @@ export class Channel {
     if (payload.length > 0) this.#stream.write(payload);
     this.#stream.uncork();
     await this.#drained();
+  }
+
+  /** The same with octets that are used again afterwards: waits until the stream does not need them any more. */
+  async writeBorrowed(type: number, payload: Buffer): Promise<void> {
+    let done = false;
+    this.#stream.cork();
+    this.#stream.write(wire.encodeHead(type, payload.length));
+    this.#stream.write(payload, () => {
+      done = true;
+      this.#wake();
+    });
+    this.#stream.uncork();
+    await this.#until(() => done);
   }
 
   async write(bytes: Buffer): Promise<void> {
@@ -110,7 +131,7 @@ export class Channel {
     stream.write(wire.encodeHead(wire.Frame.Abort, wire.encodeProblem(problemOf(reason)).length));
     stream.end(wire.encodeProblem(problemOf(reason)));
     // The peer's octets in flight must be taken in, or it never comes to read ours.
-    stream.removeAllListeners('readable').resume();
+    stream.removeAllListeners('data').resume();
     await new Promise<void>((resolve) => {
       const timer = setTimeout(resolve, PARTING);
       stream.once('close', () => {
@@ -125,13 +146,11 @@ export class Channel {
     if (this.#idle !== null) clearTimeout(this.#idle);
   }
 
-  async #next(limit: number): Promise<Buffer | null> {
+  async #next(limit: number): Promise<Buffer[] | null> {
     for (;;) {
-      const wanted = Math.min(limit, this.#stream.readableLength);
-      const part = this.#stream.read(wanted) as Buffer | null;
-      if (part !== null) {
+      if (this.#waiting > 0) {
         this.#idle?.refresh();
-        return part;
+        return this.#take(limit);
       }
       // What arrived before a failure was worth reading: it may say why.
       if (this.#failure !== null) throw this.#failure;
@@ -140,8 +159,28 @@ export class Channel {
     }
   }
 
-  async #drained(): Promise<void> {
-    while (this.#stream.writableNeedDrain && this.#failure === null) {
+  /** What waits, up to `limit` octets. */
+  #take(limit: number): Buffer[] {
+    const taken: Buffer[] = [];
+    for (let room = limit; room > 0;) {
+      const part = this.#parts[0];
+      if (part === undefined) break;
+      if (part.length <= room) this.#parts.shift();
+      else this.#parts[0] = part.subarray(room);
+      taken.push(part.subarray(0, room));
+      room -= part.length;
+    }
+    this.#waiting -= lengthOf(taken);
+    if (this.#waiting < ENOUGH) this.#stream.resume();
+    return taken;
+  }
+
+  #drained(): Promise<void> {
+    return this.#until(() => !this.#stream.writableNeedDrain);
+  }
+
+  async #until(done: () => boolean): Promise<void> {
+    while (!done() && this.#failure === null) {
       await new Promise<void>((resolve) => (this.#wakeWriter = resolve));
     }
     if (this.#failure !== null) throw this.#failure;
@@ -167,6 +206,10 @@ const silent = (limit: number): PlaitError =>
     'check that it still runs and can be reached',
   );
 
+const lengthOf = (parts: readonly Buffer[]): number => parts.reduce((sum, { length }) => sum + length, 0);
+
 const EMPTY = Buffer.alloc(0);
+/** Octets that wait to be taken before no more are let in. */
+const ENOUGH = 1 << 20;
 /** Milliseconds that a peer gets to take in why we give up. */
 const PARTING = 2000;

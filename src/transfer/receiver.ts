@@ -109,13 +109,17 @@ export class Receiver {
     if (length > current.left) throw wire.malformed('more data than it announced, in a frame');
     current.left -= length;
     for (let missing = length; missing > 0;) {
-      const chunk = await this.#channel.readSome(missing);
-      missing -= chunk.length;
-      this.progress.moved += chunk.length;
+      const parts = await this.#channel.readSome(missing);
+      for (const { length } of parts) {
+        missing -= length;
+        this.progress.moved += length;
+      }
       // After a failure the file's rest is read past: the sender may not have heard of it yet.
       if (current.file === null) continue;
-      current.hash.update(chunk);
-      await this.#attempt(async ({ file }) => file?.write(chunk));
+      // What comes while the disk takes these is the next write.
+      const writing = this.#attempt(async ({ file }) => file?.write(parts));
+      for (const part of parts) current.hash.update(part);
+      await writing;
     }
   }
 

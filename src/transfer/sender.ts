@@ -18,6 +18,7 @@ export class Sender {
   readonly #sizes: number[];
   /** Entries whose last frame has been written. */
   #ended = 0;
+  readonly #chunks = [Buffer.allocUnsafeSlow(CHUNK), Buffer.allocUnsafeSlow(CHUNK)] as const;
 
   /** @param idleLimit see `Channel` */
   constructor(stream: Duplex, entries: readonly Entry[], idleLimit = IDLE_LIMIT) {
@@ -102,21 +103,24 @@ export class Sender {
 
   async #writeContent(index: number, source: OpenSource): Promise<void> {
     const hash = createHash('sha256');
-    for (let left = source.size; left > 0;) {
-      if (this.#fate[index] !== undefined) {
-        await this.#cancel(index, this.#fate[index] ?? CHANGED);
+    let [chunk, next] = this.#chunks;
+    let left = source.size;
+    let reading = readInto(source, chunk, left);
+    while (left > 0) {
+      const problem = await reading;
+      const fate = this.#fate[index];
+      if (fate !== undefined || problem !== null) {
+        await this.#cancel(index, fate ?? problem ?? CHANGED);
         return;
       }
-      const chunk = Buffer.allocUnsafe(Math.min(left, CHUNK));
-      const problem = await source.read(chunk).then((n) => (n < chunk.length ? CHANGED : null), problemOf);
-      if (problem !== null) {
-        await this.#cancel(index, problem);
-        return;
-      }
-      hash.update(chunk);
-      left -= chunk.length;
-      this.progress.moved += chunk.length;
-      await this.#channel.writeFrame(Frame.Data, chunk);
+      const octets = chunk.subarray(0, left);
+      left -= octets.length;
+      // One is read while the other is sent, from where it was read.
+      reading = readInto(source, next, left);
+      hash.update(octets);
+      this.progress.moved += octets.length;
+      await this.#channel.writeBorrowed(Frame.Data, octets);
+      [chunk, next] = [next, chunk];
     }
     const problem = await source.verify().catch(problemOf);
     if (problem !== null) {
@@ -172,6 +176,12 @@ export class Sender {
   }
 }
 
+/** Reads as many of `left` octets as there is room for. Resolves with what was wrong, or null. */
+function readInto(source: OpenSource, target: Buffer, left: number): Promise<Problem | null> {
+  const wanted = target.subarray(0, left);
+  return source.read(wanted).then((n) => (n < wanted.length ? CHANGED : null), problemOf);
+}
+
 /** The peer's reason for giving up, as an error of ours. */
 export function abortedBy(who: string, problem: Problem): PlaitError {
   const code: ErrorCode = problem.code === 'ECONNABORTED' ? 'ECONNABORTED' : 'ERR_PLAIT_PROTOCOL';
@@ -180,4 +190,5 @@ export function abortedBy(who: string, problem: Problem): PlaitError {
 
 /** Milliseconds of silence after which a peer counts as gone. */
 export const IDLE_LIMIT = 60_000;
-const CHUNK = 256 * 1024;
+/** Octets of a data frame: so large that a write leaves from where it lies (docs/performance.md). */
+const CHUNK = wire.MAX_DATA;

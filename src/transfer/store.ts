@@ -82,9 +82,16 @@ export class IncomingFile {
     this.#head = head;
   }
 
-  async write(chunk: Buffer): Promise<void> {
-    for (let at = 0; at < chunk.length;) {
-      at += (await this.#handle.write(chunk, at, chunk.length - at)).bytesWritten;
+  async write(parts: readonly Buffer[]): Promise<void> {
+    const left = [...parts];
+    while (left.length > 0) {
+      // At most as many as the system takes at once (IOV_MAX).
+      let { bytesWritten } = await this.#handle.writev(left.slice(0, 1024));
+      for (let first = left[0]; first !== undefined && bytesWritten >= first.length; first = left[0]) {
+        bytesWritten -= first.length;
+        left.shift();
+      }
+      if (left[0] !== undefined) left[0] = left[0].subarray(bytesWritten);
     }
   }
 

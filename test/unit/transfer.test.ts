@@ -64,6 +64,14 @@ describe('transfer', () => {
   }
 
   describe('what arrives', () => {
+    it('is what was read, however late the octets leave', async () => {
+      const content = noise(5_000_001);
+      const { entries } = await scan([await make('data.bin', content)]);
+      const { received } = await transfer(entries, new Wires({ late: true }));
+      expect(received).to.have.nested.property('value.octets', content.length);
+      expect((await readFile(join(to, 'data.bin'))).equals(content)).to.equal(true);
+    });
+
     for (const size of [0, 1, 5, 65_535, 65_536, 262_144, 262_145, 3_000_001]) {
       it(`is a file of ${size} octets, with mode and time`, async () => {
         const content = noise(size);
@@ -381,7 +389,8 @@ class Wires {
   /** Octets that went from left to right. */
   carried = 0;
 
-  constructor(fault: { step?: number; flipAt?: number; cutAt?: number } = {}) {
+  /** `late`: octets are looked at a while after they were written, as long as the writer has not heard that they are gone. */
+  constructor(fault: { step?: number; flipAt?: number; cutAt?: number; late?: boolean } = {}) {
     const sides: Duplex[] = [];
     const side = (self: number): Duplex => {
       let wanted: (() => void) | null = null;
@@ -393,31 +402,35 @@ class Wires {
           wanted = null;
         },
         write: (chunk: Buffer, _encoding, done) => {
-          const peer = sides[1 - self] as Duplex;
-          let bytes = Buffer.from(chunk);
-          if (self === 0) {
-            const at = (fault.flipAt ?? -1) - this.carried;
-            if (at >= 0 && at < bytes.length) bytes[at] = bytes.readUInt8(at) ^ 1;
-            this.carried += bytes.length;
-            if (fault.cutAt !== undefined && this.carried > fault.cutAt) {
-              bytes = bytes.subarray(0, bytes.length - (this.carried - fault.cutAt));
-              if (bytes.length > 0) peer.push(bytes);
-              setImmediate(() => sides.forEach((each) => each.destroy()));
-              return;
-            }
-          }
-          let flows = true;
-          for (let start = 0; start < bytes.length; start += fault.step ?? bytes.length) {
-            flows = peer.push(bytes.subarray(start, start + (fault.step ?? bytes.length)));
-          }
-          if (flows) setImmediate(done);
-          else (peer as Duplex & { onWanted: (fn: () => void) => void }).onWanted(done);
+          if (fault.late === true) setTimeout(() => carry(chunk, done), 2);
+          else carry(chunk, done);
         },
         final: (done) => {
           sides[1 - self]?.push(null);
           done();
         },
       });
+      const carry = (chunk: Buffer, done: () => void): void => {
+        const peer = sides[1 - self] as Duplex;
+        let bytes = Buffer.from(chunk);
+        if (self === 0) {
+          const at = (fault.flipAt ?? -1) - this.carried;
+          if (at >= 0 && at < bytes.length) bytes[at] = bytes.readUInt8(at) ^ 1;
+          this.carried += bytes.length;
+          if (fault.cutAt !== undefined && this.carried > fault.cutAt) {
+            bytes = bytes.subarray(0, bytes.length - (this.carried - fault.cutAt));
+            if (bytes.length > 0) peer.push(bytes);
+            setImmediate(() => sides.forEach((each) => each.destroy()));
+            return;
+          }
+        }
+        let flows = true;
+        for (let start = 0; start < bytes.length; start += fault.step ?? bytes.length) {
+          flows = peer.push(bytes.subarray(start, start + (fault.step ?? bytes.length)));
+        }
+        if (flows) setImmediate(done);
+        else (peer as Duplex & { onWanted: (fn: () => void) => void }).onWanted(done);
+      };
       stream.on('error', () => undefined);
       stream.on('close', () => setImmediate(() => sides[1 - self]?.destroy()));
       return Object.assign(stream, {
