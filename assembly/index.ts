@@ -163,6 +163,7 @@ export function setPathEndpoint(path: u32, addressId: u32, backup: u32): i32 {
 export { setNextId, setPathOffload } from './paths';
 export { reviveSubflow, suspectSubflow } from './mptcp/reinject';
 export { setPathBlocked } from './mptcp/tables';
+export { setPathMtu } from './mptcp/unreachable';
 
 /** A packet from ARG_LOCAL to ARG_REMOTE found the queue of its interface full: a sign of congestion, as on Linux. */
 export function queueFull(localPort: u32, remotePort: u32): void {

@@ -24,6 +24,11 @@ export function setPath(path: u32, mtu: u32, overhead: u32, traits: u32, address
   store<u8>(blocked + path, 0);
 }
 
+/** The path's packets may be larger or smaller than before. */
+export function setMtu(path: u32, mtu: u32): void {
+  store<u32>(table + path * ENTRY, mtu);
+}
+
 /**
  * The path's device cuts packets of up to `maxOctets` (IP header to end) into segments, TX_SEGMENT, and completes their
  * TCP checksums, TX_PARTIAL; 0: neither, as after `setPath`. 0, or E_INVAL.

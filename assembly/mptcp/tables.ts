@@ -90,11 +90,15 @@ export function removeSubflow(sf: Subflow): void {
 /** The device of a path (of setPath) is full, or it takes packets again: then the path's subflows go on. */
 export function setPathBlocked(path: u32, on: u32): void {
   blockPath(path, on != 0);
-  if (on != 0) return;
+  if (on == 0) eachSubflowOn(path, (c: Connection) => markDirty(c));
+}
+
+/** Calls for the subflows of a path that belong to a connection. */
+export function eachSubflowOn(path: u32, act: (c: Connection, sf: Subflow) => void): void {
   for (let i: u32 = 0; i < subflowSlots; i++) {
     for (let p = load<usize>(subflowTable + (i << 2)); p != 0; p = changetype<Subflow>(p).hashNext) {
       const sf = changetype<Subflow>(p);
-      if (sf.path == path && sf.conn != 0) markDirty(changetype<Connection>(sf.conn));
+      if (sf.path == path && sf.conn != 0) act(changetype<Connection>(sf.conn), sf);
     }
   }
 }

@@ -10,6 +10,7 @@ import {
   CLOSE_PROHIBITED,
   CLOSE_REFUSED,
   CLOSE_UNREACHABLE,
+  E_INVAL,
   EVENT_UNREACHABLE,
   TCP_ESTABLISHED,
   TCP_SYN_RCVD,
@@ -19,6 +20,7 @@ import { MIB_OutOfWindowIcmps, MIB_PathMtuReduced } from '../mib';
 import { count } from '../counters';
 import { emit } from '../events';
 import { mtuLearnt } from '../path-mtu';
+import { pathMtu, setMtu } from '../paths';
 import { seqGe, seqLt } from '../seq';
 import { takePathMtu } from '../tcp/mtu';
 import { REC_LOST, REC_RETRANS, REC_SACKED, recAt, recMarkLost, recShatter, segmentsOf } from '../tcp/records';
@@ -37,7 +39,7 @@ import { NO_REASON, subflowFailed } from './close';
 import { Connection, C_OPENED, markDirty } from './connection';
 import { openFailed } from './handshake';
 import { segmentSize } from './packet';
-import { findSubflow } from './tables';
+import { eachSubflowOn, findSubflow } from './tables';
 
 /** Least MTU that is believed: Linux' min_pmtu; and IPv6's, below which a message is ignored (RFC 8201 section 4). */
 const LEAST_V4: u32 = 552;
@@ -141,7 +143,22 @@ export function mtuForgotten(c: Connection, sf: Subflow): void {
   takePathMtu(sf);
   if (small != 0) {
     sf.wideMtu = sf.mtu;
-    sf.mtu = small;
+    sf.mtu = min(small, sf.mtu);
   }
   sf.mss = segmentSize(c, sf);
+}
+
+/** The interface of a path takes larger or smaller packets from now on. 0, or E_INVAL: no such path, or size. */
+export function setPathMtu(path: u32, mtu: u32): i32 {
+  if (pathMtu(path) == 0 || mtu < 256 || mtu > 65535) return E_INVAL;
+  setMtu(path, mtu);
+  eachSubflowOn(path, interfaceChanged);
+  return 0;
+}
+
+function interfaceChanged(c: Connection, sf: Subflow): void {
+  const before = sf.mtu;
+  mtuForgotten(c, sf);
+  registerDeadline(sf);
+  if (sf.mtu < before && sf.state >= TCP_ESTABLISHED) shrink(c, sf);
 }

@@ -10,6 +10,7 @@ export interface CoreExports {
   setPathEndpoint(path: number, addressId: number, backup: number): number;
   setNextId(id: number): void;
   setPathBlocked(path: number, on: number): void;
+  setPathMtu(path: number, mtu: number): number;
   queueFull(localPort: number, remotePort: number): void;
   input(now: number, from: number, n: number): number;
   inputDone(area: number): number;

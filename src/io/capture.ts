@@ -106,6 +106,10 @@ class CaptureDevice implements Device {
     this.#inner.attach(path, done);
   }
 
+  changed(path: number): PlaitError | null {
+    return this.#inner.changed?.(path) ?? null;
+  }
+
   detach(path: number): void {
     this.#inner.detach(path);
   }

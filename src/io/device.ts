@@ -24,7 +24,7 @@ export type Checksum = (typeof Checksum)[keyof typeof Checksum];
 export interface Path {
   /** Number in the stack, 1 to 255; used again long after the path is gone. */
   readonly id: number;
-  /** Interface name, for people ("eth0"). */
+  /** Interface name, for people ("eth0"). It and the MTU change with the interface (`Device.changed`). */
   readonly name: string;
   /** Local IP address in text form, without zone. */
   readonly address: string;
@@ -139,6 +139,11 @@ export interface Device {
   open(host: DeviceHost): void;
   /** Starts receiving on a path. `done` is called once, perhaps before this returns. */
   attach(path: Path, done: (error: PlaitError | null) => void): void;
+  /**
+   * The path's interface has another name or MTU, or it is another one with the same address. The path and its ports go on.
+   * An error: they cannot, and the path has to be detached and attached again. Default: nothing depends on the interface.
+   */
+  changed?(path: number): PlaitError | null;
   /** Stops using a path and frees what `attach` and `bind` took for it. */
   detach(path: number): void;
   /**

@@ -87,6 +87,10 @@ export abstract class GuardedDevice<P extends GuardedPath> implements Device {
     if (host === null) throw new PlaitError('EINVAL', 'the device is not open');
     if (this.paths.has(path.id)) throw new PlaitError('EINVAL', `path ${String(path.id)} is attached`);
     if (address === null) throw new PlaitError('EINVAL', `"${path.address}" is not an IP address`);
+    this.#open(host, path, address);
+  }
+
+  #open(host: DeviceHost, path: Path, address: Uint8Array): P {
     const opened: P = this.openPath(path, address, {
       received: (packet, checksum, segment) => {
         if (!host.receive(path.id, packet, checksum, segment)) this.stats.ringFull++;
@@ -110,6 +114,24 @@ export abstract class GuardedDevice<P extends GuardedPath> implements Device {
       },
     });
     this.paths.set(path.id, opened);
+    return opened;
+  }
+
+  /** Opens the sockets again; what the old ones had not sent is lost. Errors: those of `openPath`. */
+  changed(path: number): PlaitError | null {
+    const before = this.paths.get(path);
+    const host = this.#host;
+    if (before === undefined || host === null) return null;
+    try {
+      const opened = this.#open(host, before.path, before.address);
+      for (const port of before.boundPorts()) opened.bind(port);
+      opened.health.continues(before.health);
+    } catch (error) {
+      return error as PlaitError;
+    }
+    before.close();
+    host.writable();
+    return null;
   }
 
   detach(path: number): void {

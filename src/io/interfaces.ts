@@ -13,13 +13,14 @@ export function localAddresses(): LocalAddress[] {
   for (const [label, addresses = []] of Object.entries(networkInterfaces())) {
     const name = withoutAlias(label);
     if (!interfaceUp(name)) continue;
+    const index = interfaceIndex(name) ?? 0;
     const loopback = addresses.some((one) => one.internal);
     const mtu = interfaceMtu(name) ?? (loopback ? LARGEST_PACKET : 1500);
     for (const { address: zoned, family } of addresses) {
       const address = zoned.split('%', 1)[0] as string;
       if (unusable.has(address)) continue;
       const linkLocal = family === 'IPv4' ? address.startsWith('169.254.') : /^fe[89ab]/.test(address);
-      found.push({ name, address, family: family === 'IPv4' ? 4 : 6, mtu, loopback, linkLocal });
+      found.push({ name, index, address, family: family === 'IPv4' ? 4 : 6, mtu, loopback, linkLocal });
     }
   }
   return found;

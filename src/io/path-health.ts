@@ -27,6 +27,11 @@ export class PathHealth {
     return { name, address, up: this.#up, errors: { ...this.#errors } };
   }
 
+  /** Begins where that of the same path ended. */
+  continues(before: PathHealth): void {
+    Object.assign(this.#errors, before.#errors);
+  }
+
   /** A packet could not leave now, and is sent again. */
   delayed(code = 'UNKNOWN'): void {
     this.#errors[code] = (this.#errors[code] ?? 0) + 1;

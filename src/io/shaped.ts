@@ -118,6 +118,10 @@ export class ShapedDevice implements Device {
     this.#inner.attach(path, done);
   }
 
+  changed(path: number): PlaitError | null {
+    return this.#inner.changed?.(path) ?? null;
+  }
+
   detach(path: number): void {
     const lane = this.#lanes.get(path);
     // Cutting the link gives its packets back to the pool.

@@ -7,6 +7,7 @@
 import { PlaitError } from '../errors.js';
 import { parseAddress } from './address-cache.js';
 import type { Device, DeviceHost, DeviceStats, OutPacket, Path } from './device.js';
+import { interfaceIndex } from './interfaces.js';
 import { loadNative, type Native } from './native.js';
 import type { OutBatch } from './out-batch.js';
 import { PathHealth } from './path-health.js';
@@ -29,6 +30,8 @@ export interface UdpStats {
 interface UdpPath {
   readonly path: Path;
   readonly address: Uint8Array;
+  /** Index of the interface that its sockets are bound to. */
+  readonly device: number | null;
   readonly health: PathHealth;
   readonly sockets: Map<number, UdpSocket>;
   /** Those whose port the kernel still has to choose. */
@@ -83,6 +86,13 @@ export class UdpDevice implements Device {
       this.#paths.set(path.id, this.#newPath(this.#host, path, address));
       done(null);
     }
+  }
+
+  /** Sockets stay with the interface that they were bound to: EADDRNOTAVAIL if it is another one now. */
+  changed(path: number): PlaitError | null {
+    const opened = this.#paths.get(path);
+    if (opened === undefined || interfaceIndex(opened.path.name) === opened.device) return null;
+    return new PlaitError('EADDRNOTAVAIL', `${opened.path.address} is at another interface`);
   }
 
   detach(path: number): void {
@@ -202,7 +212,8 @@ export class UdpDevice implements Device {
       },
     };
     const output = this.#backend.output(path, address, route);
-    const opened: UdpPath = { path, address, health, sockets, opening, events, output };
+    const device = interfaceIndex(path.name);
+    const opened: UdpPath = { path, address, device, health, sockets, opening, events, output };
     return opened;
   }
 

@@ -9,7 +9,12 @@ import { PlaitError } from '../errors.js';
 import type { Device, DeviceStats, Path } from '../io/device.js';
 import { Driver } from '../io/driver.js';
 import { openPlatform } from '../io/platform.js';
-import { watchInterfaces, type InterfaceWatch, type LocalAddress } from '../path/interfaces.js';
+import {
+  watchInterfaces,
+  type AddressChange,
+  type InterfaceWatch,
+  type LocalAddress,
+} from '../path/interfaces.js';
 import { PathManager } from '../path/path-manager.js';
 import { addressBytes, familyOf } from '../core/address.js';
 import { Stack } from '../stack/stack.js';
@@ -153,7 +158,8 @@ class RealHost implements Host {
         holds: (address) => this.#platform.holds(address),
         ...(paths === undefined ? {} : { include: paths }),
       },
-      ({ added, removed, down, up }) => {
+      ({ added, removed, down, up, changed }) => {
+        for (const change of changed) this.#change(change);
         for (const one of removed) this.#remove(one);
         for (const one of added) void this.#add(one);
         for (const one of down) this.#setState(one, false);
@@ -197,12 +203,11 @@ class RealHost implements Host {
   }
 
   #add(one: LocalAddress): Promise<PlaitError | null> {
-    const { name, address, mtu } = one;
-    const key = `${name} ${address}`;
+    const key = keyOf(one);
     if (this.#closed || this.#known.has(key)) return Promise.resolve(null);
     return new Promise((resolve) => {
       let failed = false;
-      const info = { name, address, mtu: Math.min(mtu, this.#options.mtu ?? 65535) };
+      const info = { ...this.#traits(one), address: one.address };
       const { id } = this.#stack.addPath(this.#platform.device, info, (error) => {
         if (error !== null) {
           failed = true;
@@ -214,16 +219,32 @@ class RealHost implements Host {
     });
   }
 
-  #remove({ name, address }: LocalAddress): void {
-    const key = `${name} ${address}`;
+  #traits({ name, mtu }: LocalAddress): { name: string; mtu: number } {
+    return { name, mtu: Math.min(mtu, this.#options.mtu ?? 65535) };
+  }
+
+  #change({ before, now }: AddressChange): void {
+    const id = this.#known.get(keyOf(before));
+    if (id !== undefined && this.#stack.changePath(id, this.#traits(now)) === null) {
+      this.#known.delete(keyOf(before));
+      this.#known.set(keyOf(now), id);
+      this.#stack.pathState(id, true);
+      return;
+    }
+    this.#remove(before);
+    void this.#add(now);
+  }
+
+  #remove(one: LocalAddress): void {
+    const key = keyOf(one);
     const id = this.#known.get(key);
     if (id === undefined) return;
     this.#known.delete(key);
     this.#stack.removePath(id);
   }
 
-  #setState({ name, address }: LocalAddress, up: boolean): void {
-    const id = this.#known.get(`${name} ${address}`);
+  #setState(one: LocalAddress, up: boolean): void {
+    const id = this.#known.get(keyOf(one));
     if (id !== undefined) this.#stack.pathState(id, up);
   }
 
@@ -356,3 +377,5 @@ class RealHost implements Host {
     this.events.close();
   }
 }
+
+const keyOf = ({ name, address }: LocalAddress): string => `${name} ${address}`;

@@ -5,6 +5,8 @@ import type { Cancel, Timers } from '../io/timers.js';
 export interface LocalAddress {
   /** Interface name ("eth0"). */
   readonly name: string;
+  /** The system's number of the interface, which one that is made again gets anew; 0: unknown. */
+  readonly index: number;
   /** In text form, without zone. */
   readonly address: string;
   readonly family: 4 | 6;
@@ -36,14 +38,22 @@ export interface WatchOptions extends AddressFilter {
   readonly holds?: (address: string) => boolean;
 }
 
-/** What happened since the last call. An address whose MTU or interface changed goes and comes. */
+/** What happened since the last call. */
 export interface AddressChanges {
   readonly added: readonly LocalAddress[];
   readonly removed: readonly LocalAddress[];
   /** Their interface went down, or came up again with the same address. */
   readonly down: readonly LocalAddress[];
   readonly up: readonly LocalAddress[];
+  /** The interface has another MTU or name, or is another one. It is up, whether it was before or not. */
+  readonly changed: readonly AddressChange[];
 }
+
+export interface AddressChange {
+  readonly before: LocalAddress;
+  readonly now: LocalAddress;
+}
+
 export type OnAddresses = (changes: AddressChanges) => void;
 
 export interface InterfaceWatch {
@@ -90,23 +100,30 @@ class Watch implements InterfaceWatch {
     const { holds = (): boolean => false } = this.#options;
     const [before, downBefore] = [this.addresses, this.#down];
     const now = selectAddresses(this.#options.source(), this.#options);
-    const gone = [...before, ...downBefore].filter((one) => !now.some((other) => same(one, other)));
-    // What is listed again in another form is not the old one.
+    const isIn = (list: readonly LocalAddress[], one: LocalAddress): boolean =>
+      list.some((other) => same(one, other));
+    const added = now.filter((one) => !isIn(before, one) && !isIn(downBefore, one));
+    const gone = [...before, ...downBefore].filter((one) => !isIn(now, one));
+    const changed: AddressChange[] = [];
+    for (const [at, one] of [...gone.entries()].reverse()) {
+      const found = added.findIndex((other) => succeeds(one, other));
+      if (found < 0) continue;
+      gone.splice(at, 1);
+      for (const other of added.splice(found, 1)) changed.push({ before: one, now: other });
+    }
     const held = gone.filter(
       ({ address }) => !now.some((other) => other.address === address) && holds(address),
     );
     this.addresses = now;
     this.#down = held;
-    const isIn = (list: readonly LocalAddress[], one: LocalAddress): boolean =>
-      list.some((other) => same(one, other));
     const changes: AddressChanges = {
-      added: now.filter((one) => !isIn(before, one) && !isIn(downBefore, one)),
+      added,
       removed: gone.filter((one) => !isIn(held, one)),
       down: held.filter((one) => !isIn(downBefore, one)),
       up: now.filter((one) => isIn(downBefore, one)),
+      changed,
     };
-    if (Object.values(changes).some((list: readonly LocalAddress[]) => list.length > 0))
-      this.#onChange(changes);
+    if (Object.values(changes).some((list: readonly unknown[]) => list.length > 0)) this.#onChange(changes);
   }
 
   close(): void {
@@ -125,5 +142,10 @@ class Watch implements InterfaceWatch {
 }
 
 function same(a: LocalAddress, b: LocalAddress): boolean {
-  return a.address === b.address && a.name === b.name && a.mtu === b.mtu;
+  return a.address === b.address && a.name === b.name && a.mtu === b.mtu && a.index === b.index;
+}
+
+/** Whether the second is the first one still. A link-local address means something at its own interface only. */
+function succeeds(a: LocalAddress, b: LocalAddress): boolean {
+  return a.address === b.address && (!a.linkLocal || (a.name === b.name && a.index === b.index));
 }

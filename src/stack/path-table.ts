@@ -7,7 +7,13 @@ import type { Device, Path } from '../io/device.js';
 import { Backlog } from './backlog.js';
 import type { Outlet } from './transmitter.js';
 
+interface ChangingPath extends Path {
+  name: string;
+  mtu: number;
+}
+
 export interface PathEntry extends Outlet {
+  readonly path: ChangingPath;
   /** 16 octets. */
   readonly bytes: Uint8Array;
   up: boolean;
@@ -37,7 +43,7 @@ export class PathTable {
     info: { name: string; address: string; mtu: number },
     done: (error: PlaitError | null, path: Path) => void,
   ): Path {
-    const path: Path = { id: this.#freeId(), ...info };
+    const path: ChangingPath = { id: this.#freeId(), ...info };
     const entry: PathEntry = {
       path,
       device,
@@ -63,6 +69,17 @@ export class PathTable {
     this.#core.x.setPathOffload(path.id, device.segmentation ?? 0);
     entry.up = true;
     this.entries.set(path.id, entry);
+  }
+
+  /** Its interface is another one, or has other traits. An error: it cannot go on, and has to be attached anew. */
+  change({ path, device }: PathEntry, info: { name: string; mtu: number }): PlaitError | null {
+    Object.assign(path, info);
+    this.#names.set(path.id, path.name);
+    const error = device.changed?.(path.id) ?? null;
+    if (error !== null) return error;
+    this.#core.x.setPathMtu(path.id, path.mtu);
+    this.#core.x.setPathOffload(path.id, device.segmentation ?? 0);
+    return null;
   }
 
   /** Its last packets have left. */

@@ -150,6 +150,18 @@ export class Stack implements DeviceHost, ConnectionHost, LenderHost {
     this.#paths.detach(entry);
   }
 
+  /**
+   * The interface of a path has another name or MTU, or it is another one with the same address. Subflows go on there; null,
+   * or why they cannot.
+   */
+  changePath(id: number, info: { name: string; mtu: number }): PlaitError | null {
+    const entry = this.#paths.entries.get(id);
+    if (entry === undefined) return new PlaitError('EADDRNOTAVAIL', 'no such path');
+    const error = this.#paths.change(entry, info);
+    this.kick();
+    return error;
+  }
+
   #eachSubflow(path: number, act: (subflow: number) => void): void {
     for (const connection of this.#connections.values()) {
       for (const subflow of connection.liveSubflows()) if (subflow.path === path) act(subflow.id);

@@ -33,7 +33,8 @@ describe('local addresses', function () {
   it('are those of every interface, with its MTU', async () => {
     const found = await list(bench.a);
     expect(names(found)).to.deep.equal(['lo', 'p0', 'p1']);
-    const path = { name: 'p0', mtu: 1400, loopback: false, linkLocal: false };
+    const index = Number((await bench.a.run('cat', '/sys/class/net/p0/ifindex')).trim());
+    const path = { name: 'p0', index, mtu: 1400, loopback: false, linkLocal: false };
     expect(found).to.deep.include({ ...path, address: bench.a.address(0), family: 4 });
     expect(found).to.deep.include({
       ...path,

@@ -77,6 +77,16 @@ export class Running {
     this.#child.stdin?.end(text);
   }
 
+  /** It stands still while `act` goes on, and finds all of it done. */
+  async paused(act: () => Promise<unknown>): Promise<void> {
+    this.#child.kill('SIGSTOP');
+    try {
+      await act();
+    } finally {
+      this.#child.kill('SIGCONT');
+    }
+  }
+
   async kill(signal: 'SIGKILL' | 'SIGINT' = 'SIGKILL'): Promise<void> {
     if (!this.#ended) this.#child.kill(signal);
     await this.exit;

@@ -19,6 +19,9 @@ export class ForwardingDevice implements Device {
   attach(path: Path, ready: (error: PlaitError | null) => void): void {
     this.inner.attach(path, ready);
   }
+  changed(path: number): PlaitError | null {
+    return this.inner.changed?.(path) ?? null;
+  }
   detach(path: number): void {
     this.inner.detach(path);
   }

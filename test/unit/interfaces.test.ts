@@ -56,6 +56,10 @@ describe('interface watch', () => {
       ] as const) {
         changes.push(...list.map((one) => `${mark}${one.address}`));
       }
+      for (const { before, now } of all.changed) {
+        expect(before.address).to.equal(now.address);
+        changes.push(`~${now.address} ${now.name} ${String(now.index)} ${String(now.mtu)}`);
+      }
     });
   }
 
@@ -75,12 +79,46 @@ describe('interface watch', () => {
     watching.close();
   });
 
-  it('replaces an address whose MTU changed', () => {
-    present = [ETH];
+  it('knows an address again whose interface has another MTU or name, or was made anew', () => {
+    present = [ETH, WLAN];
     const watching = watch();
-    present = [{ ...ETH, mtu: 1400 }];
+    for (const [change, told] of [
+      [{ mtu: 1400 }, '~192.0.2.1 eth0 7 1400'],
+      [{ name: 'lan0' }, '~192.0.2.1 lan0 7 1500'],
+      [{ index: 9 }, '~192.0.2.1 eth0 9 1500'],
+    ] as const) {
+      present = [{ ...ETH, ...change }, WLAN];
+      watching.refresh();
+      expect(changes.splice(0)).to.deep.equal([told]);
+      present = [ETH, WLAN];
+      watching.refresh();
+      expect(changes.splice(0)).to.deep.equal(['~192.0.2.1 eth0 7 1500']);
+    }
+    watching.close();
+  });
+
+  it('takes a link-local address at another interface for another one', () => {
+    present = [LOCAL];
+    const watching = watchInterfaces({ source, timers, linkLocal: true }, (all) => {
+      changes.push(
+        `+${String(all.added.length)} -${String(all.removed.length)} ~${String(all.changed.length)}`,
+      );
+    });
+    present = [{ ...LOCAL, index: 9 }];
     watching.refresh();
-    expect(changes).to.deep.equal(['+192.0.2.1', '-192.0.2.1']);
+    present = [{ ...LOCAL, index: 9, mtu: 1400 }];
+    watching.refresh();
+    expect(changes.splice(0)).to.deep.equal(['+1 -1 ~0', '+0 -0 ~1']);
+    watching.close();
+  });
+
+  it('tells which of two interfaces with one address changes', () => {
+    const other = { ...ETH, name: 'eth1', index: 8 };
+    present = [ETH, other];
+    const watching = watch();
+    present = [ETH, { ...other, mtu: 1400 }];
+    watching.refresh();
+    expect(changes.splice(0)).to.deep.equal(['~192.0.2.1 eth1 8 1400']);
     watching.close();
   });
 
@@ -106,7 +144,7 @@ describe('interface watch', () => {
     watching.refresh();
     present = [{ ...ETH, name: 'eth1' }];
     watching.refresh();
-    expect(changes, 'it moved').to.deep.equal([`+${ETH.address}`, `+${ETH.address}`, `-${ETH.address}`]);
+    expect(changes, 'it moved').to.deep.equal([`+${ETH.address}`, `~${ETH.address} eth1 7 1500`]);
     held.clear();
     watching.close();
   });
@@ -143,5 +181,5 @@ describe('interface watch', () => {
 });
 
 function address(name: string, text: string): LocalAddress {
-  return { name, address: text, family: 4, mtu: 1500, loopback: false, linkLocal: false };
+  return { name, index: 7, address: text, family: 4, mtu: 1500, loopback: false, linkLocal: false };
 }
