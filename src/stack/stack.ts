@@ -14,6 +14,7 @@ import type { Checksum, Device, DeviceHost, OutPacket, Path, ReceiveRing } from 
 import type { Timers } from '../io/timers.js';
 import { Connection, type ConnectionHost } from './connection.js';
 import { created, dispatch } from './dispatch.js';
+import { fromFreePort } from './free-port.js';
 import type { Counters } from './info.js';
 import { Intake } from './intake.js';
 import { readFlow } from './ip-header.js';
@@ -342,17 +343,19 @@ export class Stack implements DeviceHost, ConnectionHost, LenderHost {
       done(new PlaitError('EADDRNOTAVAIL', 'no such path; see plait doctor for those found'), null);
       return;
     }
-    entry.device.bind(path, localPort, (error, port) => {
-      if (error !== null) return done(error, null);
-      const handle = this.core.create(this.now(), settings);
+    let handle = 0;
+    const open = (port: number): number => {
+      handle = this.core.create(this.now(), settings);
       this.core.setAddresses(entry.bytes, addressBytes(remote));
       this.core.refillRandom();
-      const result = handle < 0 ? handle : this.core.x.connect(this.now(), handle, path, port, remotePort);
-      if (result < 0) {
-        if (handle >= 0) this.core.x.release(this.now(), handle);
-        entry.device.unbind(path, port);
-        return done(commandError(result, `connect to ${remote}:${remotePort}`), null);
-      }
+      if (handle < 0) return handle;
+      const result = this.core.x.connect(this.now(), handle, path, port, remotePort);
+      if (result < 0) this.core.x.release(this.now(), handle);
+      return result;
+    };
+    fromFreePort(entry, localPort, open, (error, port, result) => {
+      if (error !== null) return done(error, null);
+      if (result < 0) return done(commandError(result, `connect to ${remote}:${remotePort}`), null);
       const connection = new Connection(this, handle >>> 0, {
         path,
         local: entry.path.address,
@@ -379,25 +382,19 @@ export class Stack implements DeviceHost, ConnectionHost, LenderHost {
   ): void {
     const entry = this.#paths.entries.get(path);
     if (entry === undefined) return done(new PlaitError('EADDRNOTAVAIL', 'no such path'), 0);
-    entry.device.bind(path, 0, (error, port) => {
+    const open = (port: number): number => {
+      this.core.setAddresses(entry.bytes, addressBytes(remote));
+      this.core.refillRandom();
+      const backup = ids.backup === true ? 1 : 0;
+      const { handle } = connection;
+      return this.core.x.join(this.now(), handle, path, port, remotePort, ids.local, ids.remote, backup);
+    };
+    fromFreePort(entry, 0, open, (error, port, handle) => {
       if (error !== null) {
         this.core.count(mib.MIB_MPJoinSynTxBindErr);
         return done(error, 0);
       }
-      this.core.setAddresses(entry.bytes, addressBytes(remote));
-      this.core.refillRandom();
-      const handle = this.core.x.join(
-        this.now(),
-        connection.handle,
-        path,
-        port,
-        remotePort,
-        ids.local,
-        ids.remote,
-        ids.backup === true ? 1 : 0,
-      );
       if (handle < 0) {
-        entry.device.unbind(path, port);
         if (handle === abi.E_NOMEM) this.core.count(mib.MIB_MPJoinSynTxCreatSkErr);
         if (handle === abi.E_INUSE) this.core.count(mib.MIB_MPJoinSynTxConnectErr);
         return done(commandError(handle, `join ${remote}:${remotePort}`), 0);
