@@ -3,11 +3,15 @@
  * that live in userspace and would answer their segments with RST. A guard is a listening kernel socket whose filter
  * drops everything, so that the kernel finds an owner of the port and says nothing. Other programs cannot take the
  * port, and when this process dies the kernel is free to reset what the peers still hold.
+ *
+ * Newer kernels leave filters of TCP sockets to CAP_NET_ADMIN. Without it, the socket takes only packets with the largest
+ * time to live (RFC 5082), which no common system sends, and none that has come through a router.
  */
+import { constants } from 'node:os';
 import { createServer, type Server } from 'node:net';
 import { PlaitError } from '../errors.js';
 import { DROP_ALL } from './bpf.js';
-import type { Native } from './native.js';
+import { int, IPPROTO_IP, IPPROTO_IPV6, type Native } from './native.js';
 
 type Done = (error: PlaitError | null, port: number) => void;
 
@@ -89,7 +93,7 @@ export class ResetGuards {
         return;
       }
       const chosen = (server.address() as { port: number }).port;
-      const errno = this.#native.attachFilter(descriptor(server), DROP_ALL);
+      const errno = silence(this.#native, descriptor(server), address.includes(':'));
       if (errno !== 0) {
         server.close();
         fail(
@@ -105,6 +109,15 @@ export class ResetGuards {
     server.unref();
     server.listen({ host: address, port, exclusive: true, ipv6Only: true, backlog: 1 });
   }
+}
+
+/** The socket drops every packet from now on. 0 or the errno. */
+function silence(native: Native, fd: number, v6: boolean): number {
+  const errno = native.attachFilter(fd, DROP_ALL);
+  if (errno !== constants.errno.EPERM) return errno;
+  return v6
+    ? native.setOption(fd, IPPROTO_IPV6, IPV6_MINHOPCOUNT, int(LARGEST_TTL))
+    : native.setOption(fd, IPPROTO_IP, IP_MINTTL, int(LARGEST_TTL));
 }
 
 function answer(guard: Guard, error: PlaitError | null, port: number): void {
@@ -144,3 +157,8 @@ function descriptor(server: Server): number {
 }
 
 const key = (address: string, port: number): string => `${address} ${String(port)}`;
+
+const LARGEST_TTL = 255;
+// linux/in.h, linux/in6.h
+const IP_MINTTL = 21;
+const IPV6_MINHOPCOUNT = 73;

@@ -60,13 +60,15 @@ export class DeviceAgent {
   /** Events that came while another was waited for. */
   readonly #early: AgentEvent[] = [];
 
-  private constructor(where: Namespace, kind: HostDevice) {
+  private constructor(where: Namespace, kind: HostDevice, without: readonly string[]) {
     const agent = fileURLToPath(new URL('device-agent.js', import.meta.url));
-    this.process = where.spawn(process.execPath, [agent, kind]);
+    const bound = without.map((capability) => `-${capability}`).join() || '+all';
+    this.process = where.spawn('setpriv', ['--bounding-set', bound, process.execPath, agent, kind]);
   }
 
-  static async start(where: Namespace, kind: HostDevice): Promise<DeviceAgent> {
-    const agent = new DeviceAgent(where, kind);
+  /** `without`: capabilities that it has not ("net_admin"). */
+  static async start(where: Namespace, kind: HostDevice, ...without: string[]): Promise<DeviceAgent> {
+    const agent = new DeviceAgent(where, kind, without);
     await agent.next('ready');
     return agent;
   }

@@ -107,36 +107,46 @@ for (const kind of ['packet', 'raw'] as const) {
         expect(device).to.deep.equal({ sendErrors: 0, strays: 0, ringFull: 0 });
       });
 
-      it(`keeps the kernel silent about IPv${String(family)} ports as long as they are bound`, async () => {
-        await Promise.all([attach(left, a), attach(right, b)]);
-        const from = (await left.bind(id, 0)) as number;
-        const to = (await right.bind(id, 0)) as number;
-        const control = (await right.bind(id, 0)) as number;
-        right.tell({ do: 'unbind', path: id, port: control });
-        await right.stats();
-        const wire = a.spawn('tcpdump', ['-ni', 'p0', '-l', '--immediate-mode', 'tcp']);
-        await until(() => wire.errorText.includes('listening'));
-        const sendAll = (destinationPort: number): void => {
-          for (const flags of [SYN, SYN_ACK, 0x10, 0x18, 0x11]) {
-            left.send(
-              id,
-              tcpPacket(fields(family, { sourcePort: from, destinationPort, flags, payload: 7 })),
-            );
+      for (const without of [[], ['net_admin']]) {
+        const who = without.length === 0 ? '' : `, without ${without.join()}`;
+        it(`keeps the kernel silent about IPv${String(family)} ports as long as they are bound${who}`, async () => {
+          if (without.length > 0) {
+            await Promise.all([left.process.kill(), right.process.kill()]);
+            [left, right] = await Promise.all([
+              DeviceAgent.start(a, kind, ...without),
+              DeviceAgent.start(b, kind, ...without),
+            ]);
           }
-        };
-        sendAll(to);
-        for (let i = 0; i < 5; i++) await right.packet();
-        // A port that nobody has shows that a reset would be seen: it comes behind the silence.
-        sendAll(control);
-        const reset = await left.packet();
-        expect(reset.readUInt16BE(startOf(reset))).to.equal(control);
-        expect((reset[startOf(reset) + 13] as number) & RST).to.equal(RST);
-        await until(() => wire.outputText.includes('Flags [R'));
-        const lines = wire.outputText.split('\n').filter((line) => line.includes('Flags [R'));
-        expect(lines.filter((line) => line.includes(`.${String(to)} >`))).to.deep.equal([]);
-        // Our side too: the resets came to a port of ours, which says nothing.
-        expect(lines.filter((line) => line.includes(`.${String(from)} >`))).to.deep.equal([]);
-      });
+          await Promise.all([attach(left, a), attach(right, b)]);
+          const from = (await left.bind(id, 0)) as number;
+          const to = (await right.bind(id, 0)) as number;
+          const control = (await right.bind(id, 0)) as number;
+          right.tell({ do: 'unbind', path: id, port: control });
+          await right.stats();
+          const wire = a.spawn('tcpdump', ['-ni', 'p0', '-l', '--immediate-mode', 'tcp']);
+          await until(() => wire.errorText.includes('listening'));
+          const sendAll = (destinationPort: number): void => {
+            for (const flags of [SYN, SYN_ACK, 0x10, 0x18, 0x11]) {
+              left.send(
+                id,
+                tcpPacket(fields(family, { sourcePort: from, destinationPort, flags, payload: 7 })),
+              );
+            }
+          };
+          sendAll(to);
+          for (let i = 0; i < 5; i++) await right.packet();
+          // A port that nobody has shows that a reset would be seen: it comes behind the silence.
+          sendAll(control);
+          const reset = await left.packet();
+          expect(reset.readUInt16BE(startOf(reset))).to.equal(control);
+          expect((reset[startOf(reset) + 13] as number) & RST).to.equal(RST);
+          await until(() => wire.outputText.includes('Flags [R'));
+          const lines = wire.outputText.split('\n').filter((line) => line.includes('Flags [R'));
+          expect(lines.filter((line) => line.includes(`.${String(to)} >`))).to.deep.equal([]);
+          // Our side too: the resets came to a port of ours, which says nothing.
+          expect(lines.filter((line) => line.includes(`.${String(from)} >`))).to.deep.equal([]);
+        });
+      }
     }
 
     it('takes coalesced packets above the MTU, with the sum of the pseudo header', async () => {
