@@ -32,6 +32,11 @@ export function addressText(bytes: Uint8Array): string {
   return `${bytes[12]}.${bytes[13]}.${bytes[14]}.${bytes[15]}`;
 }
 
+/** The one form in which addresses are compared. Throws EINVAL. */
+export function canonicalAddress(text: string): string {
+  return addressText(addressBytes(text));
+}
+
 /** As everybody writes IPv4 addresses; the library takes octal and hexadecimal numbers, too. */
 const DOTTED = /^(0|[1-9]\d{0,2})\.(0|[1-9]\d{0,2})\.(0|[1-9]\d{0,2})\.(0|[1-9]\d{0,2})$/;
 /** ::ffff:0:0/96 */

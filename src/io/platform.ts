@@ -2,7 +2,7 @@
 import { lookup } from 'node:dns/promises';
 import { PlaitError } from '../errors.js';
 import type { HostDevice, HostOptions } from '../net/types.js';
-import { addressBytes, addressText } from '../core/address.js';
+import { canonicalAddress } from '../core/address.js';
 import { realClock, wallTime } from '../core/clock.js';
 import { capture } from './capture.js';
 import { CaptureFile } from './capture-file.js';
@@ -68,8 +68,7 @@ function openCapture(path: string): CaptureFile {
 async function resolve(name: string): Promise<string> {
   try {
     const { address } = await lookup(name);
-    // The same address as IPv4, in which all of Plait writes it.
-    return address.startsWith('::ffff:') ? addressText(addressBytes(address)) : address;
+    return address.includes('%') ? address : canonicalAddress(address);
   } catch {
     throw new PlaitError('ENOTFOUND', `${name} does not resolve; check the name or give an address`);
   }

@@ -16,11 +16,12 @@ import {
   type LocalAddress,
 } from '../path/interfaces.js';
 import { PathManager } from '../path/path-manager.js';
-import { addressBytes, familyOf } from '../core/address.js';
+import { canonicalAddress, familyOf } from '../core/address.js';
 import { Stack } from '../stack/stack.js';
 import type { Counters } from '../stack/info.js';
 import { flowConfig, flowSettings } from './flow.js';
 import { PathEvents } from './path-events.js';
+import { checkPort } from './port.js';
 import { resourceConfig } from './resources.js';
 import { PlaitServer } from './server.js';
 import { PlaitSocket } from './socket.js';
@@ -55,7 +56,9 @@ const GRACE_STEP = 5e3;
 const SETTLE_TRIES = 20;
 const SETTLE_STEP = 50e3;
 
-export async function createHost(options: HostOptions = {}): Promise<Host> {
+export async function createHost(given: HostOptions = {}): Promise<Host> {
+  const options: HostOptions =
+    given.paths === undefined ? given : { ...given, paths: given.paths.map(canonicalAddress) };
   const config: [number, number][] = [
     [abi.CFG_MPTCP, options.multipath === false ? 0 : 1],
     [abi.CFG_CHECKSUM, options.checksum === true ? 1 : 0],
@@ -147,7 +150,6 @@ class RealHost implements Host {
 
   async start(): Promise<void> {
     const { paths } = this.#options;
-    for (const address of paths ?? []) addressBytes(address);
     this.#stack.addDevice(this.#platform.device);
     this.#driver.drive(this.#stack);
     await this.#configurePaths();
@@ -271,9 +273,8 @@ class RealHost implements Host {
 
   async #open(socket: PlaitSocket, options: ConnectOptions): Promise<void> {
     const { port, localPort = 0, timeout = CONNECT_TIMEOUT } = options;
-    if (!Number.isInteger(port) || port < 1 || port > 65535) {
-      throw new PlaitError('EINVAL', `port ${port} is not between 1 and 65535`);
-    }
+    checkPort(port, 1);
+    checkPort(localPort, 0);
     const flow = flowSettings(options);
     const settings: Settings = options.fastOpen === true ? [...flow, [abi.OPT_FAST_OPEN, 1]] : flow;
     const remote = await this.#platform.resolve(options.host);
@@ -310,7 +311,7 @@ class RealHost implements Host {
   /** The first subflow's path: as asked, else where the routing table points, else the first of the family. */
   async #choosePath(remote: string, wanted: string | undefined): Promise<Path> {
     if (wanted !== undefined) {
-      const path = await this.#pathFor(wanted);
+      const path = await this.#pathFor(canonicalAddress(wanted));
       if (path !== null) return path;
       throw new PlaitError('EADDRNOTAVAIL', `${wanted} is no path of this host; plait doctor lists them`);
     }
@@ -347,6 +348,8 @@ class RealHost implements Host {
 
   #track(socket: PlaitSocket): void {
     this.#sockets.add(socket);
+    // Its handshake was under way when the host began to close.
+    if (this.#closed) socket.destroy();
     socket.once('close', () => this.#sockets.delete(socket));
   }
 

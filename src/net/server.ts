@@ -7,6 +7,7 @@ import type { Listener } from '../stack/listener.js';
 import type { Stack } from '../stack/stack.js';
 import { PlaitError } from '../errors.js';
 import { flowSettings } from './flow.js';
+import { checkPort } from './port.js';
 import { PlaitSocket } from './socket.js';
 import type { ListenOptions, Server, Socket } from './types.js';
 
@@ -45,6 +46,7 @@ export class PlaitServer extends EventEmitter implements Server {
       this.#track(socket);
       this.emit('connection', socket);
     };
+    checkPort(port, 0);
     const { backlog = BACKLOG, fastOpen = 0 } = options;
     const settings: Settings = [
       ...flowSettings(options),
