@@ -5,12 +5,14 @@ import type { LocalAddress } from '../path/interfaces.js';
 
 /**
  * Addresses of the interfaces that are up and can send. An interface that lost its carrier keeps its addresses, and
- * an IPv6 address that is still being probed for duplicates cannot be used yet: neither is listed.
+ * an IPv6 address that is still being probed for duplicates cannot be used yet: neither is listed. Throws while the
+ * process has as many files open as it may.
  */
 export function localAddresses(): LocalAddress[] {
+  const listed = Object.entries(networkInterfaces());
   const unusable = unusableAddresses();
   const found: LocalAddress[] = [];
-  for (const [label, addresses = []] of Object.entries(networkInterfaces())) {
+  for (const [label, addresses = []] of listed) {
     const name = withoutAlias(label);
     if (!interfaceUp(name)) continue;
     const index = interfaceIndex(name) ?? 0;

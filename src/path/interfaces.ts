@@ -17,7 +17,7 @@ export interface LocalAddress {
   readonly linkLocal: boolean;
 }
 
-/** Lists the addresses of every interface that is up at this moment. */
+/** Lists the addresses of every interface that is up at this moment. Throws if they cannot be known now. */
 export type AddressSource = () => readonly LocalAddress[];
 
 export interface AddressFilter {
@@ -99,7 +99,8 @@ class Watch implements InterfaceWatch {
   refresh(): void {
     const { holds = (): boolean => false } = this.#options;
     const [before, downBefore] = [this.addresses, this.#down];
-    const now = selectAddresses(this.#options.source(), this.#options);
+    const now = this.#look();
+    if (now === null) return;
     const isIn = (list: readonly LocalAddress[], one: LocalAddress): boolean =>
       list.some((other) => same(one, other));
     const added = now.filter((one) => !isIn(before, one) && !isIn(downBefore, one));
@@ -124,6 +125,15 @@ class Watch implements InterfaceWatch {
       changed,
     };
     if (Object.values(changes).some((list: readonly unknown[]) => list.length > 0)) this.#onChange(changes);
+  }
+
+  /** Null: the system cannot tell now, and all is taken to be as before. */
+  #look(): LocalAddress[] | null {
+    try {
+      return selectAddresses(this.#options.source(), this.#options);
+    } catch {
+      return null;
+    }
   }
 
   close(): void {

@@ -149,6 +149,28 @@ describe('interface watch', () => {
     watching.close();
   });
 
+  it('takes all to be as before while the system cannot tell', () => {
+    present = [ETH];
+    changes.length = 0;
+    let fails = false;
+    const failing = (): LocalAddress[] => {
+      if (fails) throw new Error('too many open files');
+      return present;
+    };
+    const watching = watchInterfaces({ source: failing, timers }, ({ removed }) => {
+      changes.push(...removed.map(({ address: text }) => text));
+    });
+    fails = true;
+    present = [];
+    timers.advance(2e6);
+    expect(watching.addresses).to.deep.equal([ETH]);
+    expect(changes).to.deep.equal([]);
+    fails = false;
+    timers.advance(0.5e6);
+    expect(changes).to.deep.equal([ETH.address]);
+    watching.close();
+  });
+
   it('is silent after close, even from its own callback', () => {
     present = [];
     let calls = 0;
