@@ -219,7 +219,7 @@ export class PlaitSocket extends Duplex implements Socket, ConnectionHandler {
         for (;;) {
           const chunk = pending.chunks[0];
           if (chunk === undefined) break;
-          pending.offset += connection.write(chunk.subarray(pending.offset));
+          pending.offset += connection.write(pending.offset > 0 ? chunk.subarray(pending.offset) : chunk);
           if (pending.offset < chunk.length) return; // `writable` will come
           pending.chunks.shift();
           pending.offset = 0;

@@ -73,8 +73,8 @@ export interface ConnectionHost extends ControlHost {
   forget(connection: Connection): void;
 }
 
-/** Octets of a write that is worth sending from where it lies; measured. */
-const LARGE = 1 << 20;
+/** Octets of a write that is worth sending from where it lies; measured (docs/performance.md). */
+const LARGE = 1 << 19;
 
 export class Connection {
   handler: ConnectionHandler | null = null;

@@ -42,7 +42,7 @@ export class Lender {
     const host = this.#host;
     if (connection.trial.isPaused) return false;
     if (host.deviceOf(connection.initialPath)?.collect === undefined) return false;
-    if (this.#mayLend && (this.#until < 0 || host.now() < this.#until)) return false;
+    if (this.#mayLend() && (this.#until < 0 || host.now() < this.#until)) return false;
     this.#waiting.add(connection);
     host.kick();
     return true;
@@ -80,7 +80,7 @@ export class Lender {
       trial.passed();
       return 0;
     }
-    const octets = this.#mayLend ? this.#core.x.lend(handle, data.length) : 0;
+    const octets = this.#mayLend() ? this.#core.x.lend(handle, data.length) : 0;
     if (octets === 0) return 0;
     const { isIdle } = this.#host;
     if (this.#until < 0) this.#until = this.#host.now() + TURN;
@@ -97,7 +97,7 @@ export class Lender {
     return octets;
   }
 
-  get #mayLend(): boolean {
+  #mayLend(): boolean {
     return this.#letsWrite || this.#host.isIdle;
   }
 
@@ -109,8 +109,9 @@ export class Lender {
     const core = this.#core;
     let copied = 0;
     for (let round = 0; round < ROUNDS; round++) {
-      if (core.rxPending > 0) core.rxInput(this.#host.now());
-      core.x.poll(this.#host.now());
+      const now = this.#host.now();
+      if (core.rxPending > 0) core.rxInput(now);
+      core.x.poll(now);
       const sends = core.x.txPending() > 0;
       this.#transmitter.transmit();
       if (core.x.eventsPending() > 0) break;
