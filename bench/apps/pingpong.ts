@@ -1,7 +1,7 @@
 /**
  * Messages of one octet back and forth: `node pingpong.js echo|ping ADDRESS PORT net|packet|raw|udp`. The echo listens
  * and prints {"listening": PORT}; the pinging side sends the next message when the one before has come back, and prints
- * percentiles of the round trips in microseconds.
+ * percentiles of the round trips in microseconds: of the first, `cold`, and once both sides have compiled their code.
  */
 import { once } from 'node:events';
 import { connect, createServer } from 'node:net';
@@ -10,9 +10,10 @@ import { createHost } from '../../src/net/host.js';
 import type { DeviceName } from '../../src/net/types.js';
 import { report } from './report.js';
 
-/** Round trips before those that count: code is compiled, and all subflows are there. */
-const WARM_UP = 1000;
-const COUNT = 4000;
+/** Round trips of a connection that has just been opened; those before code is compiled and all subflows are there. */
+const COLD = 1000;
+const WARM_UP = 20_000;
+const COUNT = 10_000;
 
 const [mode, address = '', port = '', kind = ''] = process.argv.slice(2);
 const host = kind === 'net' ? null : await createHost({ device: kind as DeviceName });
@@ -55,7 +56,12 @@ async function ping(): Promise<void> {
   });
   socket.end();
   await once(socket, 'end');
-  const sorted = times.slice(WARM_UP).sort((a, b) => a - b);
+  const warm = percentiles(times.slice(WARM_UP));
+  report({ ...warm, cold: percentiles(times.slice(0, COLD)).p50 });
+}
+
+function percentiles(times: readonly number[]): { p50: number | undefined; p99: number | undefined } {
+  const sorted = [...times].sort((a, b) => a - b);
   const percentile = (part: number): number | undefined => sorted[Math.floor(part * (sorted.length - 1))];
-  report({ p50: percentile(0.5), p99: percentile(0.99) });
+  return { p50: percentile(0.5), p99: percentile(0.99) };
 }
