@@ -33,18 +33,20 @@ const KERNEL = 'kernel to kernel';
 const BLAST = 'datagrams to datagrams';
 const BARE = 'bare packets';
 const BARE_TO_KERNEL = `${BARE} to kernel`;
+const KERNEL_TO_BARE = `kernel to ${BARE}`;
 const BARE_PAIR = `${BARE} to ${BARE}`;
 /** A link address that no interface has. */
 const NOBODY = '02:00:00:00:00:00';
 const CASES: readonly Case[] = [
   { name: KERNEL },
   { name: BARE_TO_KERNEL, peer: KERNEL },
+  { name: KERNEL_TO_BARE, peer: KERNEL },
   { name: BARE_PAIR, peer: KERNEL },
   { name: 'packet to kernel', peer: KERNEL, least: 1, bound: BARE_TO_KERNEL },
-  { name: 'kernel to packet', peer: KERNEL, least: 1 },
+  { name: 'kernel to packet', peer: KERNEL, least: 1, bound: KERNEL_TO_BARE },
   { name: 'packet to packet', peer: KERNEL, least: 1, bound: BARE_PAIR },
   // The application looks at the octets where they were received, and has no copy of its own.
-  { name: 'kernel to packet, lent', peer: KERNEL },
+  { name: 'kernel to packet, lent', peer: KERNEL, bound: KERNEL_TO_BARE },
   { name: 'raw to kernel', peer: KERNEL, seconds: SHORT },
   { name: 'kernel to raw', peer: KERNEL, seconds: SHORT },
   { name: 'raw to raw', peer: KERNEL, seconds: SHORT },
@@ -128,7 +130,8 @@ async function transfer(
     const args = [mode, bench.b.address(0), String(port), String(seconds)];
     if (what === 'kernel') return startApp(bench, side, 'kernel.py', ...args);
     if (what === 'datagrams') return startApp(bench, side, 'datagrams', ...args);
-    if (what === BARE) return startApp(bench, side, pair ? 'bare-pair' : 'bare', ...args, 'p0', neighbour);
+    if (what === BARE)
+      return startApp(bench, side, pair ? 'bare-pair' : `bare-${mode}`, ...args, 'p0', neighbour);
     return startApp(bench, side, 'plait', ...args, ...what.split(', '));
   };
   const receiver = start('b', 'receive', to);

@@ -13,6 +13,7 @@ import { OutBatch } from '../../src/io/out-batch.js';
 import { openPacketSocket } from '../../src/io/packet-socket.js';
 import { fillPseudoSum, fillTcpChecksum, writeIpHeader } from '../../src/io/segment-header.js';
 import { VNET_SIZE, writeVnetHeader } from '../../src/io/vnet-header.js';
+import { ACK, dssOption, WINDOW, type Start } from './bare-options.js';
 
 /** Payload octets of a segment: 1,500 octets of MTU less IPv4, TCP and a mapping. */
 const SEGMENT = 1500 - 20 - 20 - 24;
@@ -26,24 +27,11 @@ const BURST = 32;
 export const IP_AT = VNET_SIZE + LINK_HEADER_MAX;
 const TCP_AT = IP_AT + 20;
 const OPTIONS_AT = TCP_AT + 20;
-export const PAYLOAD_AT = OPTIONS_AT + 24;
+const PAYLOAD_AT = OPTIONS_AT + 24;
 const SLOT = 128;
 
 /** As `kernel.py` and `plait.ts` write pieces of it again and again. */
 const SOURCE = 1 << 20;
-
-export const ACK = 0x10;
-/** The flags of a mapping: with an acknowledgement of 4 octets and a sequence number of 8 (RFC 8684 section 3.3). */
-const DSS_FLAGS = 0x0d;
-const DATA_FIN = 0x10;
-
-/** Numbers of the first octet, and what it acknowledges. */
-export interface Start {
-  readonly sequence: number;
-  readonly acknowledgment: number;
-  readonly dataSequence: bigint;
-  readonly dataAcknowledgment: number;
-}
 
 /** One flow out of an interface: IPv4, TCP, to a neighbour whose link address is known. */
 export class BareFlow {
@@ -55,15 +43,14 @@ export class BareFlow {
   constructor(
     readonly native: Native,
     device: string,
-    neighbour: string,
-    destination: string,
+    neighbour: Uint8Array,
+    destination: Uint8Array,
     readonly ports: { readonly source: number; readonly destination: number },
   ) {
     this.source = addressOf(device);
-    this.#destination = addressBytes(destination).subarray(12);
+    this.#destination = destination;
     const index = interfaceIndex(device);
-    const link =
-      index === null ? null : linkHeader(index, 4, Buffer.from(neighbour.replaceAll(':', ''), 'hex'));
+    const link = index === null ? null : linkHeader(index, 4, neighbour);
     if (link === null) throw new Error(`${device}: no link address`);
     this.#link = link;
     this.#fd = openPacketSocket(native);
@@ -106,7 +93,7 @@ export class BareFlow {
     view.setUint16(TCP_AT, this.ports.source);
     view.setUint16(TCP_AT + 2, this.ports.destination);
     view.setUint8(TCP_AT + 12, ((20 + options.length) / 4) << 4);
-    view.setUint16(TCP_AT + 14, 0xffff);
+    view.setUint16(TCP_AT + 14, WINDOW);
     frame.set(options, OPTIONS_AT);
     return frame;
   }
@@ -172,17 +159,9 @@ export class BareData {
   }
 }
 
-/** RFC 8684 section 3.3: `length` octets that are `offset` octets from the start; of no payload it is the end of data. */
-export function dssOption(start: Start, offset: number, length: number): Uint8Array {
-  const option = new Uint8Array(24);
-  const view = new DataView(option.buffer);
-  option.set([1, 1, 30, 22, 0x20, length === 0 ? DSS_FLAGS | DATA_FIN : DSS_FLAGS]);
-  view.setUint32(6, start.dataAcknowledgment);
-  view.setBigUint64(10, start.dataSequence + BigInt(offset));
-  view.setUint32(18, length === 0 ? 0 : offset + 1);
-  view.setUint16(22, length === 0 ? 1 : length);
-  return option;
-}
+/** Octets of addresses that are given as text: "10.0.1.2", "02:00:00:00:00:01". */
+export const ipOctets = (text: string): Uint8Array => addressBytes(text).subarray(12);
+export const linkOctets = (text: string): Uint8Array => Buffer.from(text.replaceAll(':', ''), 'hex');
 
 function writeTcpNumbers(
   frame: Uint8Array,
@@ -201,5 +180,5 @@ function writeTcpNumbers(
 function addressOf(device: string): Uint8Array {
   const own = networkInterfaces()[device]?.find(({ family }) => family === 'IPv4')?.address;
   if (own === undefined) throw new Error(`${device}: no IPv4 address`);
-  return addressBytes(own).subarray(12);
+  return ipOctets(own);
 }

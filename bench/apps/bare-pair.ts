@@ -7,29 +7,21 @@
  * Frames go to another link address than the receiver's, so that its kernel leaves them alone. What counts is what
  * arrives. Output as that of `plait.ts`.
  */
-import { addressBytes } from '../../src/core/address.js';
-import { Messages } from '../../src/io/messages.js';
 import { loadNative } from '../../src/io/native.js';
-import { openReceiver } from './bare-answers.js';
-import { BareFlow, PAYLOAD_AT } from './bare-frames.js';
+import { BareFlow, ipOctets, linkOctets } from './bare-frames.js';
+import { BareReader, WHOLE, type BareSegment } from './bare-reader.js';
 import { report, type Measured } from './report.js';
 
-/** As the device `packet` receives: octets of the socket, packets of a call, octets of each. */
-const BUFFER = 8 << 20;
-const COUNT = 47;
-const PLACE = 65_600;
 /** Without anything for so many milliseconds, the sender has finished. */
 const SILENCE = 200;
 
 const [mode, address = '', port = '', seconds = '', device = '', neighbour = ''] = process.argv.slice(2);
 const native = await loadNative();
-/** Here because only the kernel knows it after its address has been taken. */
-const area = new Uint8Array(COUNT * PLACE);
 report(mode === 'send' ? send() : receive());
 
 function send(): Measured {
   const ports = { source: Number(port), destination: Number(port) };
-  const flow = new BareFlow(native, device, neighbour, address, ports);
+  const flow = new BareFlow(native, device, linkOctets(neighbour), ipOctets(address), ports);
   const data = flow.data({ sequence: 0, acknowledgment: 0, dataSequence: 0n, dataAcknowledgment: 0 });
   const start = performance.now();
   const cpu = process.cpuUsage();
@@ -39,24 +31,21 @@ function send(): Measured {
 }
 
 function receive(): Measured {
-  const fd = openReceiver(native, addressBytes(address).subarray(12), Number(port), BUFFER);
-  const messages = new Messages(native, COUNT, 1);
-  const first = Number(native.address(area));
-  for (let i = 0; i < COUNT; i++) messages.setPiece(i, 0, first + i * PLACE, PLACE);
+  const reader = new BareReader(native, ipOctets(address), Number(port), WHOLE);
   report({ listening: Number(port) });
   let octets = 0;
   let start = 0;
   let last = Infinity;
   let cpu = process.cpuUsage();
+  const count = (segment: BareSegment): void => {
+    octets += segment.payloadLength;
+  };
   while (performance.now() - last < SILENCE) {
-    const count = messages.receive(fd, COUNT);
-    if (count <= 0) continue;
+    if (reader.read(count) === 0) continue;
     last = performance.now();
-    if (octets === 0) {
-      start = last;
-      cpu = process.cpuUsage();
-    }
-    for (let i = 0; i < count; i++) octets += messages.received(i) - PAYLOAD_AT;
+    if (start > 0) continue;
+    start = last;
+    cpu = process.cpuUsage();
   }
   return { octets, seconds: (last - start) / 1000, cpu: cpuSeconds(cpu) };
 }

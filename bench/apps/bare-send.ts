@@ -1,18 +1,37 @@
 /**
  * MPTCP data to a kernel without a stack, as fast as it goes:
  *
- *   node bare.js send ADDRESS PORT SECONDS INTERFACE LINK_ADDRESS
+ *   node bare-send.js send ADDRESS PORT SECONDS INTERFACE LINK_ADDRESS
  *
  * A handshake by hand, and then super-segments as far as the peer's window reaches. There is one subflow, no congestion
  * control, and nothing is repeated: where a packet is lost nothing is acknowledged any more, and the program ends with
  * exit code LOST. Otherwise it prints the same line as `plait.ts`.
  */
-import { createHash, randomBytes } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import { setTimeout } from 'node:timers/promises';
 import { loadNative, type Native } from '../../src/io/native.js';
 import { ResetGuards } from '../../src/io/reset-guard.js';
-import { BareAnswers, MPTCP, WINDOW_SCALE, type BareSegment } from './bare-answers.js';
-import { ACK, BareFlow, dssOption, type Start } from './bare-frames.js';
+import { BareFlow, ipOctets, linkOctets } from './bare-frames.js';
+import {
+  ACK,
+  beyond,
+  CAPABLE,
+  capableOption,
+  DATA_ACK,
+  DATA_ACK_LONG,
+  DATA_FIN,
+  DSS,
+  dssOption,
+  firstNumber,
+  lower,
+  MPTCP,
+  OPENING,
+  RST,
+  SYN,
+  WINDOW_SCALE,
+  type Start,
+} from './bare-options.js';
+import { BareReader, HEADERS, type BareSegment } from './bare-reader.js';
 import { LOST, report } from './report.js';
 
 const [, address = '', port = '', seconds = '', device = '', neighbour = ''] = process.argv.slice(2);
@@ -27,19 +46,12 @@ const FIRST_FLIGHT = 14_360;
  */
 const SPARE = 0.25;
 const MOMENT = 1;
-const SYN = 0x02;
-const RST = 0x04;
-/** A subtype of MPTCP, and flags of it. */
-const DSS = 2;
-const DATA_ACK = 0x01;
-const DATA_ACK_LONG = 0x02;
-const DATA_FIN = 0x10;
 
 const native = await loadNative();
 const flow = await openFlow(native);
-const answers = new BareAnswers(native, flow.source, flow.ports.source);
+const answers = new BareReader(native, flow.source, flow.ports.source, HEADERS);
 const { start, scale } = connect();
-const dataStart = Number(BigInt.asUintN(32, start.dataSequence));
+const dataStart = lower(start.dataSequence);
 const data = flow.data(start);
 /** Octets that are acknowledged, by the subflow and for the data; the window beyond the latter, and where it ends. */
 let acknowledged = 0;
@@ -59,26 +71,26 @@ async function openFlow(by: Native): Promise<BareFlow> {
       else fail(error);
     });
   });
-  return new BareFlow(by, device, neighbour, address, { source: own, destination: Number(port) });
+  const ports = { source: own, destination: Number(port) };
+  return new BareFlow(by, device, linkOctets(neighbour), ipOctets(address), ports);
 }
 
-/** RFC 8684 section 3.1, without checksums. */
+/** RFC 8684 section 3.1. */
 function connect(): { start: Start; scale: number } {
   const key = randomBytes(8);
   const sequence = randomBytes(4).readUInt32BE(0);
-  // MSS 1460, window scale 8, MP_CAPABLE of version 1 with HMAC-SHA256.
-  flow.sendControl(sequence, 0, SYN, Uint8Array.of(2, 4, 5, 180, 1, 3, 3, 8, MPTCP, 4, 1, 1));
+  flow.sendControl(sequence, 0, SYN, Uint8Array.of(...OPENING, ...capableOption()));
   let answer: { acknowledgment: number; scale: number; key: Uint8Array } | undefined;
   const end = performance.now() + PATIENCE;
   while (answer === undefined) {
     answers.read((segment) => {
-      const capable = segment.option(MPTCP);
+      const capable = segment.option(MPTCP, CAPABLE);
       if (segment.flags !== (SYN | ACK) || capable === 0) return;
       const shift = segment.option(WINDOW_SCALE);
       answer = {
         acknowledgment: (segment.sequence + 1) >>> 0,
         scale: shift === 0 ? 0 : segment.view.getUint8(shift + 2),
-        key: new Uint8Array(segment.view.buffer).slice(capable + 4, capable + 12),
+        key: segment.octets(capable + 4, 8),
       };
     });
     if (performance.now() > end) throw new Error('nobody answers with MPTCP');
@@ -87,16 +99,10 @@ function connect(): { start: Start; scale: number } {
     sequence: (sequence + 1) >>> 0,
     acknowledgment: answer.acknowledgment,
     dataSequence: BigInt.asUintN(64, firstNumber(key) + 1n),
-    dataAcknowledgment: Number(BigInt.asUintN(32, firstNumber(answer.key) + 1n)),
+    dataAcknowledgment: lower(firstNumber(answer.key) + 1n),
   };
-  const keys = Uint8Array.of(MPTCP, 20, 1, 1, ...key, ...answer.key);
-  flow.sendControl(begin.sequence, begin.acknowledgment, ACK, keys);
+  flow.sendControl(begin.sequence, begin.acknowledgment, ACK, capableOption(key, answer.key));
   return { start: begin, scale: answer.scale };
-}
-
-/** The IDSN: the lower half of the key's hash. */
-function firstNumber(key: Uint8Array): bigint {
-  return createHash('sha256').update(key).digest().readBigUInt64BE(24);
 }
 
 async function run(): Promise<void> {
@@ -142,13 +148,8 @@ function take(segment: BareSegment): void {
   const flags = view.getUint8(dss + 3);
   if ((flags & DATA_FIN) !== 0) finished = true;
   if ((flags & DATA_ACK) === 0) return;
-  const lower = view.getUint32(dss + ((flags & DATA_ACK_LONG) === 0 ? 4 : 8));
-  dataAcknowledged += beyond(lower, dataStart + dataAcknowledged);
+  const number = view.getUint32(dss + ((flags & DATA_ACK_LONG) === 0 ? 4 : 8));
+  dataAcknowledged += beyond(number, dataStart + dataAcknowledged);
   window = segment.window * 2 ** scale;
   edge = Math.max(edge, dataAcknowledged + window);
-}
-
-/** How far a number of 32 bits is beyond another one, which may have more bits; 0: not at all. */
-function beyond(number: number, other: number): number {
-  return Math.max(0, (number - other) | 0);
 }
