@@ -16,7 +16,7 @@ import { VNET_SIZE, writeVnetHeader } from '../../src/io/vnet-header.js';
 import { ACK, dssOption, WINDOW, type Start } from './bare-options.js';
 
 /** Payload octets of a segment: 1,500 octets of MTU less IPv4, TCP and a mapping. */
-const SEGMENT = 1500 - 20 - 20 - 24;
+export const SEGMENT = 1500 - 20 - 20 - 24;
 /** Segments and payload octets of a super-segment at most; an IP packet has 65,535. */
 const SEGMENTS = 45;
 const PAYLOAD = SEGMENTS * SEGMENT;
@@ -134,13 +134,13 @@ export class BareData {
    * Sends whole super-segments, as many of a burst as `room` octets and the socket take; a smaller one only if `small`.
    */
   send(room: number, small: boolean): void {
-    let count = Math.min(BURST, Math.floor(room / PAYLOAD));
-    for (let i = 0; i < count; i++) this.#prepare(i, SEGMENTS);
+    const whole = Math.min(BURST, Math.floor(room / PAYLOAD));
     const segments = Math.floor(room / SEGMENT);
-    if (count === 0 && small && segments > 0) this.#prepare(count++, segments);
-    if (count === 0) return;
-    const left = this.#messages.send(this.#fd, 0, count);
-    if (left > 0) this.sent += segments < SEGMENTS ? segments * SEGMENT : left * PAYLOAD;
+    if (segments < 1 || (whole === 0 && !small)) return;
+    if (whole === 0) this.#prepare(0, segments);
+    for (let i = 0; i < whole; i++) this.#prepare(i, SEGMENTS);
+    const left = this.#messages.send(this.#fd, 0, Math.max(whole, 1));
+    if (left > 0) this.sent += whole === 0 ? segments * SEGMENT : left * PAYLOAD;
     else if (left !== -constants.errno.EAGAIN) {
       throw new Error(`super-segments do not leave: ${getSystemErrorName(left)}`);
     }

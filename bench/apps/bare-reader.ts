@@ -1,4 +1,6 @@
 /** TCP segments read from a packet socket, as little as the bare rows of `wire` can do with. */
+import { constants } from 'node:os';
+import { getSystemErrorName } from 'node:util';
 import { pathFilters } from '../../src/io/bpf.js';
 import { ETH_P_IP, linkAddress } from '../../src/io/link-header.js';
 import { Messages } from '../../src/io/messages.js';
@@ -116,8 +118,11 @@ export class BareReader {
 
   /** One batch. Returns how many there were. */
   read(each: (segment: BareSegment) => void): number {
-    const count = Math.max(0, this.#messages.receive(this.#fd, this.#count));
+    const count = this.#messages.receive(this.#fd, this.#count);
+    if (count < 0 && count !== -constants.errno.EAGAIN) {
+      throw new Error(`nothing can be received: ${getSystemErrorName(count)}`);
+    }
     for (let i = 0; i < count; i++) each(this.#segment.select(i * this.#size));
-    return count;
+    return Math.max(0, count);
   }
 }

@@ -91,17 +91,17 @@ async function accept(): Promise<BareFlow> {
     await setTimeout(1);
     reader.read((segment) => {
       const capable = segment.option(MPTCP, CAPABLE);
-      if (capable === 0) return;
-      if (segment.flags === SYN) {
+      if (segment.flags === SYN && capable !== 0) {
         const ports = { source: Number(port), destination: segment.sourcePort };
         opened = new BareFlow(native, device, segment.linkSource, segment.source, ports);
         peerInitial = segment.sequence;
         expected = (peerInitial + 1) >>> 0;
         opened.sendControl(initial, expected, SYN | ACK, Uint8Array.of(...OPENING, ...capableOption(key)));
-      } else if (opened !== undefined) {
-        dataStart = lower(firstNumber(segment.octets(capable + 4, 8)) + 1n);
-        take(segment);
+        return;
       }
+      if (capable !== 0) dataStart = lower(firstNumber(segment.octets(capable + 4, 8)) + 1n);
+      // Data may have come in the same batch.
+      if (dataStart >= 0) take(segment);
     });
   }
   if (opened === undefined) throw new Error('data before a handshake');
@@ -109,7 +109,11 @@ async function accept(): Promise<BareFlow> {
 }
 
 function take(segment: BareSegment): void {
-  if ((segment.flags & RST) !== 0) throw new Error('the peer has reset the connection');
+  if ((segment.flags & RST) !== 0) {
+    if (!ended) throw new Error('the peer has reset the connection');
+    closed = true;
+    return;
+  }
   if (((segment.sequence - expected) | 0) < 0) return;
   const dss = segment.option(MPTCP, DSS);
   const flags = dss === 0 ? 0 : segment.view.getUint8(dss + 3);

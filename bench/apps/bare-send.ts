@@ -11,7 +11,7 @@ import { randomBytes } from 'node:crypto';
 import { setTimeout } from 'node:timers/promises';
 import { loadNative, type Native } from '../../src/io/native.js';
 import { ResetGuards } from '../../src/io/reset-guard.js';
-import { BareFlow, ipOctets, linkOctets } from './bare-frames.js';
+import { BareFlow, ipOctets, linkOctets, SEGMENT } from './bare-frames.js';
 import {
   ACK,
   beyond,
@@ -40,11 +40,9 @@ const [, address = '', port = '', seconds = '', device = '', neighbour = ''] = p
 const PATIENCE = 1000;
 /** Octets; twice as many after each flight. */
 const FIRST_FLIGHT = 14_360;
-/**
- * Linux tells of more window when it has doubled, and of a full one may say nothing. This share of it is left, but for
- * those moments; and milliseconds without an answer that make one.
- */
+/** Of the window, not used: Linux tells of more when it has doubled, and of a full one may say nothing. */
 const SPARE = 0.25;
+/** Milliseconds without an answer, after which one segment out of that share asks for one. */
 const MOMENT = 1;
 
 const native = await loadNative();
@@ -111,9 +109,9 @@ async function run(): Promise<void> {
   const end = begin + Number(seconds) * 1000;
   while (performance.now() < end) {
     takeAnswers();
-    const spare = performance.now() - last < MOMENT ? window * SPARE : 0;
-    const reach = Math.min(edge - spare, 2 * acknowledged + FIRST_FLIGHT);
-    data.send(reach - data.sent, acknowledged === data.sent);
+    const room = Math.min(edge - window * SPARE, 2 * acknowledged + FIRST_FLIGHT) - data.sent;
+    const asking = performance.now() - last > MOMENT;
+    data.send(asking ? Math.min(SEGMENT, edge - data.sent) : room, acknowledged === data.sent);
   }
   while (acknowledged < data.sent) await later();
   const option = dssOption(start, data.sent, 0);
