@@ -1,6 +1,4 @@
 /** TCP segments read from a packet socket, as little as the bare rows of `wire` can do with. */
-import { constants } from 'node:os';
-import { getSystemErrorName } from 'node:util';
 import { pathFilters } from '../../src/io/bpf.js';
 import { ETH_P_IP, linkAddress } from '../../src/io/link-header.js';
 import { Messages } from '../../src/io/messages.js';
@@ -116,13 +114,10 @@ export class BareReader {
     this.#segment = new BareSegment(new DataView(places.buffer));
   }
 
-  /** One batch. Returns how many there were. */
+  /** One batch. Returns how many there were; none if it fails, and what never comes ends with the run. */
   read(each: (segment: BareSegment) => void): number {
-    const count = this.#messages.receive(this.#fd, this.#count);
-    if (count < 0 && count !== -constants.errno.EAGAIN) {
-      throw new Error(`nothing can be received: ${getSystemErrorName(count)}`);
-    }
+    const count = Math.max(0, this.#messages.receive(this.#fd, this.#count));
     for (let i = 0; i < count; i++) each(this.#segment.select(i * this.#size));
-    return Math.max(0, count);
+    return count;
   }
 }

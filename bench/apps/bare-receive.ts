@@ -1,8 +1,9 @@
 /**
- * MPTCP data from a kernel without a stack: `node bare-receive.js receive ADDRESS PORT SECONDS INTERFACE`.
+ * MPTCP data from a kernel without a stack: `node bare-receive.js receive ADDRESS PORT SECONDS INTERFACE LINK_ADDRESS [lent]`.
  *
- * Reads as the device `packet` does and acknowledges once per batch. There is one subflow, and nothing is kept: octets are
- * looked at where they were received, and of what comes out of order only its place is noted. Prints the lines of `plait.ts`.
+ * Reads as the device `packet` does and acknowledges once per batch. There is one subflow, and of what comes out of order
+ * only its place is noted. Each packet's octets are copied to an application's buffer as they come, which has the size of
+ * what Plait gives at once; with `lent` they are only looked at. Prints the lines of `plait.ts`.
  */
 import { randomBytes } from 'node:crypto';
 import { setTimeout } from 'node:timers/promises';
@@ -32,7 +33,7 @@ import {
 import { BareReader, WHOLE, type BareSegment } from './bare-reader.js';
 import { report } from './report.js';
 
-const [, address = '', port = '', , device = ''] = process.argv.slice(2);
+const [, address = '', port = '', , device = '', , lent] = process.argv.slice(2);
 
 interface Came {
   readonly length: number;
@@ -43,6 +44,8 @@ interface Came {
   readonly last: boolean;
 }
 
+/** Octets. */
+const BUFFER = 128 << 10;
 /** Milliseconds that the peer has for its part of the end. */
 const PATIENCE = 1000;
 
@@ -51,6 +54,8 @@ await guard(native);
 const reader = new BareReader(native, ipOctets(address), Number(port), WHOLE);
 report({ listening: Number(port) });
 
+const buffer = Buffer.alloc(BUFFER);
+let filled = 0;
 const key = randomBytes(8);
 const initial = randomBytes(4).readUInt32BE(0);
 /** Our next number, and the peer's. */
@@ -124,14 +129,20 @@ function take(segment: BareSegment): void {
     last: (flags & DATA_FIN) !== 0,
   };
   if (came.length === 0 && !came.fin && !came.last) return;
-  if (came.length > 0 && segment.view.getUint8(segment.payload) !== came.offset % 256) {
-    throw new Error(`a wrong octet at ${String(came.offset)}`);
-  }
+  if (came.length > 0) giveOut(segment, came);
   early.set(segment.sequence, came);
   for (let next = early.get(expected); next !== undefined; next = early.get(expected)) {
     early.delete(expected);
     inOrder(next);
   }
+}
+
+function giveOut({ view, payload }: BareSegment, { length, offset }: Came): void {
+  if (view.getUint8(payload) !== offset % 256) throw new Error(`a wrong octet at ${String(offset)}`);
+  if (lent !== undefined) return;
+  if (filled + length > BUFFER) filled = 0;
+  buffer.set(new Uint8Array(view.buffer, payload, length), filled);
+  filled += length;
 }
 
 /** Where in the data the payload of a segment lies: the kernel may send what is late once more, with other numbers. */

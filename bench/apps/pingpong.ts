@@ -12,8 +12,8 @@ import { report } from './report.js';
 
 /** Round trips of a connection that has just been opened; those before code is compiled and all subflows are there. */
 const COLD = 1000;
-const WARM_UP = 20_000;
-const COUNT = 10_000;
+const WARM_UP = 10_000;
+const COUNT = 5000;
 
 const [mode, address = '', port = '', kind = ''] = process.argv.slice(2);
 const host = kind === 'net' ? null : await createHost({ device: kind as DeviceName });
