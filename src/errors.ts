@@ -18,7 +18,7 @@ export type ErrorCode =
   | 'EPROTO' // a router or the peer does not understand our packets (ICMP)
   | 'ENETDOWN' // the path's interface went away
   | 'ENOTFOUND' // the name does not resolve
-  | 'ENOBUFS' // a configured limit is reached
+  | 'ENOBUFS' // a configured limit is reached, or the system's for open files
   | 'EPERM' // a privilege is missing
   | 'EINVAL' // an argument is out of its range
   | 'EEXIST' // the address is an endpoint already
@@ -44,4 +44,11 @@ export class PlaitError extends Error {
   ) {
     super(message);
   }
+}
+
+/** What it means that the system opens no more files or sockets; null for another error. */
+export function filesError({ code }: { readonly code?: string | undefined }): PlaitError | null {
+  if (code !== 'EMFILE' && code !== 'ENFILE') return null;
+  const whose = code === 'EMFILE' ? 'this process' : 'this machine';
+  return new PlaitError('ENOBUFS', `${whose} has as many files and sockets open as it may`, 'ulimit -n');
 }

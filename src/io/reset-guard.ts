@@ -9,7 +9,7 @@
  */
 import { constants } from 'node:os';
 import { createServer, type Server } from 'node:net';
-import { PlaitError } from '../errors.js';
+import { filesError, PlaitError } from '../errors.js';
 import { DROP_ALL } from './bpf.js';
 import { int, IPPROTO_IP, IPPROTO_IPV6, type Native } from './native.js';
 
@@ -147,7 +147,10 @@ function listenError(error: NodeJS.ErrnoException, address: string, port: number
         'use a port above 1023',
       );
     default:
-      return new PlaitError('ERR_PLAIT_DEVICE', `TCP ${where} cannot be reserved: ${error.message}`);
+      return (
+        filesError(error) ??
+        new PlaitError('ERR_PLAIT_DEVICE', `TCP ${where} cannot be reserved: ${error.message}`)
+      );
   }
 }
 

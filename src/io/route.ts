@@ -1,23 +1,24 @@
 /** What the kernel's routing table says, without asking netlink. */
 import { createSocket } from 'node:dgram';
 import { isIPv6 } from 'node:net';
-import { PlaitError } from '../errors.js';
+import { filesError, PlaitError } from '../errors.js';
 
 /**
  * The local address that the kernel would use towards `remote` (an address, not a name; link-local ones with their
- * zone), or whether it would use `local`. Nothing is sent. Rejects with EHOSTUNREACH when no route leads there.
+ * zone), or whether it would use `local`. Nothing is sent. Rejects with EHOSTUNREACH when no route leads there, ENOBUFS when no socket can be opened.
  */
 export function sourceFor(remote: string, local?: string): Promise<string> {
   return new Promise((resolve, reject) => {
     const socket = createSocket(isIPv6(remote) ? 'udp6' : 'udp4');
-    const fail = (error: Error): void => {
+    const fail = (error: NodeJS.ErrnoException): void => {
       socket.close();
       reject(
-        new PlaitError(
-          'EHOSTUNREACH',
-          `no route leads to ${remote}${local === undefined ? '' : ` from ${local}`}: ${error.message}`,
-          `ip route get ${remote}${local === undefined ? '' : ` from ${local}`}`,
-        ),
+        filesError(error) ??
+          new PlaitError(
+            'EHOSTUNREACH',
+            `no route leads to ${remote}${local === undefined ? '' : ` from ${local}`}: ${error.message}`,
+            `ip route get ${remote}${local === undefined ? '' : ` from ${local}`}`,
+          ),
       );
     };
     socket.on('error', fail);
@@ -31,7 +32,7 @@ export function sourceFor(remote: string, local?: string): Promise<string> {
         // Connecting a UDP socket is a routing decision and no more. The port does not matter.
         socket.connect(9, remote);
       } catch (error) {
-        fail(error as Error);
+        fail(error as NodeJS.ErrnoException);
       }
     };
     if (local === undefined) connect();

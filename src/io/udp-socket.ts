@@ -1,5 +1,5 @@
 /** One UDP socket of the device `udp`: a local port on a path, with all who hold it. */
-import { PlaitError } from '../errors.js';
+import { filesError, PlaitError } from '../errors.js';
 import type { OutPacket, Path } from './device.js';
 import type { OutBatch } from './out-batch.js';
 
@@ -196,6 +196,8 @@ export function bindError(error: NodeJS.ErrnoException, address: string, port: n
         'use a port above 1023',
       );
     default:
-      return new PlaitError('ERR_PLAIT_DEVICE', `${where} cannot be bound: ${error.message}`);
+      return (
+        filesError(error) ?? new PlaitError('ERR_PLAIT_DEVICE', `${where} cannot be bound: ${error.message}`)
+      );
   }
 }
