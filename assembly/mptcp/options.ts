@@ -46,6 +46,10 @@ import { armKeepalive } from './timers';
 import { wantQuickAck } from '../tcp/delack';
 import { Subflow } from '../tcp/subflow';
 
+/** Seconds, and probes, at most (MAX_TCP_KEEPIDLE, MAX_TCP_KEEPINTVL, MAX_TCP_KEEPCNT of Linux' net/tcp.h). */
+const MAX_KEEPALIVE: i32 = 32767;
+const MAX_PROBES: i32 = 127;
+
 function armAll(c: Connection): i32 {
   for (let p = c.subflows; p != 0; p = changetype<Subflow>(p).nextOfConn) armKeepalive(c, changetype<Subflow>(p));
   return 0;
@@ -107,12 +111,15 @@ export function setConnectionOption(c: Connection, option: i32, value: i32): i32
       c.userTimeout = <f32>(<f64>value * 1e3);
       return 0;
     case OPT_KEEPALIVE_IDLE:
+      if (value < 1 || value > MAX_KEEPALIVE) return E_INVAL;
       c.keepaliveIdle = <f32>(<f64>value * 1e6);
       return armAll(c);
     case OPT_KEEPALIVE_INTERVAL:
+      if (value < 1 || value > MAX_KEEPALIVE) return E_INVAL;
       c.keepaliveInterval = <f32>(<f64>value * 1e6);
       return armAll(c);
     case OPT_KEEPALIVE_COUNT:
+      if (value < 1 || value > MAX_PROBES) return E_INVAL;
       c.keepaliveCount = value;
       return 0;
     case OPT_CONGESTION:

@@ -130,7 +130,7 @@ const VALUES = [
   ...[0, 1, 2, 3, 5, 40, 536, 1460, 2304, 4608, 65535, 65536, 100_000, 1 << 20, 6 << 20, 16 << 20],
   ...[-1, 0.5, 2 ** 31, 2 ** 32, 1e12, Infinity, NaN],
 ];
-/** Writes of a megabyte and more may borrow. */
+/** Writes of half a megabyte and more may borrow. */
 const LOAN = new Uint8Array(3 << 19);
 
 /** Genes: whose, option, value, rest. */

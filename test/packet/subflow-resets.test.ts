@@ -92,6 +92,17 @@ describe('packets: subflows that are given up', () => {
     expect(live.liveSubflows()).to.have.lengthOf(1);
   });
 
+  it('has no keepalives without end: those of no time are no option, as on Linux', async () => {
+    const [bench] = await joined();
+    const { live } = bench.app;
+    for (const option of [abi.OPT_KEEPALIVE_IDLE, abi.OPT_KEEPALIVE_INTERVAL]) {
+      for (const value of [-1, 0, 32768]) expect(live.setOption(option, value)).to.equal(abi.E_INVAL);
+    }
+    for (const value of [-1, 0, 128]) {
+      expect(live.setOption(abi.OPT_KEEPALIVE_COUNT, value)).to.equal(abi.E_INVAL);
+    }
+  });
+
   it('a closed window of a peer that is silent for ever: reason 5, transient', async () => {
     const bench = await Bench.create({ config: [[abi.CFG_TCP_RETRIES2, 3]] });
     bench.listen();
