@@ -6,7 +6,7 @@ import { baliaAvoid, baliaReduced } from './balia';
 import { cubicAvoid, cubicEnd, cubicInit, cubicPause, cubicReduced, cubicTimeout, cubicUndo } from './cubic';
 import { hystartApplies, hystartInit, hystartOnAck } from './hystart';
 import { CC_BALIA, CC_CUBIC, CC_LIA, CC_OLIA, CC_RENO, CC_WVEGAS } from './ids';
-import { liaAvoid } from './lia';
+import { liaAvoid, liaInit } from './lia';
 import { oliaAvoid, oliaCount, oliaInit, oliaLoss } from './olia';
 import { renoAvoid, renoReduced } from './reno';
 import { slowStart } from './slow-start';
@@ -28,6 +28,7 @@ export function ccInit(c: CcState): void {
   c.lastAckAt = 0;
   hystartInit(c);
   cubicInit(c);
+  liaInit(c);
   oliaInit(c);
   wvegasInit(c);
 }

@@ -70,6 +70,9 @@ export class CcState {
   roundSamples: u32;
   cssRounds: u32;
 
+  // LIA: the window in the mean of many round trips of congestion avoidance; 0: there were none yet
+  meanWindow: f64;
+
   // OLIA: octets acknowledged since the latest loss, and between the two before it
   oliaSinceLoss: f64;
   oliaBetweenLosses: f64;

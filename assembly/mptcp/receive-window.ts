@@ -298,15 +298,18 @@ export function setBehind(on: bool): void {
 }
 
 /**
- * Grows the ring when half of it was read within one round trip of the slowest subflow: reassembly over unequal paths
- * needs twice the product of total rate and largest delay.
+ * Grows the ring as soon as half of it was read within one round trip of the slowest subflow: reassembly over unequal
+ * paths needs twice the product of total rate and largest delay. To wait for the end of that round trip would hold up
+ * the slow start of a faster path, and then let a burst go that its queue cannot take.
  */
 function tuneRing(c: Connection): void {
   if (c.rcvCap >= c.rcvMax) return;
   const rtt = slowestRtt(c);
-  if (rtt == 0 || now - c.tuneAt < rtt) return;
+  if (rtt == 0) return;
   const most = <u64>max<i64>(dsnDiff(c.readSeq, c.tuneSeq), oooSpan(c));
-  if (most * 2 > c.rcvCap && (behindUntil < c.tuneAt || c.rcvCap < ENOUGH)) ringFor(c, c.rcvCap * 2);
+  const grows = most * 2 > c.rcvCap;
+  if (!grows && now - c.tuneAt < rtt) return;
+  if (grows && (behindUntil < c.tuneAt || c.rcvCap < ENOUGH)) ringFor(c, c.rcvCap * 2);
   c.tuneAt = now;
   c.tuneSeq = c.readSeq;
 }

@@ -1,5 +1,6 @@
 /** Goodput of one connection over the paths given, in virtual time: what tests of schedulers and of congestion control measure. */
 import { expect } from 'chai';
+import type { SeededRandom } from '../../src/core/random.js';
 import type { DuplexOptions } from '../../src/io/memory.js';
 import { Pair, start } from './pair.js';
 
@@ -42,4 +43,16 @@ export async function bestAlone(load: Load): Promise<number> {
   const alone: number[] = [];
   for (const link of load.links) alone.push((await goodput({ ...load, links: [link] })).up);
   return Math.max(...alone);
+}
+
+/** Two paths: rates up to 60 Mbit/s, delays from 1 to 150 ms, queues of 0.3 to 3 round trips, half of them lose up to 1 %. */
+export function twoPaths(random: SeededRandom): DuplexOptions[] {
+  const between = (from: number, to: number): number => from * (to / from) ** random.unit();
+  return Array.from({ length: 2 }, () => {
+    const rate = between(1e6, 60e6);
+    const delay = between(1000, 150_000);
+    const product = (rate / 8e6) * 2 * delay;
+    const loss = random.unit() < 0.5 ? 0 : random.unit() * 0.01;
+    return { rate, delay, queue: Math.max(3100, product * between(0.3, 3)), loss };
+  });
 }
