@@ -3,8 +3,8 @@
  * the best of them, and on no path more than a TCP there. The sums use octets, as the RFC does, so that paths of
  * different segment size compare fairly.
  *
- * The formula equates the rate of all paths with the one that a TCP has on the best of them in equilibrium (Wischik et
- * al., NSDI 2011, section 2.5). Which path is best, and how good, a window that has just been halved does not tell: with
+ * The formula equates the rate of all paths with what a TCP has on the best of them in equilibrium (Wischik et al.,
+ * NSDI 2011, section 2.5). Which path is best, and how good, a window that has just been halved does not tell: with
  * it the path looks poor, grows slowly for that, and stays poor. So that term goes by the mean window where that is
  * larger; the sum goes by the windows of the moment, as in the RFC, and the increase is never above Reno's.
  */
