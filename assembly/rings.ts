@@ -21,7 +21,7 @@ import { alloc, blockSize } from './arena';
 
 export const RX_SLOTS: u32 = 256;
 /** Of one area. */
-export const RX_BYTES: u32 = 3 << 20;
+export const RX_BYTES: u32 = 4 << 20;
 export const RX_AREAS: u32 = 2;
 export const TX_SLOTS: u32 = 256;
 

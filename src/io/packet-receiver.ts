@@ -225,12 +225,12 @@ function isAddress(octets: Buffer, at: number, address: Uint8Array): boolean {
 }
 
 /** Packets of a batch at most: as many as fit into an area of the receive ring. */
-const COUNT = 47;
+const COUNT = 63;
 /** Room for one packet: the kernel joins segments to 64 KB. A multiple of a cache line, not of a page. */
 const PLACE = (VNET_SIZE + LINK_HEADER_MAX + 65536 + 63) & ~63;
 /** Of the socket, octets: what all peers may have under way at once. */
 const BUFFER = 8 << 20;
-/** Batches per event; from so many full ones on, of three megabytes, the host is behind. */
+/** Batches per event; from so many full ones on, of four megabytes, the host is behind. */
 const ROUNDS = 2;
 const BEHIND = 1;
 const IPV6_HEADER = 40;
