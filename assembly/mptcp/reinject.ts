@@ -114,7 +114,8 @@ export function suspectSubflow(subflow: u32): i32 {
 
 /**
  * The interface under a subflow works again. Timeouts meanwhile said nothing about the network: what waits for the next
- * one goes at once, and the back-off begins anew. 0, E_HANDLE or E_STATE.
+ * one goes at once, and the back-off begins anew. Nothing is still on its way, even if the peer has the oldest segment
+ * already and tells of it twice (D-SACK): the reduction is final. 0, E_HANDLE or E_STATE.
  */
 export function reviveSubflow(at: f64, subflow: u32): i32 {
   setNow(at);
@@ -125,6 +126,7 @@ export function reviveSubflow(at: f64, subflow: u32): i32 {
   const kind = sf.timerKind;
   if (sf.backoff == 0 || (kind != TIMER_RTO && kind != TIMER_PERSIST && kind != TIMER_HANDSHAKE)) return 0;
   sf.backoff = 0;
+  sf.undoing = false;
   startTimer(sf, kind, 0);
   return 0;
 }
