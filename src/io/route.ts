@@ -5,7 +5,8 @@ import { filesError, PlaitError } from '../errors.js';
 
 /**
  * The local address that the kernel would use towards `remote` (an address, not a name; link-local ones with their
- * zone), or whether it would use `local`. Nothing is sent. Rejects with EHOSTUNREACH when no route leads there, ENOBUFS when no socket can be opened.
+ * zone), or whether it would use `local`. Nothing is sent. Rejects with EHOSTUNREACH when no route leads there, with
+ * ENOBUFS when no socket can be opened.
  */
 export function sourceFor(remote: string, local?: string): Promise<string> {
   return new Promise((resolve, reject) => {

@@ -183,8 +183,9 @@ export interface ListenOptions extends FlowOptions {
 
 export interface Server extends EventEmitter {
   /**
-   * Events `listening`, `connection` (Socket), `error`, `close`. Throws EINVAL for a port or an option out of its range. Address, or name: default every path, as with 0.0.0.0 and
-   * ::. Another address of this machine, like 127.0.0.1, becomes a path, unless `paths` says which there are: EADDRNOTAVAIL.
+   * Events `listening`, `connection` (Socket), `error`, `close`. Throws EINVAL for a port or an option out of its range.
+   * Address, or name: default every path, as with 0.0.0.0 and ::. Another address of this machine, like 127.0.0.1, becomes
+   * a path, unless `paths` says which there are: EADDRNOTAVAIL.
    */
   listen(port: number, address?: string, options?: ListenOptions): this;
   readonly port: number;
