@@ -258,8 +258,8 @@ function timeoutDue(c: Connection, sf: Subflow): bool {
   const closed = sf.sndWnd == 0 && !c.is(C_ORPHAN);
   const patience = c.userTimeout != 0 ? c.userTimeout : timeOf(most);
   const silent = !closed || now - sf.lastReceived >= 2 * RTO_MAX;
-  // Behind a device that takes nothing, nothing is repeated.
-  const since = sf.retransAt != 0 ? sf.retransAt : sf.timeoutAt;
+  // Behind a device that takes nothing, nothing is repeated; probes of a closed window are no timeouts.
+  const since = sf.retransAt != 0 ? sf.retransAt : closed ? recAt(sf, sf.recHead).xmit : sf.timeoutAt;
   if (silent && (sf.retries != 0 || closed) && since != 0 && now - since >= patience) {
     count(MIB_TCPAbortOnTimeout);
     // TCP says nothing more; a subflow gives its reason.

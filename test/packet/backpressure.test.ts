@@ -47,6 +47,19 @@ describe('packets: a device that is full', () => {
     expect(bench.stack.core.x.subflows()).to.equal(0);
   });
 
+  it('for ever ends what waits behind it when the window has closed, too', async () => {
+    const bench = await Bench.create();
+    bench.listen();
+    const peer = new Peer(bench).openPlain();
+    bench.app.write('x'.repeat(1000));
+    peer.expect({ length: 1000 });
+    bench.device.full.add(1);
+    peer.send({ flags: 'A', ack: 1, window: 0 });
+    bench.wait(1200e6);
+    expect(bench.app.error?.code).to.equal('ETIMEDOUT');
+    expect(bench.stack.core.x.subflows()).to.equal(0);
+  });
+
   it('on two paths of three: the third carries what they owe, whatever it has probed for itself', async () => {
     const [bench, first] = await twoPaths(3);
     const third = new Peer(bench, { session: first.session, path: 2, port: 30002 }).joinNow();
