@@ -70,13 +70,19 @@ describe('unreachable hosts', function () {
       const mine = ['--device', 'packet', '--tell', '--send', String(SIZE), '--seed', 'up', '--gate', '1000'];
       const paths = [0, 1].flatMap((path) => ['--path', a.address(path, family)]);
       const client = new PlaitPeer(a, 'client', first, port, ...mine, ...paths);
-      for (let tries = 0; !client.process.errorText.includes('"subflow-closed"'); tries++) {
+      // The join from the second address to the first one may be refused too: the kernel takes none once it has sent its
+      // DATA_FIN, which this server, having nothing to send, does at once.
+      for (let tries = 0; !client.process.errorText.includes('"host unreachable"'); tries++) {
         if (tries === 200) throw new Error(`no join ended: ${client.process.errorText}`);
         await new Promise((resolve) => setTimeout(resolve, 50));
       }
       await client.process.passGate();
       const [up, down] = await Promise.all([client.report(), server.report()]);
-      expect(up).to.include({ error: null, mptcp: true, subflows: 1 });
+      expect(up).to.include({ error: null, mptcp: true });
+      const joined = up.info.subflows.filter(({ remote }) => remote.address === second);
+      expect(joined.filter(({ state, bytesSent }) => state === 'ESTABLISHED' || bytesSent > 0)).to.deep.equal(
+        [],
+      );
       expect(up.counters['IcmpInMsgs']).to.be.greaterThan(0);
       expectWhole(down, 'up', SIZE);
       await b.mptcp('endpoint flush');
