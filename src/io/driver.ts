@@ -55,7 +55,9 @@ export class Driver implements Timers {
   readonly #onTimer = (): void => {
     this.#timer = null;
     this.#timerAt = Infinity;
-    this.#run();
+    // Timers come before sockets in a turn of the event loop. What waits in those comes first: a program that was not
+    // run for a while would take acknowledgements that are there for lost.
+    this.wake();
   };
 
   #run(): void {

@@ -7,9 +7,7 @@ import { join } from 'node:path';
 import { expect } from 'chai';
 import { plait, Running, statsOf } from './harness.js';
 
-describe('plait cat', function () {
-  this.timeout(20_000);
-
+describe('plait cat', () => {
   it('carries both directions to their ends, and large ones', async () => {
     const [up, down] = [randomBytes(3_000_000), randomBytes(1_000_000)];
     const server = new Running(['cat', '--listen', '0']);

@@ -5,8 +5,7 @@ import { join } from 'node:path';
 import { expect } from 'chai';
 import { Running } from './harness.js';
 
-describe('plait demo', function () {
-  this.timeout(30_000);
+describe('plait demo', () => {
   let directory: string;
 
   beforeEach(async () => {

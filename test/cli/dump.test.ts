@@ -6,8 +6,7 @@ import { expect } from 'chai';
 import { captured, SCENES } from '../unit/inspect/captures.js';
 import { Running, plait } from './harness.js';
 
-describe('plait dump', function () {
-  this.timeout(30_000);
+describe('plait dump', () => {
   let folder = '';
   let file = '';
   let octets: Buffer;

@@ -9,8 +9,7 @@ import { Running, statsOf } from './harness.js';
 
 const LOOPBACK = ['--device', 'udp', '--path', '127.0.0.1'];
 
-describe('plait over its own engine', function () {
-  this.timeout(60_000);
+describe('plait over its own engine', () => {
   let root: string;
   let to: string;
 

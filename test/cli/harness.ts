@@ -23,6 +23,7 @@ export class Running {
   readonly #stdout: Buffer[] = [];
   #stderr = '';
   readonly #closed: Promise<unknown>;
+  #ended = false;
 
   constructor(args: readonly string[], setting: Setting = {}) {
     const program = setting.engine === true ? '../../src/cli/main.js' : './plain-main.js';
@@ -32,7 +33,8 @@ export class Running {
     this.child.stdout?.on('data', (chunk: Buffer) => this.#stdout.push(chunk));
     this.child.stderr?.on('data', (chunk: Buffer) => (this.#stderr += chunk.toString()));
     this.child.stdin?.on('error', () => undefined);
-    this.#closed = once(this.child, 'close');
+    // Not 'exit', which may come before the last of its output.
+    this.#closed = once(this.child, 'close').then(() => (this.#ended = true));
   }
 
   /** Waits for text on stderr; the match. */
@@ -40,8 +42,7 @@ export class Running {
     for (;;) {
       const found = pattern.exec(this.#stderr);
       if (found !== null) return found;
-      if (this.child.exitCode !== null)
-        throw new Error(`ended without saying ${String(pattern)}: ${this.#stderr}`);
+      if (this.#ended) throw new Error(`ended without saying ${String(pattern)}: ${this.#stderr}`);
       await new Promise((resolve) => setTimeout(resolve, 10));
     }
   }

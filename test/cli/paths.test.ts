@@ -7,8 +7,7 @@ import { applyEndpointsFile, readEndpointsFile } from '../../src/cli/endpoints-f
 import { TableControl } from '../support/endpoint-control.js';
 import { Running } from './harness.js';
 
-describe('plait with endpoints', function () {
-  this.timeout(60_000);
+describe('plait with endpoints', () => {
   let root: string;
   beforeEach(async () => {
     root = await mkdtemp(join(tmpdir(), 'plait-paths-'));

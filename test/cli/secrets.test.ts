@@ -9,8 +9,7 @@ import { Running } from './harness.js';
 
 const PATHS = ['--device', 'udp', '--path', '127.0.0.1', '--path', '127.0.0.2', '--pm', 'fullmesh'];
 
-describe('keys', function () {
-  this.timeout(30_000);
+describe('keys', () => {
   let folder: string;
 
   beforeEach(async () => {

@@ -16,9 +16,7 @@ const command = (name: string) => {
   return found;
 };
 
-describe('plait command lines', function () {
-  this.timeout(20_000);
-
+describe('plait command lines', () => {
   it('have a version and help, for all and for each command', async () => {
     expect(await plait('--version')).to.have.property('code', 0);
     expect((await plait('--version')).stdout.toString()).to.match(/^plait \d+\.\d+\.\d+\n$/);

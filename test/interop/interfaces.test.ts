@@ -8,8 +8,7 @@ import { Bench, skipWithoutNamespaces, type Namespace } from './netns.js';
 const MODULE = fileURLToPath(new URL('../../src/io/interfaces.js', import.meta.url));
 const SCRIPT = `import { localAddresses } from '${MODULE}'; console.log(JSON.stringify(localAddresses()));`;
 
-describe('local addresses', function () {
-  this.timeout(30_000);
+describe('local addresses', () => {
   let bench: Bench;
 
   before(async function () {

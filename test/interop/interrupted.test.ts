@@ -10,9 +10,7 @@ import { skipWithoutNamespaces } from './netns.js';
 
 const program = fileURLToPath(new URL('dist/test/interop/main.js', root));
 
-describe('npm run interop', function () {
-  this.timeout(60_000);
-
+describe('npm run interop', () => {
   before(function () {
     skipWithoutNamespaces(this);
   });

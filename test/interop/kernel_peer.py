@@ -308,7 +308,7 @@ def main():
     parser.add_argument("--connections", type=int, default=1, help="how many, one after the other")
     parser.add_argument("--disconnect", action="store_true", help="use one socket for all of a client's connections")
     parser.add_argument("--fast-open", action="store_true", help="TCP Fast Open: the first data opens the connection")
-    parser.add_argument("--timeout", type=float, default=60, metavar="SECONDS", help="of every blocking call")
+    parser.add_argument("--timeout", type=float, default=200, metavar="SECONDS", help="of every blocking call")
     parser.add_argument("--tcp", action="store_true", help="plain TCP")
     parser.add_argument("--io", choices=SENDERS, default="send", help="how to send")
     parser.add_argument("--peek", action="store_true", help="look at what comes with MSG_PEEK before reading it")

@@ -10,8 +10,7 @@ const SIZE = 96 << 20;
 const PIECE = 2 << 20;
 const PORT = 5001;
 
-describe('large writes', function () {
-  this.timeout(120_000);
+describe('large writes', () => {
   let bench: Bench;
 
   before(function () {

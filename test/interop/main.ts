@@ -31,7 +31,7 @@ interface Wish {
 }
 
 /** Milliseconds that removing the namespaces may take after a signal. */
-const PATIENCE = 5000;
+const PATIENCE = 60_000;
 const SIGNALS = { SIGHUP: 129, SIGINT: 130, SIGTERM: 143 } as const;
 
 try {

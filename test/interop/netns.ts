@@ -232,12 +232,24 @@ export class Namespace {
   }
 
   /**
-   * Starts a command inside. It is killed after `lifetime` milliseconds (default 60,000) at the latest, and by the kernel
+   * Starts a command inside. It is killed after `lifetime` milliseconds (default 240,000) at the latest, and by the kernel
    * when this process dies.
    */
-  spawn(command: string, args: readonly string[], lifetime = 60_000): Running {
-    const inside = ['netns', 'exec', this.name, 'setpriv', '--pdeathsig', 'KILL', '--', command, ...args];
-    const running = new Running('ip', inside, lifetime);
+  spawn(command: string, args: readonly string[], lifetime = 240_000): Running {
+    const inside = [
+      'netns',
+      'exec',
+      this.name,
+      'setpriv',
+      '--pdeathsig',
+      'KILL',
+      '--',
+      'sh',
+      '-c',
+      ALIVE,
+      'sh',
+    ];
+    const running = new Running('ip', [...inside, command, ...args], lifetime);
     this.#running.add(running);
     void running.exit.then(() => this.#running.delete(running));
     return running;
@@ -345,6 +357,9 @@ const addressOf = (host: 1 | 2, path: number, family: 4 | 6): string =>
   family === 4
     ? `10.0.${String(path + 1)}.${String(host)}`
     : `dead:beef:${String(path + 1)}::${String(host)}`;
+
+/** Runs a command unless this process has died before the kernel was told what to do then. */
+const ALIVE = `[ "$PPID" = ${String(process.pid)} ] && exec "$@"`;
 
 const SETTINGS = [
   'net.ipv6.conf.all.accept_dad=0',

@@ -19,8 +19,7 @@ const FIRST_FLIGHT = 20;
 
 for (const kind of ['kernel', 'packet', 'raw'] as const) {
   for (const family of [4, 6] as const) {
-    describe(`path MTU, ${kind} sends, IPv${String(family)}`, function () {
-      this.timeout(60_000);
+    describe(`path MTU, ${kind} sends, IPv${String(family)}`, () => {
       let bench: Bench;
       let router: Namespace;
 
@@ -62,7 +61,7 @@ for (const kind of ['kernel', 'packet', 'raw'] as const) {
           'host',
         ];
         const wire = router.spawn('tcpdump', [...filter, a.address(0, family)]);
-        await until(() => wire.errorText.includes('listening'));
+        await wire.says('listening');
         const sending = ['--send', String(SIZE), '--seed', 'up', ...two];
         const mine = ['--device', kind, '--path', a.address(0, family)];
         const client: KernelPeer | PlaitPeer =
@@ -104,8 +103,7 @@ for (const kind of ['kernel', 'packet', 'raw'] as const) {
 }
 
 for (const family of [4, 6] as const) {
-  describe(`path MTU, udp, IPv${String(family)}`, function () {
-    this.timeout(60_000);
+  describe(`path MTU, udp, IPv${String(family)}`, () => {
     let bench: Bench;
 
     before(async function () {

@@ -24,6 +24,7 @@ import {
   PlaitPeer,
   slow,
   swallow,
+  WAIT_AT_START,
   type AgentReport,
   type Family,
 } from './plait-peer.js';
@@ -54,8 +55,7 @@ interface RunOptions {
   readonly kernel?: readonly string[];
 }
 
-describe('Plait and the kernel', function () {
-  this.timeout(120_000);
+describe('Plait and the kernel', () => {
   let bench: Bench;
   /** Plait's namespace and the kernel peer's. */
   let ours: Namespace;
@@ -97,6 +97,16 @@ describe('Plait and the kernel', function () {
     };
   }
 
+  /** Starts both with data that waits for the join: the first path alone might carry it all before. */
+  async function startJoined(role: Role, options: RunOptions, size: number): Promise<Run> {
+    await secondAddress(role, options.family ?? 4);
+    const data = ['--send', String(size), ...WAIT_AT_START];
+    const run = await start(role, { ...options, data });
+    await counted(theirs, joined(role), 1);
+    await Promise.all([run.plait.process.passGate(), run.kernel.process.passGate()]);
+    return run;
+  }
+
   async function reports({ plait, kernel }: Run, size: number): Promise<[AgentReport, PeerReport]> {
     const [mine, other] = await Promise.all([plait.report(), kernel.report()]);
     expectWhole(mine, 'down', size);
@@ -123,10 +133,8 @@ describe('Plait and the kernel', function () {
   for (const role of ROLES) {
     for (const [device, family] of WAYS) {
       it(`moves 64 MiB both ways at once as ${role} over ${device} and two IPv${String(family)} paths`, async () => {
-        await secondAddress(role, family);
-        const data = ['--send', String(SIZE)];
         const plait = ['--device', device, ...pathsOf(ours, family)];
-        const run = await start(role, { family, data, plait });
+        const run = await startJoined(role, { family, plait }, SIZE);
         const [mine, other] = await finish(run, SIZE);
         expectPaths(mine, 'p0', 'p1');
         expect(other.mptcp).to.equal(true);
@@ -164,9 +172,8 @@ describe('Plait and the kernel', function () {
 
     it(`repairs losses in both directions as ${role}`, async () => {
       const size = 16 << 20;
-      await secondAddress(role, 4);
       await Promise.all([loseSome(ours), loseSome(theirs)]);
-      const run = await start(role, { data: ['--send', String(size)], plait: pathsOf(ours, 4) });
+      const run = await startJoined(role, { plait: pathsOf(ours, 4) }, size);
       // The last acknowledgement may be among the losses, so a RST after the end is in order.
       const [mine, other] = await reports(run, size);
       expectPaths(mine, 'p0', 'p1');
@@ -175,9 +182,8 @@ describe('Plait and the kernel', function () {
 
     it(`agrees on DSS checksums as ${role}`, async () => {
       const size = 8 << 20;
-      await secondAddress(role, 4);
       await theirs.run('sysctl', '-qw', 'net.mptcp.checksum_enabled=1');
-      const run = await start(role, { data: ['--send', String(size)], plait: pathsOf(ours, 4) });
+      const run = await startJoined(role, { plait: pathsOf(ours, 4) }, size);
       const [mine] = await finish(run, size);
       expectPaths(mine, 'p0', 'p1');
       expectClean(await theirs.mptcpCounters());
@@ -226,9 +232,7 @@ describe('Plait and the kernel', function () {
     const folder = mkdtempSync(join(tmpdir(), 'plait-capture-'));
     try {
       const file = join(folder, 'run.pcapng');
-      await secondAddress('client', 4);
-      const plait = [...pathsOf(ours, 4), '--pcap', file];
-      const run = await start('client', { data: ['--send', String(size)], plait });
+      const run = await startJoined('client', { plait: [...pathsOf(ours, 4), '--pcap', file] }, size);
       await finish(run, size);
       const tshark = (...args: string[]): string[] => {
         const output = execFileSync('tshark', ['-r', file, ...args], { stdio: ['ignore', 'pipe', 'ignore'] });

@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url';
 import type { ConnectionInfo, Counters } from '../../src/stack/info.js';
 import type { PeerReport } from './kernel-peer.js';
 import type { Namespace } from './netns.js';
+import { until } from '../support/until.js';
 import { patternSha256 } from './pattern.js';
 import type { Running } from './running.js';
 
@@ -48,6 +49,8 @@ export type Family = 4 | 6;
 /** 64 blocks with a rest after each: about two seconds. */
 export const PACED_SIZE = 4 << 20;
 export const PACED = ['--send', String(PACED_SIZE), '--pace', '0.03'];
+/** After its first block a side waits for `passGate`, so that there are joins before the data. */
+export const WAIT_AT_START = ['--gate', String(64 << 10)];
 /** For one of the two sides: the last block is kept back until `passGate`, so that what a test does comes before the end. */
 export const KEEP_BACK = ['--gate', String(PACED_SIZE - (64 << 10))];
 
@@ -82,25 +85,25 @@ export async function kernelResets(where: Namespace): Promise<number> {
   return Number(/^TcpOutRsts\s+(\d+)/m.exec(line)?.[1]);
 }
 
-/** Waits until a counter of the kernel reaches a value, for ten seconds at most. */
+/** Waits until a counter of the kernel reaches a value. */
 export async function counted(where: Namespace, name: string, least: number): Promise<void> {
-  for (let tries = 0; tries < 200; tries++) {
-    if (((await where.mptcpCounters())[name] ?? 0) >= least) return;
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
-  throw new Error(`${name} did not reach ${String(least)}: ${JSON.stringify(await where.mptcpCounters())}`);
+  let counters: Counters = {};
+  await until(
+    async () => ((counters = await where.mptcpCounters())[name] ?? 0) >= least,
+    () => `${name} from ${String(least)} on in ${JSON.stringify(counters)}`,
+  );
 }
 
 /** More than a handshake, an announcement and acknowledgements of a short transfer come to. */
 const DATA = 64 << 10;
 
-/** Waits until a path has carried data, for twenty seconds at most. */
+/** Waits until a path has carried data. */
 export async function carried(where: Namespace, path: number): Promise<void> {
-  for (let tries = 0; tries < 400; tries++) {
-    if ((await where.linkOctets(path)) >= DATA) return;
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
-  throw new Error(`p${String(path)} has carried no data`);
+  let octets = 0;
+  await until(
+    async () => (octets = await where.linkOctets(path)) >= DATA,
+    () => `data on p${String(path)}, which has carried ${String(octets)} octets`,
+  );
 }
 
 /** Lets a side send 1 MB/s over a path. */

@@ -10,8 +10,7 @@ import { Bench, skipWithoutNamespaces } from './netns.js';
 const FAR = { 4: '198.51.100.9', 6: '2001:db8:ffff::9' } as const;
 
 for (const kind of ['packet', 'raw', 'udp'] as const) {
-  describe(`${kind} device, routing`, function () {
-    this.timeout(30_000);
+  describe(`${kind} device, routing`, () => {
     let bench: Bench;
 
     before(async function () {
@@ -37,14 +36,17 @@ for (const kind of ['packet', 'raw', 'udp'] as const) {
       const { a, b } = bench;
       const watched = ['-nnl', '--immediate-mode', '-i', 'p1', 'dst', 'host', destination];
       const wire = b.spawn('tcpdump', watched);
-      await until(() => wire.errorText.includes('listening'));
+      await wire.says('listening');
       const agent = await DeviceAgent.start(a, kind);
       const path = { id: 1, name: 'p1', address: a.address(1, family), mtu: 1500 };
       expect(await agent.attach(path)).to.equal(null);
       const sourcePort = (await agent.bind(1, 0)) as number;
       agent.send(1, tcpPacket({ source: path.address, destination, sourcePort }));
       const line = `${path.address}.${String(sourcePort)} > ${destination}.443`;
-      await until(() => wire.outputText.includes(line));
+      await until(
+        () => wire.outputText.includes(line),
+        () => `"${line}" in ${wire.outputText}`,
+      );
       await Promise.all([agent.process.kill(), wire.kill()]);
     }
 

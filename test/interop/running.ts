@@ -1,6 +1,7 @@
 /** Processes of tests: started inside a namespace or beside it, ended with the test process whatever ends that. */
 import { execFile, spawn, type ChildProcess } from 'node:child_process';
 import { createInterface } from 'node:readline';
+import { until } from '../support/until.js';
 
 export interface Exit {
   /** Null after a signal. */
@@ -60,6 +61,15 @@ export class Running {
     throw new Error(`ended without output: ${(await this.exit).stderr}`);
   }
 
+  /** Waits for a text on stderr. Rejects with all of stderr when the process ends without it, or says nothing of the kind. */
+  async says(text: string): Promise<void> {
+    await until(
+      () => this.#ended || this.errorText.includes(text),
+      () => `"${text}" in ${this.errorText}`,
+    );
+    if (!this.errorText.includes(text)) throw new Error(`ended without "${text}": ${this.errorText}`);
+  }
+
   /** Lets a program that was started with `--gate` send the rest, once it has come that far. */
   async passGate(): Promise<void> {
     const { event } = JSON.parse(await this.line()) as { event?: string };
@@ -94,7 +104,7 @@ export class Running {
 }
 
 /**
- * Runs a command to its end, 30 seconds at most and until `stop`, and returns its stdout. Rejects with its stderr when it
+ * Runs a command to its end, 100 seconds at most and until `stop`, and returns its stdout. Rejects with its stderr when it
  * fails.
  */
 export function execute(
@@ -103,7 +113,7 @@ export function execute(
   { input = '', stop }: { readonly input?: string; readonly stop?: AbortSignal } = {},
 ): Promise<string> {
   return new Promise((done, fail) => {
-    const bounds = { timeout: 30_000, maxBuffer: 1 << 26, killSignal: 'SIGKILL', signal: stop } as const;
+    const bounds = { timeout: 100_000, maxBuffer: 1 << 26, killSignal: 'SIGKILL', signal: stop } as const;
     const child = execFile(command, args, bounds, (error, stdout, stderr) => {
       executing.delete(child);
       if (error === null) done(stdout);

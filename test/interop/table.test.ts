@@ -33,8 +33,7 @@ describe('the short form of the table', () => {
   });
 });
 
-describe('the table of cases against the kernel', function () {
-  this.timeout(60_000);
+describe('the table of cases against the kernel', () => {
   let bench: Bench | null = null;
 
   before(function () {

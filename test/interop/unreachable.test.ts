@@ -19,8 +19,7 @@ const REJECTS = {
 const FIRST_PORT = 5100;
 const SIZE = 1 << 20;
 
-describe('unreachable hosts', function () {
-  this.timeout(60_000);
+describe('unreachable hosts', () => {
   let bench: Bench;
 
   before(async function () {
@@ -63,7 +62,9 @@ describe('unreachable hosts', function () {
       const { a, b } = bench;
       const port = FIRST_PORT + REJECTS[family].indexOf('port-unreachable');
       const [first, second] = [b.address(0, family), b.address(1, family)];
-      await b.run('nft', `insert rule inet answers input iifname p0 accept`);
+      // Of this version only: attempts over the other one come after this test.
+      const open = `meta nfproto ipv${String(family)} iifname p0 tcp dport ${String(port)} accept`;
+      await b.run('nft', `insert rule inet answers input ${open}`);
       await b.mptcp('limits set subflow 4 add_addr_accepted 4', `endpoint add ${second} signal`);
       const server = new KernelPeer(b, 'server', family === 4 ? '0.0.0.0' : '::', port);
       await server.port();
@@ -72,10 +73,7 @@ describe('unreachable hosts', function () {
       const client = new PlaitPeer(a, 'client', first, port, ...mine, ...paths);
       // The join from the second address to the first one may be refused too: the kernel takes none once it has sent its
       // DATA_FIN, which this server, having nothing to send, does at once.
-      for (let tries = 0; !client.process.errorText.includes('"host unreachable"'); tries++) {
-        if (tries === 200) throw new Error(`no join ended: ${client.process.errorText}`);
-        await new Promise((resolve) => setTimeout(resolve, 50));
-      }
+      await client.process.says('"host unreachable"');
       await client.process.passGate();
       const [up, down] = await Promise.all([client.report(), server.report()]);
       expect(up).to.include({ error: null, mptcp: true });

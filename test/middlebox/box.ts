@@ -4,8 +4,8 @@
  *
  *   node box.js UP-INTERFACE DOWN-INTERFACE NAME
  *
- * UP is the client's side. NAME is one of `BOXES` (boxes.ts), or `delay N`: what passes takes N milliseconds. Prints `ready`; ends with its stdin, after a minute, or when
- * it has passed a million frames. A segment that it cannot read passes as it is.
+ * UP is the client's side. NAME is one of `BOXES` (boxes.ts), or `delay N`: what passes takes N milliseconds. Prints
+ * `ready`; ends with its stdin, after four minutes, or when it has passed a million frames. A segment that it cannot read passes as it is.
  */
 import {
   growReceiveBuffer,
@@ -47,7 +47,7 @@ let left = 1e6;
 // A direction is named for where a segment goes; `up` leaves the client, so it comes in at the client's port.
 watch('up', ports.up);
 watch('down', ports.down);
-setTimeout(() => process.exit(), 60_000);
+setTimeout(() => process.exit(), 240_000);
 process.stdin.on('end', () => process.exit()).resume();
 console.log('ready');
 

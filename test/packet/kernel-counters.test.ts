@@ -63,8 +63,7 @@ const moved = (counts: Counts, names: readonly string[]): Counts =>
       .map((name) => [name, counts[name] ?? 0]),
   );
 
-describe('counters after scripts, here and on the kernel', function () {
-  this.timeout(20_000);
+describe('counters after scripts, here and on the kernel', () => {
   let kernel: Kernel;
   let file = '';
   before(function () {

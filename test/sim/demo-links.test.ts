@@ -43,9 +43,7 @@ async function rates(
   });
 }
 
-describe('the paths of the demo', function () {
-  this.timeout(60_000);
-
+describe('the paths of the demo', () => {
   it('together carry nearly the sum, and one goes on without the other', async () => {
     const [, alone = 0] = await rates([WIFI], 14e6, [0, SECOND, 2.5 * SECOND]);
     expect(alone).to.be.within(35, 40);

@@ -25,9 +25,7 @@ async function captured(seed: number, build: CoreBuild): Promise<{ digest: strin
   return { digest: hash.digest('hex'), octets };
 }
 
-describe('determinism', function () {
-  this.timeout(60_000);
-
+describe('determinism', () => {
   for (const build of ['debug', 'release'] as const) {
     it(`gives the same capture for the same seed (${build})`, async () => {
       const first = await captured(7, build);

@@ -68,9 +68,7 @@ async function shares(coupling: number): Promise<number> {
   return (two.received - before[0]) / (one.received - before[1]);
 }
 
-describe('two subflows and a plain flow in one bottleneck', function () {
-  this.timeout(120_000);
-
+describe('two subflows and a plain flow in one bottleneck', () => {
   it('share it evenly with LIA', async () => {
     expect(await shares(CC_LIA)).to.be.within(0.75, 1.3);
   });

@@ -223,9 +223,7 @@ function finish(setup: Setup): void {
   expect(receiver.received).to.equal(sender.length);
 }
 
-describe('what an application lends, in virtual time', function () {
-  this.timeout(120_000);
-
+describe('what an application lends, in virtual time', () => {
   it('is not copied where the peer acknowledges it at once', async () => {
     const setup = await open([AT_ONCE]);
     finish(setup);

@@ -92,9 +92,7 @@ async function transfer(
   return { srtt, took: (pair.world.now() - from) / 1e6, resent };
 }
 
-describe('a full queue of an interface', function () {
-  this.timeout(30_000);
-
+describe('a full queue of an interface', () => {
   for (const ipv6 of [false, true])
     it(`makes its flow slower, without a loss, over IPv${ipv6 ? '6' : '4'}`, async () => {
       const { srtt, took, resent } = await transfer(true, ipv6);

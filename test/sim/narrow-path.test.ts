@@ -10,8 +10,7 @@ const HEADERS = 20 + 20 + 12 + 28;
 
 const sizeOf = ({ connection }: Endpoint): number[] => connection?.liveSubflows().map(({ mss }) => mss) ?? [];
 
-describe('a path that becomes narrow', function () {
-  this.timeout(30_000);
+describe('a path that becomes narrow', () => {
   for (const checksums of [false, true]) {
     for (const [ipv6, mtu, then] of [
       [false, 1400, 1280],

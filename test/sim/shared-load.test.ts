@@ -25,9 +25,7 @@ function randomLinks(random: SeededRandom): DuplexOptions[] {
   });
 }
 
-describe('random paths together', function () {
-  this.timeout(120_000);
-
+describe('random paths together', () => {
   for (const seed of [1, 2, 3, 4, 5, 6])
     it(`carry what the best carries alone at least, network ${String(seed)}`, async () => {
       const random = new SeededRandom(seed);
@@ -69,9 +67,7 @@ describe('random paths together', function () {
  * The defaults: CUBIC alone, LIA (RFC 6356) together, which is to have what Reno has on the better path. Where CUBIC has
  * more than Reno, on long paths that lose now and then, both together fall short of it.
  */
-describe('two random paths with the default congestion control', function () {
-  this.timeout(120_000);
-
+describe('two random paths with the default congestion control', () => {
   it('seldom carry less than nine tenths of what the better one carries alone', async () => {
     const ratios: number[] = [];
     for (let seed = 1; seed <= NETWORKS; seed++) {

@@ -40,9 +40,7 @@ async function run(options: Partial<PairOptions> & { segmentation?: number }): P
   return { ...transfer, devices };
 }
 
-describe('super-segments in virtual time', function () {
-  this.timeout(60_000);
-
+describe('super-segments in virtual time', () => {
   it('leave as few packets, with the segments that would have left otherwise', async () => {
     const result = await run({ links: [SHORT] });
     expectWhole(result);

@@ -26,6 +26,9 @@ import { Sender } from '../../src/transfer/sender.js';
 import { fileSource, type Entry, type OpenSource } from '../../src/transfer/source.js';
 import { Store } from '../../src/transfer/store.js';
 
+/** Milliseconds of silence that no machine is too slow for. */
+const PATIENCE = 100_000;
+
 describe('transfer', () => {
   let root: string;
   let from: string;
@@ -42,8 +45,8 @@ describe('transfer', () => {
 
   /** Sends entries over a pair of streams; both ends' results. */
   async function transfer(entries: readonly Entry[], wires = new Wires()): Promise<Both> {
-    const receiver = new Receiver(wires.right, await Store.open(to), 5000);
-    const sender = new Sender(wires.left, entries, 5000);
+    const receiver = new Receiver(wires.right, await Store.open(to), PATIENCE);
+    const sender = new Sender(wires.left, entries, PATIENCE);
     const [sent, received] = await Promise.allSettled([sender.run(), receiver.run()]);
     return { sent, received };
   }
@@ -57,7 +60,7 @@ describe('transfer', () => {
   /** Feeds a receiver with hand-made frames after a good hello. */
   async function feed(...frames: Buffer[]): Promise<PromiseSettledResult<Report>> {
     const wires = new Wires();
-    const running = new Receiver(wires.right, await Store.open(to), 5000).run();
+    const running = new Receiver(wires.right, await Store.open(to), PATIENCE).run();
     wires.left.resume().end(Buffer.concat([wire.encodeHello(), ...frames]));
     const [result] = await Promise.allSettled([running]);
     return result;
@@ -257,7 +260,7 @@ describe('transfer', () => {
 
     it('is refused when it is not a sender at all', async () => {
       const wires = new Wires();
-      const running = new Receiver(wires.right, await Store.open(to), 5000).run();
+      const running = new Receiver(wires.right, await Store.open(to), PATIENCE).run();
       wires.left.resume().end('GET / HTTP/1.1\r\n\r\n');
       const [result] = await Promise.allSettled([running]);
       expect(result).to.have.nested.property('reason.code', 'ERR_PLAIT_PROTOCOL');
@@ -267,7 +270,7 @@ describe('transfer', () => {
   describe('versions', () => {
     it('differ: the receiver refuses and says so, in words for both', async () => {
       const wires = new Wires();
-      const running = new Receiver(wires.right, await Store.open(to), 5000).run();
+      const running = new Receiver(wires.right, await Store.open(to), PATIENCE).run();
       const said: Buffer[] = [];
       wires.left.on('data', (chunk: Buffer) => said.push(chunk)).end(wire.encodeHello(7));
       const [result] = await Promise.allSettled([running]);
@@ -277,7 +280,7 @@ describe('transfer', () => {
 
     it('differ: the sender understands the refusal', async () => {
       const wires = new Wires();
-      const running = new Sender(wires.left, (await scan([await make('a', 'a')])).entries, 5000).run();
+      const running = new Sender(wires.left, (await scan([await make('a', 'a')])).entries, PATIENCE).run();
       wires.right.resume().end(wire.encodeHello(9));
       const [result] = await Promise.allSettled([running]);
       expect(result).to.have.nested.property('reason.message').that.includes('version 9');
@@ -285,7 +288,7 @@ describe('transfer', () => {
 
     it('agree, but the sender demands something unknown', async () => {
       const wires = new Wires();
-      const running = new Receiver(wires.right, await Store.open(to), 5000).run();
+      const running = new Receiver(wires.right, await Store.open(to), PATIENCE).run();
       wires.left.resume().end(wire.encodeHello(wire.VERSION, 1));
       const [result] = await Promise.allSettled([running]);
       expect(result).to.have.nested.property('reason.code', 'ERR_PLAIT_PROTOCOL');
@@ -296,7 +299,7 @@ describe('transfer', () => {
       const hello = wire.encodeHello(wire.VERSION, 0x10000);
       hello.writeUInt16BE(3, 6);
       wires.left.resume().end(Buffer.concat([hello, Buffer.from('ext'), frame(Frame.Finish)]));
-      const report = await new Receiver(wires.right, await Store.open(to), 5000).run();
+      const report = await new Receiver(wires.right, await Store.open(to), PATIENCE).run();
       expect(report.inPlace).to.equal(0);
     });
   });
@@ -329,7 +332,7 @@ describe('transfer', () => {
 
     it('right after the last word takes nothing away from the sender', async () => {
       const wires = new Wires();
-      const running = new Sender(wires.left, [], 5000).run();
+      const running = new Sender(wires.left, [], PATIENCE).run();
       wires.right
         .resume()
         .write(Buffer.concat([wire.encodeHello(), frame(Frame.Done, wire.encodeDone(0))]), () => {
@@ -341,7 +344,7 @@ describe('transfer', () => {
     it('is believed only when its results make sense', async () => {
       for (const bad of [wire.encodeOutcome({ index: 1, problem: null }), Buffer.alloc(3)]) {
         const wires = new Wires();
-        const running = new Sender(wires.left, (await scan([await make('a', 'a')])).entries, 5000).run();
+        const running = new Sender(wires.left, (await scan([await make('a', 'a')])).entries, PATIENCE).run();
         wires.right.resume().end(Buffer.concat([wire.encodeHello(), frame(Frame.Result, bad)]));
         const [result] = await Promise.allSettled([running]);
         expect(result).to.have.nested.property('reason.code', 'ERR_PLAIT_PROTOCOL');

@@ -43,7 +43,7 @@ export interface Case {
   /** What happens after the first half of the data has passed and the expected joins are there. */
   readonly steps?: readonly Step[];
   readonly expect: Expected;
-  /** Seconds that both halves and all steps may take. Default 20; a stall is a failure. */
+  /** Seconds that both halves and all steps may take. Default 60; a stall is a failure. */
   readonly within?: number;
 }
 

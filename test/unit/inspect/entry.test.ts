@@ -3,9 +3,7 @@ import { randomOctets } from '../octets.js';
 import { captured, SCENES } from './captures.js';
 import { inspectCapture, inspectTarget } from './entry.js';
 
-describe('looking at packets', function () {
-  this.timeout(60_000);
-
+describe('looking at packets', () => {
   it('survives captures in which octets changed', async () => {
     const noise = randomOctets(1 << 16, 31);
     const pick = (i: number): number => noise[i & 0xffff]!;

@@ -103,7 +103,7 @@ export const linkFailure: readonly Case[] = SHAPES.flatMap(
         name: `${name}, silent`,
         steps: links.map(silent),
         // Linux repeats the data of a dead subflow piece by piece, one for each timeout of it, and these double.
-        within: 50,
+        within: 120,
         expect: counts(STALE),
       },
     ] satisfies Case[];
