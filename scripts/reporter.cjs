@@ -8,7 +8,7 @@ const { reporters, Runner } = require('mocha');
 const events = Runner.constants;
 
 /** A test run that has ended but whose process lives on has leaked a handle. */
-const EXIT_GRACE = 10_000;
+const EXIT_GRACE = 60_000;
 
 module.exports = class extends reporters.Base {
   static description = 'dots, reasons of skipped tests, and the counts';

@@ -2,6 +2,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
+import { until } from '../support/until.js';
 
 export interface Result {
   /** Exit code, or the signal that ended the process. */
@@ -39,17 +40,24 @@ export class Running {
 
   /** Waits for text on stderr; the match. */
   async says(pattern: RegExp): Promise<RegExpExecArray> {
-    for (;;) {
-      const found = pattern.exec(this.#stderr);
-      if (found !== null) return found;
-      if (this.#ended) throw new Error(`ended without saying ${String(pattern)}: ${this.#stderr}`);
-      await new Promise((resolve) => setTimeout(resolve, 10));
-    }
+    let found: RegExpExecArray | null = null;
+    await until(
+      () => (found = pattern.exec(this.#stderr)) !== null || this.#ended,
+      () => `${String(pattern)} in ${this.#stderr}`,
+    );
+    found ??= pattern.exec(this.#stderr);
+    if (found === null) throw new Error(`ended without saying ${String(pattern)}: ${this.#stderr}`);
+    return found;
   }
 
   /** The port that the process listens on. */
   async port(): Promise<string> {
     return (await this.says(/listening on port (\d+)/))[1] ?? '';
+  }
+
+  /** All of stderr so far. */
+  get text(): string {
+    return this.#stderr;
   }
 
   get received(): Buffer {

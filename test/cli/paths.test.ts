@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { expect } from 'chai';
 import { applyEndpointsFile, readEndpointsFile } from '../../src/cli/endpoints-file.js';
 import { TableControl } from '../support/endpoint-control.js';
+import { until } from '../support/until.js';
 import { Running } from './harness.js';
 
 describe('plait with endpoints', () => {
@@ -42,34 +43,38 @@ describe('plait with endpoints', () => {
       ...['--endpoint', '127.0.0.3 subflow id 7 backup', '--limits', 'add_addr_accepted 1 subflows 2'],
       ...['--events', sent, '127.0.0.2', await server.port()],
     );
-    const until = async (file: string, event: string, count = 1): Promise<Record<string, unknown>[]> => {
-      for (;;) {
-        const lines = (await readFile(file, 'utf8').catch(() => ''))
-          .split('\n')
-          .filter((line) => line.endsWith('}'));
-        const all = lines.map((line) => JSON.parse(line) as Record<string, unknown>);
-        const found = all.filter((one) => one.event === event);
-        if (found.length >= count) return found;
-        await new Promise((resolve) => setTimeout(resolve, 20));
-      }
+    const events = async (file: string, event: string, count = 1): Promise<Record<string, unknown>[]> => {
+      let text = '';
+      let found: Record<string, unknown>[] = [];
+      await until(
+        async () => {
+          text = await readFile(file, 'utf8').catch(() => '');
+          const lines = text.split('\n').filter((line) => line.endsWith('}'));
+          const all = lines.map((line) => JSON.parse(line) as Record<string, unknown>);
+          found = all.filter((one) => one.event === event);
+          return found.length >= count;
+        },
+        () => `${event} in ${text}${server.text}${client.text}`,
+      );
+      return found;
     };
-    const up = await until(sent, 'SF_ESTABLISHED', 2);
+    const up = await events(sent, 'SF_ESTABLISHED', 2);
     expect(up).to.containSubset([
       { locid: 7, remid: 0, saddr4: '127.0.0.3', daddr4: '127.0.0.2', backup: 1 },
       { remid: 9, daddr4: '127.0.0.4', backup: 0 },
     ]);
-    expect(await until(sent, 'ANNOUNCED')).to.containSubset([{ remid: 9, daddr4: '127.0.0.4' }]);
+    expect(await events(sent, 'ANNOUNCED')).to.containSubset([{ remid: 9, daddr4: '127.0.0.4' }]);
 
     await writeFile(endpoints, 'limits subflows 4\n');
     server.child.kill('SIGHUP');
-    expect(await until(sent, 'REMOVED')).to.containSubset([{ remid: 9 }]);
+    expect(await events(sent, 'REMOVED')).to.containSubset([{ remid: 9 }]);
     const [from, to] = await Promise.all([client.result('up'), server.result('down')]);
     expect([from.code, to.code]).to.deep.equal([0, 0]);
     expect([from.stdout.toString(), to.stdout.toString()]).to.deep.equal(['down', 'up']);
-    for (const file of [served, sent]) expect(await until(file, 'CLOSED')).to.have.lengthOf(1);
-    const [{ token, sport }] = (await until(served, 'CREATED')) as [Record<string, unknown>];
+    for (const file of [served, sent]) expect(await events(file, 'CLOSED')).to.have.lengthOf(1);
+    const [{ token, sport }] = (await events(served, 'CREATED')) as [Record<string, unknown>];
     expect(token).to.match(/^[0-9a-f]{8}$/);
-    expect(await until(served, 'LISTENER_CREATED')).to.containSubset([{ sport }]);
+    expect(await events(served, 'LISTENER_CREATED')).to.containSubset([{ sport }]);
   });
 
   it('a file of endpoints brings the table to what it says, and leaves alone what stays', async () => {

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { expect } from 'chai';
 import { loadDissector } from '../../src/inspect/dissector.js';
 import { CaptureReader } from '../../src/io/capture-reader.js';
+import { until } from '../support/until.js';
 import { Running } from './harness.js';
 
 const PATHS = ['--device', 'udp', '--path', '127.0.0.1', '--path', '127.0.0.2', '--pm', 'fullmesh'];
@@ -37,7 +38,10 @@ describe('keys', () => {
       const client = new Running(['cat', ...options(1), '127.0.0.1', port], { engine: true });
       if (end === 'killed') {
         client.child.stdin?.write('hello');
-        while (server.received.length === 0) await new Promise((resolve) => setTimeout(resolve, 10));
+        await until(
+          () => server.received.length > 0,
+          () => `data; ${server.text}`,
+        );
         server.child.kill('SIGINT');
       }
       const results = await Promise.all([server.result('down'), client.result('up')]);

@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { expect } from 'chai';
 import { encodeHello } from '../../src/transfer/protocol.js';
 import { skip } from '../support/needs.js';
+import { until } from '../support/until.js';
 import { plait, Running, statsOf } from './harness.js';
 
 describe('plait send and recv', () => {
@@ -179,7 +180,10 @@ describe('plait send and recv', () => {
         onward.pipe(socket);
       });
       const sending = new Running(['send', await make('a', randomBytes(20_000_000)), target]);
-      while ((await readdir(to)).length === 0) await new Promise((resolve) => setTimeout(resolve, 10));
+      await until(
+        async () => (await readdir(to)).length > 0,
+        () => `a file; ${sending.text}${receiving.text}`,
+      );
       (victim === 'sender' ? sending : receiving).child.kill('SIGINT');
       const [sent, received] = await Promise.all([sending.result(), receiving.result()]);
       expect([sent.code, received.code]).to.deep.equal(victim === 'sender' ? [130, 4] : [4, 130]);

@@ -3,9 +3,9 @@ import { expect } from 'chai';
 import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { root } from '../support/root.js';
+import { until } from '../support/until.js';
 import { skipWithoutNamespaces } from './netns.js';
 
 const program = fileURLToPath(new URL('dist/test/interop/main.js', root));
@@ -37,7 +37,10 @@ describe('npm run interop', () => {
     expect(left).not.to.deep.equal([]);
     table.child.kill('SIGKILL');
     await table.end();
-    while (left.some((name) => pidsIn(name).length > 0)) await sleep(20);
+    await until(
+      () => left.every((name) => pidsIn(name).length === 0),
+      () => `no process in ${left.map((name) => `${name}: ${pidsIn(name).join()}`).join('; ')}`,
+    );
     const next = new Table('--only', 'subflows: no JOIN (plait');
     expect(await next.end()).to.equal(0);
     expect(namespacesOf(table.pid)).to.deep.equal([]);
@@ -69,7 +72,10 @@ class Table {
 
   /** Resolves when a row has ended; others are under way then. */
   async row(): Promise<void> {
-    while (this.lines.length === 0) await sleep(20);
+    await until(
+      () => this.lines.length > 0,
+      () => 'a row',
+    );
   }
 
   /** Its exit code; null after a signal. */

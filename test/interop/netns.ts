@@ -5,6 +5,7 @@
  */
 import { execFileSync } from 'node:child_process';
 import { needCommands, skip } from '../support/needs.js';
+import { until } from '../support/until.js';
 import { execute, Running } from './running.js';
 
 /** Why this machine cannot make namespaces, or null. */
@@ -175,14 +176,16 @@ export class Bench {
 
   /** Linux turns to a new carrier up to a second late, and drops what is sent before. */
   async #linksUp(): Promise<void> {
-    for (let tries = 0; tries < 1000; tries++) {
-      const states = await Promise.all(
-        [this.a, this.b].map(({ name }) => execute('ip', ['-n', name, '-o', 'link'])),
-      );
-      if (states.every((one) => one.split(' state UP ').length - 1 === this.paths)) return;
-      await new Promise((next) => setTimeout(next, 20));
-    }
-    throw new Error('the links do not come up');
+    let states: string[] = [];
+    await until(
+      async () => {
+        states = await Promise.all(
+          [this.a, this.b].map(({ name }) => execute('ip', ['-n', name, '-o', 'link'])),
+        );
+        return states.every((one) => one.split(' state UP ').length - 1 === this.paths);
+      },
+      () => `links that are up: ${states.join('')}`,
+    );
   }
 }
 
@@ -268,9 +271,11 @@ export class Namespace {
     // Linux drops IPv6 addresses and routes with the link.
     await ip(this.numbers(path), this.name);
     const state = ['-n', this.name, '-o', 'link', 'show', `p${String(path)}`];
-    while (!(await execute('ip', state)).includes(' state UP ')) {
-      await new Promise((next) => setTimeout(next, 20));
-    }
+    let seen = '';
+    await until(
+      async () => (seen = await execute('ip', state)).includes(' state UP '),
+      () => `a link that is up: ${seen}`,
+    );
   }
 
   /** Octets that the interface of a path has sent and received. */

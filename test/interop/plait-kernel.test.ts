@@ -63,7 +63,7 @@ describe('Plait and the kernel', () => {
 
   before(function () {
     skipWithoutNamespaces(this);
-    needCommands(this, 'tc', 'iptables');
+    needCommands(this, 'tc', 'iptables', 'nft');
   });
 
   beforeEach(async () => {
@@ -163,7 +163,7 @@ describe('Plait and the kernel', () => {
       const run = await start(role, { data: PACED, plait: pathsOf(ours, 4), kernel: KEEP_BACK });
       await counted(theirs, joined(role), 1);
       await carried(ours, 0);
-      await swallow(theirs, 0);
+      await swallow(bench, 0);
       await run.kernel.process.passGate();
       const [mine, other] = await finish(run, PACED_SIZE);
       expectPaths(mine, 'p0', 'p1');

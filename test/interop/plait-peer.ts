@@ -3,7 +3,7 @@ import { expect } from 'chai';
 import { fileURLToPath } from 'node:url';
 import type { ConnectionInfo, Counters } from '../../src/stack/info.js';
 import type { PeerReport } from './kernel-peer.js';
-import type { Namespace } from './netns.js';
+import type { Bench, Namespace } from './netns.js';
 import { until } from '../support/until.js';
 import { patternSha256 } from './pattern.js';
 import type { Running } from './running.js';
@@ -114,11 +114,13 @@ export async function slow(where: Namespace, path: number): Promise<void> {
   );
 }
 
-/** Loses every packet on a path without either side noticing. */
-export async function swallow(where: Namespace, path: number): Promise<void> {
-  const name = `p${String(path)}`;
-  await where.run('iptables', '-A', 'INPUT', '-i', name, '-j', 'DROP');
-  await where.run('iptables', '-A', 'OUTPUT', '-o', name, '-j', 'DROP');
+/** Loses every packet on a path without either side noticing. At the entrance: packet sockets stand before the firewall. */
+export async function swallow({ a, b }: Bench, path: number): Promise<void> {
+  const chain = `{ type filter hook ingress device p${String(path)} priority 0; policy drop; }`;
+  for (const side of [a, b]) {
+    await side.run('nft', 'add table netdev swallow');
+    await side.run('nft', `add chain netdev swallow in ${chain}`);
+  }
 }
 
 /** Loses one of 61 packets that come in; counting spares the first handshakes. */

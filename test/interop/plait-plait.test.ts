@@ -1,5 +1,6 @@
 /** Plait and Plait between two namespaces, over both devices. */
 import { expect } from 'chai';
+import { needCommands } from '../support/needs.js';
 import { Bench, skipWithoutNamespaces } from './netns.js';
 import {
   carried,
@@ -31,6 +32,7 @@ for (const device of ['packet', 'raw', 'udp'] as const) {
 
     before(function () {
       skipWithoutNamespaces(this);
+      needCommands(this, 'nft');
     });
 
     beforeEach(async () => {
@@ -110,7 +112,7 @@ for (const device of ['packet', 'raw', 'udp'] as const) {
       const pair = await start(4, ...PACED, ...KEEP_BACK);
       await joined(pair);
       await carried(bench.a, 0);
-      await swallow(bench.b, 0);
+      await swallow(bench, 0);
       await passGates(pair);
       await finish(pair, PACED_SIZE);
     });

@@ -16,10 +16,7 @@ interface InspectCompiler {
   readonly compileInspect: (folder: string, target: string) => Promise<void>;
 }
 
-describe('the build', function () {
-  // The compiler optimizes until nothing changes any more; on a busy machine that takes a while.
-  this.timeout(180_000);
-
+describe('the build', () => {
   it('makes the same core.wasm again', async () => {
     const script = new URL('scripts/compile-core.mjs', root).href;
     const { compileCore } = (await import(script)) as Compiler;

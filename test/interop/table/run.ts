@@ -57,6 +57,7 @@ export interface Verdict {
 const EARLY = 64 << 10;
 const ROLES = ['client', 'server'] as const;
 const PORT = 5001;
+const TOLD = ['AddAddr', 'EchoAdd', 'EchoAddTx', 'RmAddr', 'MPPrioRx'];
 /** Seconds. */
 const WITHIN = 60;
 
@@ -145,7 +146,7 @@ async function play(one: Case, run: Run): Promise<Outcome> {
   const { connections = 1 } = one;
   if (hasGate(one)) {
     const open = await Promise.all(ROLES.map((role) => party[role].atGate()));
-    if (open.every(Boolean)) await perform(run, [...joined(one), ...(one.steps ?? [])]);
+    if (open.every(Boolean)) await perform(run, [...joined(one), ...(one.steps ?? []), ...heard(one)]);
     for (const role of ROLES) party[role].tell('go');
   }
   const start = performance.now();
@@ -187,6 +188,17 @@ function joined({ expect }: Case): Step[] {
   const least = (role: Role, name: string, count: number) =>
     count === 0 ? [] : [until(role, { [name]: count })];
   return [...least('server', 'MPJoinAckRx', joins), ...least('client', 'MPJoinAckRx', reverseJoins)];
+}
+
+/** What the sides tell each other beside the data comes before the end of the data. */
+function heard({ expect }: Case): Step[] {
+  return ROLES.flatMap((role) => {
+    const counts = Object.entries(expect[role] ?? {})
+      .filter(([name]) => TOLD.includes(name))
+      .map(([name, count]) => [name, typeof count === 'number' ? count : count[0]] as const)
+      .filter(([, least]) => least > 0);
+    return counts.length === 0 ? [] : [until(role, Object.fromEntries(counts))];
+  });
 }
 
 const hasGate = ({ connections = 1, nonstop = false }: Case): boolean => connections === 1 && !nonstop;

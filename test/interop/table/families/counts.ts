@@ -1,14 +1,15 @@
 /** What both sides count of things that many cases do. */
+import type { Count } from '../case.js';
 
 /**
- * What announcements that are heard leave at both sides. Where the client's answer takes longer than the server's timeout,
- * one is repeated, and the kernel drops it when the first still waits there.
+ * What announcements that are heard leave at both sides. Where an answer takes longer than the timeout, its announcement is
+ * repeated, three times at most, and the kernel drops it when the first still waits there.
  */
 export const announced = (count: number) => {
-  const once = [count, count + 1] as const;
+  const heard: Count = [count, 4 * count];
   return {
-    client: { AddAddr: once, EchoAddTx: once, AddAddrDrop: [0, 1] as const },
-    server: { AddAddrTx: once, EchoAdd: once },
+    client: { AddAddr: heard, EchoAddTx: heard, AddAddrDrop: [0, 3 * count] as const },
+    server: { AddAddrTx: heard, EchoAdd: heard },
   };
 };
 

@@ -20,8 +20,8 @@ export const endpoint: readonly Case[] = [
     ],
     expect: {
       joins: 1,
-      client: { ...announced(1).client, AddAddrTx: 1, EchoAdd: 1 },
-      server: { ...announced(1).server, AddAddr: 1, EchoAddTx: 1 },
+      client: { ...announced(1).client, ...announced(1).server },
+      server: { ...announced(1).server, ...announced(1).client },
       used: 2,
     },
   },
