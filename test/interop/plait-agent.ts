@@ -208,8 +208,10 @@ async function serve(socket: Socket): Promise<boolean> {
         else if (word === 'counters') print({ event: 'counters', counters: host.counters() });
         else if (word.startsWith('mptcp ')) mptcp(word.slice(6));
         else if (word.startsWith('pm ')) void byHand(socket, word.slice(3));
-        else if (word === 'go') resolve(true);
-        else if (word === 'reset') {
+        else if (word === 'go') {
+          look();
+          resolve(true);
+        } else if (word === 'reset') {
           socket.resetAndDestroy();
           resolve(false);
         }
