@@ -1,7 +1,7 @@
 /** tshark and the dissector agree on every field of every packet: option vectors, simulated networks, kernels. */
 import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -12,6 +12,7 @@ import { CaptureReader, type CapturedFrame } from '../../src/io/capture-reader.j
 import type { Device } from '../../src/io/device.js';
 import { Direction, PcapngWriter } from '../../src/io/pcapng.js';
 import { SeededRandom } from '../../src/core/random.js';
+import { capture } from '../interop/capture.js';
 import { KernelPeer } from '../interop/kernel-peer.js';
 import { Bench, skipWithoutNamespaces } from '../interop/netns.js';
 import { counted } from '../interop/plait-peer.js';
@@ -155,7 +156,9 @@ describe('tshark', () => {
         '--tshark',
         ...cases.flatMap((name) => ['--only', name]),
       ];
-      const { stdout } = await promisify(execFile)(process.execPath, [main, ...args], { timeout: 280_000 });
+      const { stdout } = await promisify(execFile)(process.execPath, [main, ...args], {
+        timeout: 280_000,
+      }).catch((error: unknown) => error as { stdout: string });
       expect(stdout).to.match(/^[1-9]\d* passed, 0 failed, 0 skipped$/m);
     });
 
@@ -174,20 +177,7 @@ describe('tshark', () => {
           [a, all, ['-i', 'any', '-s', '0']],
           [b, one, ['-i', 'p0', '-s', '110']],
         ];
-        const dumps = files.map(([side, file, options]) =>
-          side.spawn('tcpdump', [
-            '-n',
-            '-U',
-            '--immediate-mode',
-            '-B',
-            '32768',
-            ...options,
-            '-w',
-            file,
-            'tcp',
-          ]),
-        );
-        for (const dump of dumps) await dump.says('listening on');
+        const ends = await Promise.all(files.map(([side, file, options]) => capture(side, file, ...options)));
         // The join comes before either end.
         const sending = (octets: number): string[] => ['--send', String(octets), '--gate', '10000'];
         const server = new KernelPeer(b, 'server', '0.0.0.0', 0, ...sending(50_000));
@@ -196,10 +186,7 @@ describe('tshark', () => {
         await Promise.all([server.process.passGate(), client.process.passGate()]);
         expect(await client.report()).to.include({ error: null, subflows: 2 });
         await server.report();
-        // The last packets are on their way to the file.
-        for (const file of [all, one]) await untilQuiet(file);
-        // It writes whole packets before it ends.
-        await Promise.all(dumps.map((dump) => dump.kill('SIGINT')));
+        await Promise.all(ends.map((end) => end()));
         expect((await agreeOn(all)).packets).to.be.above(20);
         expect((await agreeOn(one)).packets).to.be.above(10);
       });
@@ -247,15 +234,3 @@ function randomScene(seed: number): Scene {
     down: random.int(0, 200_000),
   };
 }
-
-/** Until a file has not grown for a while. */
-async function untilQuiet(file: string): Promise<void> {
-  let size = -1;
-  for (let same = 0; same < 10; await pause()) {
-    const now = (await readFile(file)).length;
-    same = now === size ? same + 1 : 0;
-    size = now;
-  }
-}
-
-const pause = (): Promise<void> => new Promise((next) => setTimeout(next, 20));

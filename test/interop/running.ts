@@ -97,8 +97,16 @@ export class Running {
     }
   }
 
-  async kill(signal: 'SIGKILL' | 'SIGINT' = 'SIGKILL'): Promise<void> {
+  get ended(): boolean {
+    return this.#ended;
+  }
+
+  signal(signal: NodeJS.Signals): void {
     if (!this.#ended) this.#child.kill(signal);
+  }
+
+  async kill(signal: 'SIGKILL' | 'SIGINT' = 'SIGKILL'): Promise<void> {
+    this.signal(signal);
     await this.exit;
   }
 }

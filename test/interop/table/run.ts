@@ -1,6 +1,7 @@
 /** Runs one case with one pair of implementations, in namespaces of its own. */
 import { join } from 'node:path';
 import type { Counters } from '../../../src/stack/info.js';
+import { capture } from '../capture.js';
 import type { PeerReport } from '../kernel-peer.js';
 import type { Bench, Namespace } from '../netns.js';
 import type { AgentReport } from '../plait-peer.js';
@@ -65,7 +66,7 @@ const WITHIN = 60;
 export async function runCase(one: Case, pair: Pair, bench: Bench, folder: string | null): Promise<Verdict> {
   const place = { server: bench.a, client: one.loopback === true ? bench.a : bench.b };
   const to = addressed(one, one.to ?? '10.0.1.1');
-  const capture = (ending: string): string | null =>
+  const captureFile = (ending: string): string | null =>
     folder === null ? null : join(folder, `${fileName(one, pair)}.${ending}`);
   const party = Object.fromEntries(
     ROLES.map((role) => [
@@ -78,12 +79,12 @@ export async function runCase(one: Case, pair: Pair, bench: Bench, folder: strin
         port: PORT,
         connections: one.connections ?? 1,
         gate: hasGate(one) ? { send: gateOf(one, role), receive: gateOf(one, other(role)) } : null,
-        pcap: capture(`${role}.pcapng`),
+        pcap: captureFile(`${role}.pcapng`),
       }),
     ]),
   ) as Record<Role, Party>;
-  const onWire = capture('wire.pcap');
-  const wire = onWire === null ? null : await watchWire(bench, onWire);
+  const onWire = captureFile('wire.pcap');
+  const wire = onWire === null ? null : await capture(bench.a, onWire, '-i', 'any', '-s', '200');
   const start = Date.now();
   let outcome: Outcome | null = null;
   let differs: string[];
@@ -104,7 +105,7 @@ export async function runCase(one: Case, pair: Pair, bench: Bench, folder: strin
   await Promise.all(ROLES.map((role) => party[role].kill()));
   const captures = [
     onWire,
-    ...ROLES.map((role) => (pair[role] === 'plait' ? capture(`${role}.pcapng`) : null)),
+    ...ROLES.map((role) => (pair[role] === 'plait' ? captureFile(`${role}.pcapng`) : null)),
   ];
   return {
     differs,
@@ -220,11 +221,3 @@ function shaped(rates: readonly number[]): Step[] {
 
 const fileName = ({ family, name }: Case, pair: Pair): string =>
   `${family}.${name}.${pairName(pair)}`.replace(/[^\w.]+/g, '-');
-
-/** Captures all links at the server's end. Returns what ends it. */
-async function watchWire({ a }: Bench, file: string): Promise<() => Promise<void>> {
-  const dump = a.spawn('tcpdump', ['-U', '--immediate-mode', '-i', 'any', '-s', '200', '-w', file, 'tcp']);
-  await dump.says('listening');
-  // It writes what it has before it ends.
-  return () => dump.kill('SIGINT');
-}
