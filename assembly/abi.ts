@@ -153,6 +153,13 @@ export const RX_PATH = 8;
 export const RX_CHECKSUM = 12;
 /** Payload octets of each segment that the device joined into this packet, 0: unknown, or only one. */
 export const RX_SEGMENT = 16;
+/** 0: the payload lies behind the header; else its address, of PLACED or more. */
+export const RX_PLACED = 20;
+/** An address of at least this is an octet outside the core's memory: number of the buffer, and 16 bits for its offset there. */
+export const PLACED = 0x80000000;
+export const PLACED_SHIFT = 16;
+/** Buffers that may be in use at a time. */
+export const PLACED_SLOTS = 256;
 export const CHECKSUM_UNKNOWN = 0;
 export const CHECKSUM_GOOD = 1;
 export const CHECKSUM_PARTIAL = 2;
@@ -260,6 +267,8 @@ export const OPT_URGENT = 120;
 export const OPT_URGENT_TAKEN = 121;
 /** 1: urgent octets are read by themselves and are no part of the stream (Linux without SO_OOBINLINE). */
 export const OPT_URGENT_APART = 122;
+/** 1: payload may stay in the buffer of its own in which it came (PLACED). */
+export const OPT_BUFFERS = 130;
 /**
  * Pacing, octets per second on each subflow at most: bursts leave at the rate of window and round trip up to this one.
  * 0: they leave as soon as the window lets them; -1: no limit but that rate (Linux' SO_MAX_PACING_RATE).

@@ -11,6 +11,7 @@ import { handleAt, handlesBytes, handlesEnd, KIND_CONNECTION, KIND_SUBFLOW } fro
 import { endOf, Intervals, intervalsBytes, narrow, startOf, wide } from './intervals';
 import { maxHeldOfStack, maxMappings, maxRanges, maxReinjections, maxSignals, maxTimeWait } from './limits';
 import { Connection, C_DIRTY, C_FIN_SENT, dirtyCount } from './mptcp/connection';
+import { placedRight } from './mptcp/direct';
 import { heldMeets, heldOf, heldPagesBytes, heldTotal, PAGE, PAGE_SHIFT, pageOf } from './mptcp/held';
 import { connectionCount, graveyardCount, halfOpen, NODE_SIZE, timeWaits } from './mptcp/lifecycle';
 import { pinIdsn } from './mptcp/keys';
@@ -73,6 +74,7 @@ export function audit(): u32 {
   block(handlesBytes());
   block(deadlinesBytes());
   if (<f64>bytes != arenaUsed()) return 8;
+  if (!placedRight()) return 10;
   return freeListsRight() ? 0 : 9;
 }
 

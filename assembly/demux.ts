@@ -3,7 +3,7 @@
  * may complete a handshake that was answered without state; everything else gets a RST (RFC 9293 section 3.10.7.1).
  * ICMP errors go to the subflow that they are about.
  */
-import { CHECKSUM_GOOD, CHECKSUM_PARTIAL, RX_CHECKSUM, RX_LEN, RX_PATH, RX_PTR, RX_SEGMENT } from './abi';
+import { CHECKSUM_GOOD, CHECKSUM_PARTIAL, RX_CHECKSUM, RX_LEN, RX_PATH, RX_PLACED, RX_PTR, RX_SEGMENT } from './abi';
 import {
   MIB_IcmpInErrors,
   MIB_IcmpInMsgs,
@@ -13,9 +13,10 @@ import {
   MIB_InSegs,
   MIB_TCPMD5Unexpected,
 } from './mib';
-import { count } from './counters';
+import { count, uncount } from './counters';
 import { synArrives } from './mptcp/answer';
 import { NO_REASON } from './mptcp/close';
+import { placedFits } from './mptcp/placed';
 import { AGAIN, REFUSE, segmentArrives } from './mptcp/input';
 import { refuse } from './mptcp/refuse';
 import { proofArrives } from './mptcp/stateless';
@@ -55,8 +56,13 @@ export function packetArrives(at: usize, following: u32): u32 {
     count(MIB_TCPMD5Unexpected); // nobody here has a key
     return 0;
   }
-  if (seg.ecn == 3) count(MIB_InCEPkts);
   const p = findSubflow(seg.dstHigh, seg.dstLow, seg.dstPort, seg.srcHigh, seg.srcLow, seg.srcPort);
+  const placed = load<u32>(at + RX_PLACED);
+  if (placed != 0 && !placedFits(p, placed)) {
+    uncount(MIB_InSegs);
+    return 0;
+  }
+  if (seg.ecn == 3) count(MIB_InCEPkts);
   if (p != 0) {
     const joined = following == 0 ? 0 : coalesce(changetype<Subflow>(p), at, following);
     const result = segmentArrives(changetype<Subflow>(p));

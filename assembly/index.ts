@@ -30,6 +30,7 @@ import {
   LAYOUT_SCRATCH,
   LAYOUT_TX_DESC,
   LAYOUT_TX_SLOTS,
+  RX_PLACED,
   RX_SIZE,
 } from './abi';
 import { MIB_ActiveOpens, MIB_MPCapableSYNTX, MIB_MPCapableSYNTXDisabled } from './mib';
@@ -71,6 +72,8 @@ import { bury, connectionCount, newConnection, newSubflow } from './mptcp/lifecy
 import { output } from './mptcp/output';
 import { afterRead, setBehind } from './mptcp/receive-window';
 import * as loans from './mptcp/loan';
+import { placedHandled } from './mptcp/direct';
+import { inputBegins, isMisplaced } from './mptcp/placed';
 import { consume, nextArea, readContiguous, readPointer } from './mptcp/reassembly';
 import { urgentRead } from './mptcp/urgent';
 import { sendContiguous, sendPointer, sendPrepare, sendRoom } from './mptcp/send-ring';
@@ -173,16 +176,24 @@ export function queueFull(localPort: u32, remotePort: u32): void {
 
 // ---- packets, time ----------------------------------------------------------------------------------------
 
+export { placedUses } from './mptcp/direct';
+export { isMisplaced } from './mptcp/placed';
+
 /**
  * Handles receive descriptors `from` to `n` - 1 at time `now`. Returns the index of the first one not handled: less
- * than `n` when events have to be read first.
+ * than `n` when events have to be read first, or `isMisplaced`.
  */
 export function input(now: f64, from: u32, n: u32): u32 {
   host.setNow(now);
+  inputBegins();
   let i = from;
   for (; i < n && eventsRoom() && !idsWait; i++) {
     const at = rings.rxDescriptors + i * RX_SIZE;
     i += packetArrives(at, n - i - 1);
+    const placed = load<u32>(at + RX_PLACED);
+    if (placed == 0) continue;
+    if (isMisplaced() != 0) return i;
+    placedHandled(placed);
   }
   flush();
   return i;

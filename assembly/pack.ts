@@ -11,6 +11,7 @@ import {
   RX_CHECKSUM,
   RX_LEN,
   RX_PATH,
+  RX_PLACED,
   RX_PTR,
   RX_SEGMENT,
   RX_SIZE,
@@ -95,6 +96,7 @@ export function rxUnpack(from: u32, at: usize, size: u32, path: u32, checksum: u
     store<u32>(descriptor + RX_PATH, path);
     store<u32>(descriptor + RX_CHECKSUM, load<u32>(at + PACK_PARTIAL) == 0 ? checksum : CHECKSUM_PARTIAL);
     store<u32>(descriptor + RX_SEGMENT, load<u32>(at + PACK_SEGMENT));
+    store<u32>(descriptor + RX_PLACED, 0);
     descriptor += RX_SIZE;
     at += (PACK_HEADER + length + 15) & ~15;
   }

@@ -4,6 +4,7 @@
  * spans that point into a send ring.
  */
 import {
+  PLACED,
   RX_SIZE,
   TX_HEADER,
   TX_HEADER_LEN,
@@ -23,6 +24,7 @@ export const RX_SLOTS: u32 = 256;
 /** Of one area. */
 export const RX_BYTES: u32 = 4 << 20;
 export const RX_AREAS: u32 = 2;
+export const OUTSIDE: u32 = 2;
 export const TX_SLOTS: u32 = 256;
 
 export let rxDescriptors: usize = 0;
@@ -43,9 +45,10 @@ export function ringsBytes(): u32 {
   return blockSize(RX_SLOTS * RX_SIZE) + blockSize(RX_AREAS * RX_BYTES) + blockSize(TX_SLOTS * TX_SIZE);
 }
 
-/** The area of received packets in which octets lie, or -1. */
+/** The area of received packets in which octets lie; OUTSIDE: buffers outside the core; -1: elsewhere. */
 @inline
 export function rxAreaOf(at: usize): i32 {
+  if (at >= PLACED) return <i32>OUTSIDE;
   return at >= rxData && at < rxData + RX_AREAS * RX_BYTES ? <i32>((at - rxData) / RX_BYTES) : -1;
 }
 

@@ -88,6 +88,8 @@ export class Connection extends Settings {
   counted: bool;
   /** The application wants to hear of every change of the send queue. */
   watch: bool;
+  /** The application takes octets in the buffers in which they came (placed.ts). */
+  takesBuffers: bool;
   /** The last write said that more will follow soon. */
   more: bool;
   /** The peer's urgent octet (urgent.ts): URGENT_*, its value. */

@@ -2,9 +2,11 @@
  * Octets that still lie in the packets that brought them, in order or beyond a hole: an application that reads them
  * before their receive area is used again gets them from there, which saves the copy to the receive ring. What one
  * subflow brings often waits only for what another brings in the same batch, or in the next one: that has another area.
+ * What came in a buffer of its own, outside the core, stays there.
  */
+import { PLACED, PLACED_SHIFT, PLACED_SLOTS } from '../abi';
 import { dsnDiff, dsnLt } from '../dsn';
-import { RX_SLOTS, rxAreaOf } from '../rings';
+import { OUTSIDE, RX_SLOTS, rxAreaOf } from '../rings';
 import { Connection } from './connection';
 
 /** Data sequence number u64; u32 each: address, length (0: gone), connection, number of its next piece (0: none). */
@@ -14,8 +16,49 @@ const LENGTH: usize = 12;
 const OWNER: usize = 16;
 const NEXT: usize = 20;
 /** As many for each area as it has packets, in the order in which they came, and how many there are. */
-const table = memory.data(2 * 256 * 24, 8);
+const table = memory.data(3 * 256 * 24, 8);
 const counts = memory.data(2 * 4, 4);
+
+/** Of each buffer outside the core (PLACED): its pieces, and one more until its packet is handled. u16 each. */
+const uses = memory.data(256 * 2, 8);
+
+/** Where those numbers are. The host adds the one for a packet. */
+export function placedUses(): usize {
+  return uses;
+}
+
+@inline
+function usesOf(address: u32): usize {
+  return uses + (((address - <u32>PLACED) >> PLACED_SHIFT) << 1);
+}
+
+/** For the audit: pieces are counted, and no buffer has more of them than are counted. */
+export function placedRight(): bool {
+  let live: u32 = 0;
+  for (let i: u32 = 0; i < <u32>PLACED_SLOTS; i++) {
+    let pieces: u32 = 0;
+    for (let k: u32 = 1; k <= RX_SLOTS; k++) {
+      const at = pieceAt(OUTSIDE * RX_SLOTS + k);
+      if (load<u32>(at, LENGTH) != 0 && usesOf(load<u32>(at, ADDRESS)) == uses + (i << 1)) pieces++;
+    }
+    if (pieces > load<u16>(uses + (i << 1))) return false;
+    live += pieces;
+  }
+  return live == outside;
+}
+
+/** The packet whose payload is at `address` is handled. */
+export function placedHandled(address: u32): void {
+  store<u16>(usesOf(address), load<u16>(usesOf(address)) - 1);
+}
+
+/** A piece is not needed any more. */
+function drop(at: usize): void {
+  store<u32>(at, 0, LENGTH);
+  if (load<u32>(at, ADDRESS) < <u32>PLACED) return;
+  placedHandled(load<u32>(at, ADDRESS));
+  outside--;
+}
 
 @inline
 function countOf(area: u32): u32 {
@@ -35,16 +78,39 @@ function nextOf(number: u32): u32 {
   return load<u32>(pieceAt(number), NEXT);
 }
 
+/** The piece after those of an area of received packets, 0: there are as many as it may have. */
+function freeInside(area: u32): u32 {
+  const count = countOf(area) + 1;
+  if (count > RX_SLOTS) return 0;
+  store<u32>(counts + area * 4, count);
+  return area * RX_SLOTS + count;
+}
+
+/** Pieces of octets outside the core, and where to look for a free one. */
+let outside: u32 = 0;
+let lookAt: u32 = 0;
+
+/** They are not freed in order: any one of theirs that is gone. */
+function freeOutside(): u32 {
+  if (outside == RX_SLOTS) return 0;
+  do lookAt = (lookAt + 1) & (RX_SLOTS - 1);
+  while (load<u32>(pieceAt(OUTSIDE * RX_SLOTS + lookAt + 1), LENGTH) != 0);
+  return OUTSIDE * RX_SLOTS + lookAt + 1;
+}
+
 /** Leaves octets from `dsn` on, of which no piece has any, where they lie. False: they have to be copied. */
 export function directAdd(c: Connection, dsn: u64, from: usize, length: u32): bool {
   const area = rxAreaOf(from);
-  if (area < 0 || countOf(area) == RX_SLOTS) return false;
-  const count = countOf(area) + 1;
-  store<u32>(counts + area * 4, count);
-  const number = area * RX_SLOTS + count;
+  if (area < 0) return false;
+  const number = area == OUTSIDE ? freeOutside() : freeInside(area);
+  if (number == 0) return false;
   const at = pieceAt(number);
   store<u64>(at, dsn);
   store<u32>(at, <u32>from, ADDRESS);
+  if (area == OUTSIDE) {
+    store<u16>(usesOf(<u32>from), load<u16>(usesOf(<u32>from)) + 1);
+    outside++;
+  }
   store<u32>(at, length, LENGTH);
   store<u32>(at, <u32>changetype<usize>(c), OWNER);
   // Behind the piece that was added last, as a rule.
@@ -96,7 +162,7 @@ export function directDrop(c: Connection, end: u64): void {
       store<u32>(at, length - n, LENGTH);
       return;
     }
-    store<u32>(at, 0, LENGTH);
+    drop(at);
     if (c.directLast == c.directHead) c.directLast = 0;
     c.directHead = load<u32>(at, NEXT);
   }
@@ -113,7 +179,7 @@ export function directShift(c: Connection, shift: u64): void {
 export function directForget(c: Connection): void {
   while (c.directHead != 0) {
     const at = pieceAt(c.directHead);
-    store<u32>(at, 0, LENGTH);
+    drop(at);
     c.directHead = load<u32>(at, NEXT);
   }
   c.directLast = 0;
@@ -143,6 +209,11 @@ export function directTake(area: u32): usize {
   }
   return 0;
 }
+/** Whether there are so many free pieces for octets outside the core. */
+export function directRoom(pieces: u32): bool {
+  return outside + pieces <= RX_SLOTS;
+}
+
 /** Data sequence number and place of the octets of the piece taken last; `directLength` is how many. */
 export let takenSeq: u64 = 0;
 export let takenAt: usize = 0;

@@ -2,6 +2,7 @@
  * From subflow to data sequence numbers on the receiving side (RFC 8684 section 3.3.1): mappings and octets meet here,
  * in whatever order they come. Octets that are not verified never touch the receive ring.
  */
+import { PLACED } from '../abi';
 import { MIB_DataCsumErr } from '../mib';
 import { dssChecksum, sum16 } from '../checksum';
 import { count } from '../counters';
@@ -153,6 +154,7 @@ function sumsUp(sf: Subflow, m: Mapping, sum: u64): bool {
 }
 
 function keep(c: Connection, sf: Subflow, seq: u32, from: usize, length: u32): bool {
+  if (from >= PLACED) return false; // the core cannot read it
   return fitsPlain(c, sf, seq + length) && hold(c, sf, seq, from, length);
 }
 

@@ -2,6 +2,7 @@
 import {
   E_INVAL,
   OPT_BACKLOG,
+  OPT_BUFFERS,
   OPT_DEFER_ACCEPT,
   OPT_FIN_TIMEOUT,
   OPT_KEEPALIVE_COUNT,
@@ -163,6 +164,9 @@ export function setConnectionOption(c: Connection, option: i32, value: i32): i32
       for (let p = c.subflows; p != 0; p = changetype<Subflow>(p).nextOfConn) {
         if (wantQuickAck(changetype<Subflow>(p), value, c.unread == 0)) markDirty(c);
       }
+      return 0;
+    case OPT_BUFFERS:
+      c.takesBuffers = value != 0;
       return 0;
     case OPT_WATCH:
       c.watch = value != 0;

@@ -8,6 +8,7 @@ import {
   RX_CHECKSUM,
   RX_LEN,
   RX_PATH,
+  RX_PLACED,
   RX_PTR,
   RX_SIZE,
   TCP_ESTABLISHED,
@@ -28,6 +29,7 @@ const MOST: u32 = 65000;
  * carry it on; only what is next in order, since the others are acknowledged one by one. Returns how many.
  */
 export function coalesce(sf: Subflow, at: usize, following: u32): u32 {
+  if (load<u32>(at + RX_PLACED) != 0) return 0;
   if (seg.flags != ACK || seg.length == 0 || seg.seq != sf.rcvNxt || sf.oooCount != 0 || sf.state != TCP_ESTABLISHED) {
     return 0;
   }
@@ -52,6 +54,7 @@ function joinNext(at: usize): bool {
   const packet: usize = load<u32>(at + RX_PTR);
   const given = load<u32>(at + RX_CHECKSUM);
   const end = seg.payload + seg.length;
+  if (load<u32>(at + RX_PLACED) != 0) return false;
   if (packet < end || load<u64>(at + RX_PATH) != load<u64>(before + RX_PATH)) return false; // checksum state as well
   const ipLength = <u32>(seg.tcp - seg.packet);
   const headerLength = <u32>(seg.payload - seg.packet);

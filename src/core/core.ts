@@ -6,6 +6,7 @@ import * as abi from '../../assembly/abi.js';
 import { PlaitError } from '../errors.js';
 import type { CoreExports } from './exports.js';
 import type { CoreModule } from './load.js';
+import { PlacedBuffers } from './placed-buffers.js';
 import type { Random } from './random.js';
 
 /** As in asconfig.json, in pages of 64 KiB. */
@@ -45,6 +46,8 @@ export class Core {
   #rxCount = 0;
   #rxUsed = 0;
   #rxHandled = 0;
+  /** Payload that came in buffers of its own. */
+  readonly placed: PlacedBuffers;
 
   /** Packets that the transmit ring holds. */
   readonly txSlots: number;
@@ -74,6 +77,7 @@ export class Core {
     this.#dv = new DataView(this.#memory.buffer);
     if (layout < 0) throw new PlaitError('ENOBUFS', 'no memory for the packet rings; close other stacks');
     const at = (offset: number): number => this.#dv.getUint32(layout + offset, true);
+    this.placed = new PlacedBuffers(() => this.dv, this.x.placedUses());
     this.#rxDescriptors = at(abi.LAYOUT_RX_DESC);
     this.#rxData = at(abi.LAYOUT_RX_DATA);
     this.#rxSlots = at(abi.LAYOUT_RX_SLOTS);
@@ -142,8 +146,18 @@ export class Core {
     return this.#rxData + this.#rxArea * this.#rxBytes;
   }
 
-  /** A packet lies at an address beyond `rxNext`; the next ones follow it. */
-  rxCommit(at: number, length: number, path: number, checksum: number, segment: number): void {
+  /**
+   * A packet lies at an address beyond `rxNext`; the next ones follow it. Of one whose payload is in a buffer of its own only
+   * the headers lie there, and room for the rest.
+   */
+  rxCommit(
+    at: number,
+    length: number,
+    path: number,
+    checksum: number,
+    segment: number,
+    payload?: Uint8Array,
+  ): void {
     const descriptor = this.#rxDescriptors + this.#rxCount * abi.RX_SIZE;
     const dv = this.dv;
     dv.setUint32(descriptor + abi.RX_PTR, at, true);
@@ -151,6 +165,7 @@ export class Core {
     dv.setUint32(descriptor + abi.RX_PATH, path, true);
     dv.setUint32(descriptor + abi.RX_CHECKSUM, checksum, true);
     dv.setUint32(descriptor + abi.RX_SEGMENT, segment, true);
+    dv.setUint32(descriptor + abi.RX_PLACED, payload === undefined ? 0 : this.placed.keep(payload), true);
     this.#rxCount++;
     this.#rxUsed = Math.min(this.#rxBytes, (at - this.#rxStart + length + 15) & ~15);
   }
@@ -181,7 +196,29 @@ export class Core {
 
   /** The same, until events have to be read. */
   rxInput(now: number): void {
-    this.#rxHandled = this.x.input(now, this.#rxHandled, this.#rxCount);
+    for (;;) {
+      this.#rxHandled = this.x.input(now, this.#rxHandled, this.#rxCount);
+      if (this.x.isMisplaced() === 0) return;
+      this.#rxTakeIn(this.#rxHandled);
+    }
+  }
+
+  /** Puts the payload of a packet behind its headers. */
+  #rxTakeIn(i: number): void {
+    const { dv, u8 } = this;
+    const descriptor = this.#rxDescriptors + i * abi.RX_SIZE;
+    const placed = dv.getUint32(descriptor + abi.RX_PLACED, true);
+    const at = dv.getUint32(descriptor + abi.RX_PTR, true);
+    const header = headersLength(u8, at);
+    u8.set(this.octetsAt(placed, dv.getUint32(descriptor + abi.RX_LEN, true) - header), at + header);
+    dv.setUint32(descriptor + abi.RX_PLACED, 0, true);
+    this.placed.copied(placed);
+  }
+
+  /** Octets in the core's memory, or in a buffer of their own. The view is valid until the core's memory grows. */
+  octetsAt(address: number, length: number): Uint8Array {
+    if (address >= abi.PLACED) return this.placed.octetsAt(address, length);
+    return this.u8.subarray(address, address + length);
   }
 
   /**
@@ -308,4 +345,11 @@ export class Core {
     const at = this.#counters + id * 8;
     return this.dv.getUint32(at, true) + this.dv.getUint32(at + 4, true) * 4294967296;
   }
+}
+
+/** Octets of the IP and TCP header of a sound packet. */
+function headersLength(u8: Uint8Array, at: number): number {
+  const first = u8[at] as number;
+  const ip = first >> 4 === 4 ? (first & 15) * 4 : 40;
+  return ip + ((u8[at + ip + 12] as number) >> 4) * 4;
 }

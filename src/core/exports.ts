@@ -13,6 +13,8 @@ export interface CoreExports {
   setPathMtu(path: number, mtu: number): number;
   queueFull(localPort: number, remotePort: number): void;
   input(now: number, from: number, n: number): number;
+  isMisplaced(): number;
+  placedUses(): number;
   inputDone(area: number): number;
   receiverBehind(on: number): void;
   poll(now: number): number;

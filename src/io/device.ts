@@ -58,7 +58,17 @@ export interface ReceiveRing {
    * A packet lies in that room, behind those of earlier calls; `segment` as in `DeviceHost.receive`. It is handled after
    * `DeviceHost.batchOver`.
    */
-  commit(path: number, at: number, length: number, checksum: Checksum, segment: number): void;
+  commit(
+    path: number,
+    at: number,
+    length: number,
+    checksum: Checksum,
+    segment: number,
+    /** Its payload is here, and only its headers are at `at`, with room for the payload behind them. */
+    payload?: Uint8Array,
+  ): void;
+  /** Whether `count` more packets may bring their payload in buffers of their own, and somebody would take those. */
+  takesBuffers(count: number): boolean;
   /** Whether more packets wait in front of the device than the host takes at once: no window grows much then. */
   behind(on: boolean): void;
 }

@@ -21,6 +21,7 @@ import { MappedMemory } from './mapped-memory.js';
 import { Messages } from './messages.js';
 import { growReceiveBuffer, type Native, type Watch } from './native.js';
 import type { NextHops } from './next-hop.js';
+import { FRONT, PayloadBuffers } from './payload-buffers.js';
 import { openPacketSocket, takeDrops } from './packet-socket.js';
 import type { PortBindings } from './ports.js';
 import { IPPROTO_TCP } from './raw-socket.js';
@@ -64,13 +65,15 @@ export class PacketReceiver {
   readonly #memory: MappedMemory;
   /** More packets wait than are read in one batch. */
   #behind = false;
-  /** Where the places of the messages begin. */
-  #prepared = 0;
+  readonly #buffers: PayloadBuffers;
+  /** Packets of the latest batch, or half as many for each one since. */
+  #size = 0;
 
   constructor(native: Native, family: 4 | 6) {
     this.#native = native;
     this.#v6 = family === 6;
-    this.#messages = new Messages(native, COUNT, 1);
+    this.#messages = new Messages(native, COUNT, 2);
+    this.#buffers = new PayloadBuffers(native, this.#messages, COUNT, PLACE);
     this.#memory = new MappedMemory(native);
   }
 
@@ -159,21 +162,15 @@ export class PacketReceiver {
       if (places === 0 || this.#socket?.fd !== fd) break;
       if (ring !== null) this.#memory.look(ring.memory);
       const first = ring === null ? 0 : ring.first;
-      this.#prepare(first);
+      const apart = this.#size >= MANY && ring?.takesBuffers(COUNT) === true;
+      this.#buffers.prepare(this.#memory.base + first, apart);
       const n = this.#messages.receive(fd, places);
       if (n < 0 && n !== -constants.errno.EAGAIN) for (const path of this.#paths) path.failed(-n);
       for (let i = 0; i < n; i++) this.#deliver(i, first + i * PLACE);
+      this.#size = Math.max(n, this.#size / 2);
       if (n < places) break;
     }
     return round;
-  }
-
-  /** The messages' places, as a rule where they were in the turn before. */
-  #prepare(first: number): void {
-    const from = this.#memory.base + first;
-    if (from === this.#prepared) return;
-    this.#prepared = from;
-    for (let i = 0; i < COUNT; i++) this.#messages.setPiece(i, 0, from + i * PLACE, PLACE);
   }
 
   #deliver(i: number, at: number): void {
@@ -181,7 +178,9 @@ export class PacketReceiver {
     const { names } = this.#messages;
     const name = this.#messages.nameAt(i);
     const start = at + VNET_SIZE + linkHeaderLength(names, name);
-    const end = at + Math.min(this.#messages.received(i), PLACE);
+    const received = Math.min(this.#messages.received(i), PLACE);
+    const apart = this.#buffers.came(i, received, octets, at);
+    const end = at + received;
     const header = this.#v6 ? IPV6_HEADER : ((octets[start] as number) & 15) * 4;
     if (end < start + header + TCP_HEADER) return;
     const device = linkDevice(names, name);
@@ -199,8 +198,15 @@ export class PacketReceiver {
     }
     const checksum = vnetTrusted(octets, at) ? Checksum.Good : Checksum.Unknown;
     const segment = vnetSegment(octets, at);
-    if (this.ring === null) path.received(octets.subarray(start, end), checksum, segment);
-    else this.ring.commit(path.id, start, end - start, checksum, segment);
+    const payload = start + header + ((octets[start + header + 12] as number) >> 4) * 4 - at;
+    const keep = apart && tcp && checksum === Checksum.Good && payload >= FRONT;
+    if (apart && !keep) this.#buffers.restore(i, received, octets, at);
+    if (this.ring === null) {
+      path.received(octets.subarray(start, end), checksum, segment);
+    } else {
+      const buffer = keep ? this.#buffers.take(i, payload, received) : undefined;
+      this.ring.commit(path.id, start, end - start, checksum, segment, buffer);
+    }
   }
 
   /** The path with the destination of the IP packet at `at`; of several the one whose interface it came through. */
@@ -230,6 +236,8 @@ const COUNT = 63;
 const PLACE = (VNET_SIZE + LINK_HEADER_MAX + 65536 + 63) & ~63;
 /** Of the socket, octets: what all peers may have under way at once. */
 const BUFFER = 8 << 20;
+/** Packets of a batch from which on payload is received apart. */
+const MANY = 8;
 /** Batches per event; from so many full ones on, of four megabytes, the host is behind. */
 const ROUNDS = 2;
 const BEHIND = 1;

@@ -60,6 +60,7 @@ export class PlaitSocket extends Duplex implements Socket, ConnectionHandler {
     }
     this.#connection = connection;
     connection.handler = this;
+    if (this.#onread === null) connection.takeBuffers();
     if (connected) this.#connecting = false;
     this.#fastOpen = fastOpen;
     if (fastOpen) this.#flush();
@@ -165,9 +166,7 @@ export class PlaitSocket extends Duplex implements Socket, ConnectionHandler {
         return;
       }
       if (this.#onread === null) {
-        const chunk = Buffer.allocUnsafe(Math.min(ready, CHUNK));
-        connection.readInto(chunk);
-        this.#wantsData = this.push(chunk);
+        this.#wantsData = this.push(connection.readBuffer(ready, CHUNK));
       } else {
         const { buffer, callback } = this.#onread;
         if (buffer === undefined) {

@@ -69,6 +69,7 @@ export interface ConnectionHost extends ControlHost {
   /** Begins or ends what no turn may come into. */
   hold(on: boolean): void;
   readonly lender: Lender;
+  readonly takers: Set<Connection>;
   pathName(path: number): string;
   forget(connection: Connection): void;
 }
@@ -174,6 +175,33 @@ export class Connection {
     return Math.max(0, this.#host.core.x.readSpace(this.#handle, 0));
   }
 
+  /** From now on octets may come in buffers of their own, for `readBuffer`. */
+  takeBuffers(): void {
+    this.setOption(abi.OPT_BUFFERS, 1);
+    this.#host.takers.add(this);
+  }
+
+  /** Octets in a buffer that the caller may keep: the one that they came in, or one of up to `limit` octets. */
+  readBuffer(ready: number, limit: number): Buffer {
+    const { core } = this.#host;
+    const at = core.x.readAt(this.#handle, 0) >>> 0;
+    if (at < abi.PLACED) {
+      const copy = Buffer.allocUnsafe(Math.min(ready, limit));
+      this.readInto(copy);
+      return copy;
+    }
+    const octets = core.octetsAt(at, ready);
+    this.#readCommit(at, ready);
+    this.#host.kick();
+    return Buffer.from(octets.buffer, octets.byteOffset, octets.length);
+  }
+
+  #readCommit(at: number, n: number): void {
+    const { core } = this.#host;
+    core.x.readCommit(this.#handle, n);
+    if (at >= abi.PLACED) core.placed.wasRead(at);
+  }
+
   /** Copies up to `limit` octets to the beginning of `target`; returns how many. 0: none, wait for `readable`. */
   readInto(target: Uint8Array, limit = target.length): number {
     const core = this.#host.core;
@@ -183,9 +211,9 @@ export class Connection {
       const ready = core.x.readSpace(this.#handle, 0);
       if (ready <= 0) break;
       const n = Math.min(ready, end - done);
-      const at = core.x.readAt(this.#handle, 0);
-      target.set(core.u8.subarray(at, at + n), done);
-      core.x.readCommit(this.#handle, n);
+      const at = core.x.readAt(this.#handle, 0) >>> 0;
+      target.set(core.octetsAt(at, n), done);
+      this.#readCommit(at, n);
       done += n;
     }
     if (done > 0) this.#host.kick();
@@ -199,12 +227,13 @@ export class Connection {
   readLent<T>(take: (octets: Uint8Array) => T): T {
     const core = this.#host.core;
     const n = this.available();
+    const at = core.x.readAt(this.#handle, 0) >>> 0;
     const { isIdle } = this.#host;
     if (isIdle) this.#host.hold(true);
     try {
-      return take(new Uint8Array(core.u8.buffer, core.x.readAt(this.#handle, 0), n));
+      return take(core.octetsAt(at, n));
     } finally {
-      core.x.readCommit(this.#handle, n);
+      this.#readCommit(at, n);
       if (isIdle) this.#host.hold(false);
       this.#host.kick();
     }
@@ -218,8 +247,8 @@ export class Connection {
       const ready = core.x.readSpace(this.#handle, skip + done);
       if (ready <= 0) break;
       const n = Math.min(ready, target.length - done);
-      const at = core.x.readAt(this.#handle, skip + done);
-      target.set(core.u8.subarray(at, at + n), done);
+      const at = core.x.readAt(this.#handle, skip + done) >>> 0;
+      target.set(core.octetsAt(at, n), done);
       done += n;
     }
     return done;
@@ -292,6 +321,7 @@ export class Connection {
     this.#host.forget(this);
     this.#handle = 0;
     this.#host.core.x.release(this.#host.now(), handle);
+    this.#host.core.placed.tidy();
     this.#host.kick();
   }
 

@@ -19,10 +19,10 @@ export class Intake {
   readonly #core: Core;
   readonly #runner: Runner;
 
-  constructor(core: Core, runner: Runner) {
+  constructor(core: Core, takers: ReadonlySet<unknown>, runner: Runner) {
     this.#core = core;
     this.#runner = runner;
-    this.ring = new CoreRing(core, () => {
+    this.ring = new CoreRing(core, takers, () => {
       runner.makeRoom();
     });
   }

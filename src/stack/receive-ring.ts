@@ -6,9 +6,12 @@ export class CoreRing implements ReceiveRing {
   readonly #core: Core;
   readonly #makeRoom: () => void;
 
-  /** `makeRoom` handles what waits, if that is possible now. */
-  constructor(core: Core, makeRoom: () => void) {
+  readonly #takers: ReadonlySet<unknown>;
+
+  /** `takers`: who takes buffers. `makeRoom` handles what waits, if that is possible now. */
+  constructor(core: Core, takers: ReadonlySet<unknown>, makeRoom: () => void) {
     this.#core = core;
+    this.#takers = takers;
     this.#makeRoom = makeRoom;
   }
 
@@ -25,8 +28,19 @@ export class CoreRing implements ReceiveRing {
     return Math.min(count, this.#core.rxRoom(size));
   }
 
-  commit(path: number, at: number, length: number, checksum: Checksum, segment: number): void {
-    this.#core.rxCommit(at, length, path, checksum, segment);
+  commit(
+    path: number,
+    at: number,
+    length: number,
+    checksum: Checksum,
+    segment: number,
+    payload?: Uint8Array,
+  ): void {
+    this.#core.rxCommit(at, length, path, checksum, segment, payload);
+  }
+
+  takesBuffers(count: number): boolean {
+    return this.#takers.size > 0 && this.#core.placed.hasRoom(count);
   }
 
   behind(on: boolean): void {

@@ -66,6 +66,8 @@ export class Stack implements DeviceHost, ConnectionHost, LenderHost {
   readonly #listeners = new Map<string, Listener>();
   readonly #transmitter: Transmitter;
   readonly lender: Lender;
+  /** Whose octets may come in buffers of their own. */
+  readonly takers = new Set<Connection>();
   readonly #intake: Intake;
   #running = false;
   /** What handlers threw during this turn. */
@@ -85,7 +87,7 @@ export class Stack implements DeviceHost, ConnectionHost, LenderHost {
     this.#transmitter = new Transmitter(this.core, this.#paths.entries);
     this.lender = new Lender(this.core, this.#transmitter, this.#devices, this);
     const { wake, runNow = wake } = options;
-    this.#intake = new Intake(this.core, {
+    this.#intake = new Intake(this.core, this.takers, {
       wake,
       runNow: () => {
         if (!this.#running) runNow();
@@ -473,6 +475,7 @@ export class Stack implements DeviceHost, ConnectionHost, LenderHost {
   forget(connection: Connection): void {
     this.#connections.delete(connection.handle);
     this.lender.forget(connection);
+    this.takers.delete(connection);
     this.policy?.closed(connection);
     this.monitor.closed(connection);
     connection.closeControl();
