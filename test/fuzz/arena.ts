@@ -13,11 +13,13 @@ import type { CoreModule } from '../../src/core/load.js';
 import { SeededRandom } from '../../src/core/random.js';
 import type { PlaitError } from '../../src/errors.js';
 import { Checksum, type Device, type DeviceHost, type OutPacket, type Path } from '../../src/io/device.js';
+import { fillTcpChecksum } from '../../src/io/segment-header.js';
 import { MemoryNetwork, type MemoryDevice } from '../../src/io/memory.js';
 import { PathManager } from '../../src/path/path-manager.js';
 import { SimulationError, World } from '../../src/sim/world.js';
 import type { ConnectionEvent } from '../../src/stack/connection.js';
 import { Stack } from '../../src/stack/stack.js';
+import { ApartDevice, receiveApart } from '../support/apart-device.js';
 import { SegmentingDevice } from '../support/segmenting-device.js';
 import { auditCore } from './builds.js';
 import { Failure } from './failure.js';
@@ -72,6 +74,8 @@ const ACCOUNT = 1 << 16;
 const LENDS = 1 << 17;
 const ALGORITHM = 1 << 18;
 const ALGORITHMS = 6;
+/** Payload comes in buffers of its own (assembly/mptcp/placed.ts). */
+const APART = 1 << 19;
 
 /** What a seed stands for beside random numbers. */
 function configOf(seed: number): Config {
@@ -164,6 +168,7 @@ export class Arena {
   readonly #honest: Stack;
   readonly #pairs: [Honest, Honest][] = [];
   readonly #offload: boolean;
+  readonly #apart: boolean;
   readonly #memoryLimit: number;
   #broken: PlaitError | null = null;
   #peakMemory = 0;
@@ -172,6 +177,7 @@ export class Arena {
   constructor(options: ArenaOptions) {
     const { module, seed, config = [] } = options;
     this.#offload = options.offload ?? seed % 2 === 1;
+    this.#apart = (seed & APART) !== 0;
     this.device.segmentation = this.#offload ? LARGEST_PACKET : 0;
     if ((seed & LENDS) !== 0) this.device.collect = () => this.onCollect();
     this.#memoryLimit = options.memoryLimit ?? MEMORY_LIMIT;
@@ -207,7 +213,8 @@ export class Arena {
     const far = network.device();
     const [ours, theirs] = [near, far].map((device) => {
       const watched = watching(device, (octets, length) => this.#watch(octets, length));
-      return this.#offload ? new SegmentingDevice(watched) : watched;
+      const whole = this.#offload ? new SegmentingDevice(watched) : watched;
+      return device === near && this.#apart ? new ApartDevice(whole) : whole;
     }) as [Device, Device];
     this.stack.addDevice(ours);
     this.#honest.addDevice(theirs);
@@ -220,7 +227,10 @@ export class Arena {
     const accepted: Honest[] = [new Honest('bulk, attacked side'), new Honest('idle, attacked side')];
     let count = 0;
     this.stack
-      .listen(HONEST_PORT, null, (connection) => accepted[count++]?.attach(connection, true))
+      .listen(HONEST_PORT, null, (connection) => {
+        if (this.#apart) connection.takeBuffers();
+        accepted[count++]?.attach(connection, true);
+      })
       .start((error) => {
         if (error !== null) throw error;
       });
@@ -269,6 +279,7 @@ export class Arena {
   #listen(port: number, accept: (victim: Victim) => void): void {
     this.stack
       .listen(port, null, (connection) => {
+        if (this.#apart) connection.takeBuffers();
         accept(new Victim(connection, this.#hear));
       })
       .start((error) => {
@@ -285,7 +296,9 @@ export class Arena {
     const one = this.paths[path];
     if (one === undefined) return;
     this.stack.connect(one.id, 0, address, port, (error, connection) => {
-      if (error === null && connection !== null) this.victims.push(new Victim(connection, this.#hear));
+      if (error !== null || connection === null) return;
+      if (this.#apart) connection.takeBuffers();
+      this.victims.push(new Victim(connection, this.#hear));
     });
   }
 
@@ -300,6 +313,7 @@ export class Arena {
   injectOn(id: number, octets: Uint8Array): void {
     this.packets++;
     const segment = this.#offload ? joinedFrom(octets) : 0;
+    if (this.#apart && isSound(octets) && receiveApart(this.stack, id, octets, segment)) return;
     if (!this.stack.receive(id, octets, Checksum.Unknown, segment)) this.refused++;
   }
 
@@ -415,6 +429,13 @@ export class Arena {
 function joinedFrom(octets: Uint8Array): number {
   const [low = 0, high = 0] = octets.subarray(octets.length - 2);
   return low % 3 === 0 ? 0 : 1 + ((high * 256 + low) % octets.length);
+}
+
+/** Whether the TCP checksum of a packet is right. */
+function isSound(octets: Uint8Array): boolean {
+  const right = octets.slice();
+  fillTcpChecksum(right);
+  return Buffer.compare(right, octets) === 0;
 }
 
 function watching(device: MemoryDevice, look: (octets: Uint8Array, length: number) => void): Device {

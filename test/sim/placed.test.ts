@@ -4,11 +4,10 @@ import { CFG_CHECKSUM, CFG_MPTCP } from '../../assembly/abi.js';
 import { MIB_InSegs, MIB_PlacedOctets } from '../../assembly/mib.js';
 import { SeededRandom } from '../../src/core/random.js';
 import type { PlaitError } from '../../src/errors.js';
-import { Checksum, type DeviceHost, type ReceiveRing } from '../../src/io/device.js';
 import type { DuplexOptions } from '../../src/io/memory.js';
 import type { Connection, ConnectionHandler } from '../../src/stack/connection.js';
 import { auditCore } from '../fuzz/builds.js';
-import { ForwardingDevice } from '../support/forwarding-device.js';
+import { ApartDevice } from '../support/apart-device.js';
 import { Pair, address, type PairOptions } from './pair.js';
 
 const OCTETS = 4 << 20;
@@ -18,49 +17,6 @@ const WAITING = 20_000;
 const PATTERN = Uint8Array.from({ length: 65521 }, (_, i) => (i * 2654435761) >>> 24);
 const LINK: DuplexOptions = { rate: 1e9, delay: 1000, queue: 1 << 20, mtu: 9000 };
 const BAD: DuplexOptions = { ...LINK, loss: 0.01, duplicate: 0.01, reorder: 0.05, reorderDelay: 3000 };
-
-/** Hands over the payload of a share of packets apart, as a device does whose kernel has written it elsewhere. */
-class ApartDevice extends ForwardingDevice {
-  share = 1;
-  /** Packets that had to bring their payload as usual, since nobody takes more buffers. */
-  refused = 0;
-  readonly #random = new SeededRandom(5);
-
-  override open(host: DeviceHost): void {
-    const ring = host.receiveRing as ReceiveRing;
-    const receive = (path: number, packet: Uint8Array): boolean => {
-      if (this.#random.u32() >= this.share * 2 ** 32 || payloadOf(packet) === packet.length) {
-        return host.receive(path, packet, Checksum.Good);
-      }
-      if (!ring.takesBuffers(1) || ring.reserve(packet.length, 1) === 0) {
-        this.refused++;
-        return host.receive(path, packet, Checksum.Good);
-      }
-      const at = ring.first;
-      const header = payloadOf(packet);
-      // What lies behind the headers is not the payload until the core asks for it.
-      ring.memory.fill(0xee, at, at + packet.length).set(packet.subarray(0, header), at);
-      ring.commit(path, at, packet.length, Checksum.Good, 0, Buffer.from(packet.subarray(header)));
-      host.batchOver?.();
-      return true;
-    };
-    this.inner.open(
-      new Proxy(host, {
-        get: (target, name) => {
-          const value: unknown = name === 'receive' ? receive : Reflect.get(target, name, target);
-          return typeof value === 'function' ? (value.bind(target) as unknown) : value;
-        },
-      }),
-    );
-  }
-}
-
-/** Where the payload of an IP packet begins. */
-function payloadOf(packet: Uint8Array): number {
-  const first = packet[0] as number;
-  const ip = first >> 4 === 4 ? (first & 15) * 4 : 40;
-  return ip + ((packet[ip + 12] as number) >> 4) * 4;
-}
 
 class Sender implements ConnectionHandler {
   connection: Connection | null = null;
