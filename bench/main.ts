@@ -13,6 +13,7 @@ import { flood } from './flood.js';
 import { latency } from './latency.js';
 import { markdown } from './markdown.js';
 import { Report, type Line } from './report.js';
+import { pieces } from './pieces.js';
 import { startup } from './startup.js';
 import { wire } from './wire.js';
 
@@ -21,6 +22,7 @@ const BENCHES: Readonly<Record<string, (report: Report) => Promise<void>>> = {
   flood,
   attacks,
   wire,
+  pieces,
   connections,
   latency,
   startup,

@@ -11,7 +11,7 @@ import socket
 import time
 
 IPPROTO_MPTCP = 262
-# A system call per so many octets costs nothing beside copying them.
+# Octets of a system call by default: those cost nothing then beside copying.
 PIECE = 1 << 20
 
 
@@ -21,23 +21,24 @@ def main():
     parser.add_argument("address", help="of the receiver")
     parser.add_argument("port", type=int)
     parser.add_argument("seconds", type=float, nargs="?", default=1)
+    parser.add_argument("--piece", type=int, default=PIECE, help="octets of a system call")
     options = parser.parse_args()
     sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM, IPPROTO_MPTCP)
     if options.mode == "send":
         sock.connect((options.address, options.port))
-        octets, seconds = send(sock, options.seconds)
+        octets, seconds = send(sock, options.seconds, options.piece)
     else:
         # Linux resets joins to an address that nobody listens on: all of them.
         sock.bind(("0.0.0.0", options.port))
         sock.listen(8)
         report({"listening": options.port})
-        octets, seconds = receive(sock.accept()[0])
+        octets, seconds = receive(sock.accept()[0], options.piece)
     used = resource.getrusage(resource.RUSAGE_SELF)
     report({"octets": octets, "seconds": seconds, "cpu": used.ru_utime + used.ru_stime})
 
 
-def send(sock, limit):
-    data = memoryview(bytes(range(256)) * (PIECE // 256))
+def send(sock, limit, piece):
+    data = memoryview(bytes(range(256)) * (piece // 256))
     start = time.monotonic()
     sent = 0
     while time.monotonic() - start < limit:
@@ -47,9 +48,9 @@ def send(sock, limit):
     return sent, time.monotonic() - start
 
 
-def receive(sock):
+def receive(sock, piece):
     """Time runs from the first octets to the end."""
-    data = memoryview(bytearray(PIECE))
+    data = memoryview(bytearray(piece))
     received = sock.recv_into(data)
     start = time.monotonic()
     while count := sock.recv_into(data):

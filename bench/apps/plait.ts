@@ -1,20 +1,24 @@
 /**
  * One direction of data through Plait, as fast as it goes, by the socket that any program gets:
  *
- *   node plait.js send|receive ADDRESS PORT SECONDS DEVICE [lent]
+ *   node plait.js send|receive ADDRESS PORT SECONDS DEVICE [lent|events] [--piece OCTETS]
  *
  * A sender connects and writes for so many seconds; a receiver listens, prints {"listening": PORT}, and reads to the
- * end into one buffer, or with `lent` where the octets were received. The first octet of each piece must be the right
- * one. Both print one JSON line at the end.
+ * end into one buffer, or with `lent` where the octets were received, or with `events` what `data` brings. The first octet
+ * of each piece must be the right one. Both print one JSON line at the end.
  */
 import { once } from 'node:events';
+import { parseArgs } from 'node:util';
 import { createHost } from '../../src/net/host.js';
 import type { DeviceName, Host, Socket } from '../../src/net/types.js';
 import { report, type Measured } from './report.js';
 
-const PIECE = 1 << 20;
-
-const [mode, address = '', port = '', seconds = '', device = '', lent] = process.argv.slice(2);
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { piece: { type: 'string', default: String(1 << 20) } },
+});
+const piece = Number(values.piece);
+const [mode, address = '', port = '', seconds = '', device = '', way] = positionals;
 const host = await createHost({ device: device as DeviceName });
 const measured = mode === 'send' ? await send(host) : await receive(host);
 report(measured);
@@ -25,7 +29,7 @@ async function send(from: Host): Promise<Measured> {
   const socket = from.connect({ host: address, port: Number(port) });
   await once(socket, 'connect');
   const data = Buffer.alloc(
-    PIECE,
+    piece,
     Uint8Array.from({ length: 256 }, (_, i) => i),
   );
   const start = performance.now();
@@ -46,7 +50,7 @@ async function receive(at: Host): Promise<Measured> {
   let octets = 0;
   let start = 0;
   let cpu = process.cpuUsage();
-  const buffer = Buffer.alloc(PIECE);
+  const buffer = Buffer.alloc(piece);
   const callback = (count: number, target: Uint8Array): undefined => {
     if (octets === 0) {
       start = performance.now();
@@ -56,13 +60,13 @@ async function receive(at: Host): Promise<Measured> {
     octets += count;
   };
   const server = at.createServer();
-  server.listen(Number(port), undefined, {
-    onread: () => (lent === undefined ? { buffer, callback } : { callback }),
-  });
+  const onread = way === 'lent' ? { callback } : { buffer, callback };
+  server.listen(Number(port), undefined, way === 'events' ? {} : { onread: () => onread });
   await once(server, 'listening');
   const accepted = once(server, 'connection') as Promise<[Socket]>;
   report({ listening: server.port });
   const [socket] = await accepted;
+  if (way === 'events') socket.on('data', (data: Buffer) => callback(data.length, data));
   await once(socket, 'end');
   const measured = { octets, seconds: (performance.now() - start) / 1000, cpu: cpuSeconds(cpu) };
   socket.end();
