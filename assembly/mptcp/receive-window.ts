@@ -13,6 +13,7 @@ import { seqDiff, seqMax } from '../seq';
 import { coreRmemMax, tcpModerateRcvbuf, tcpRmemMax, tcpShrinkWindow } from '../sysctl';
 import { SF_ACK_NOW, SF_PASSIVE, SF_SACK, SF_TIMESTAMPS, Subflow } from '../tcp/subflow';
 import { FIN, PSH, RST, seg, SYN, URG } from '../wire/segment';
+import { tcpHeaderLength } from '../wire/tcp';
 import { Connection, C_MPTCP, C_OPENED, C_PEER_DONE, markDirty } from './connection';
 import { dueAfterRead } from '../tcp/delack';
 import { advertisedMss, synWindow } from './handshake';
@@ -81,7 +82,7 @@ const SMALL_HEAD: u32 = 640;
 /** Octets of the headers in front of the payload. */
 @inline
 function headerInHand(): u32 {
-  return <u32>(seg.payload - seg.tcp) + (seg.family == 4 ? 20 : 40);
+  return tcpHeaderLength(seg) + (seg.family == 4 ? 20 : 40);
 }
 
 /** The same for the segment in hand, which may be several that were joined. */
@@ -211,8 +212,7 @@ function measureSegment(c: Connection, sf: Subflow): void {
     if (pushes && sf.pushed == 0) sf.pushed = 1;
     return;
   }
-  const options = <u32>(seg.payload - seg.tcp);
-  length += options;
+  length += tcpHeaderLength(seg);
   if (length >= 536 + 20 || (length >= 88 + 20 && (seg.flags & (SYN | URG | RST | PSH | FIN)) == 0)) {
     length -= sf.is(SF_TIMESTAMPS) ? 32 : 20;
     sf.lastSegment = length;

@@ -72,7 +72,7 @@ export class Segment {
   ack: u32;
   flags: u32;
   window: u32; // as on the wire, unscaled
-  payload: usize;
+  payload: usize; // not behind the header if it came apart (PLACED)
   length: u32; // payload octets
   /** Payload octets of each segment that a device joined into this one, 0: unknown, or only one. */
   joined: u32;

@@ -45,11 +45,17 @@ export function tcpSumRight(s: Segment, tcp: usize, length: u32, partial: bool):
   return fold(sum16(tcp, length, pseudo)) == 0xffff;
 }
 
+/** Octets of the header of the segment in hand, whose payload may lie elsewhere (PLACED). */
+@inline
+export function tcpHeaderLength(s: Segment): u32 {
+  return (get8(s.tcp + 12) >> 4) * 4;
+}
+
 /** The header without its options. Returns its length with them, 0 when it is malformed. */
 export function parseTcpHeader(s: Segment): u32 {
   const at = s.tcp;
   if (s.tcpLength < TCP_HEADER) return 0;
-  const headerLength = (get8(at + 12) >> 4) * 4;
+  const headerLength = tcpHeaderLength(s);
   if (headerLength < TCP_HEADER || headerLength > s.tcpLength) return 0;
   s.srcPort = get16(at);
   s.dstPort = get16(at + 2);

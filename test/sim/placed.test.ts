@@ -1,7 +1,8 @@
 /** Payload that comes in buffers of its own: whatever happens to the packets, the right octets arrive, and no buffer stays. */
 import { expect } from 'chai';
-import { CFG_CHECKSUM, CFG_MPTCP } from '../../assembly/abi.js';
+import { CFG_CHECKSUM, CFG_MPTCP, CFG_TCP_RMEM_DEFAULT } from '../../assembly/abi.js';
 import { MIB_InSegs, MIB_PlacedOctets } from '../../assembly/mib.js';
+import { readCounters } from '../../src/core/counters.js';
 import { SeededRandom } from '../../src/core/random.js';
 import type { PlaitError } from '../../src/errors.js';
 import type { DuplexOptions } from '../../src/io/memory.js';
@@ -201,6 +202,34 @@ describe('payload in buffers of its own, in virtual time', () => {
           expect(setup.receiver.given).to.be.above(0);
         }
       }
+    });
+  }
+
+  const plain = [CFG_MPTCP, 0] as const;
+  const account = [CFG_TCP_RMEM_DEFAULT, 400_000] as const;
+  const kinds: readonly [string, NonNullable<PairOptions['server']>][] = [
+    ['Multipath TCP', []],
+    ['plain TCP', [plain]],
+    ['Multipath TCP with an account of its buffer', [account]],
+    ['plain TCP with an account of its buffer', [plain, account]],
+  ];
+  for (const [name, server] of kinds) {
+    it(`changes nothing else: ${name}`, async () => {
+      const outcome = async (share: number): Promise<object> => {
+        const setup = await open([BAD], { server });
+        setup.device.share = share;
+        const { pair, receiver } = setup;
+        const target = new Uint8Array(OCTETS);
+        receiver.read = () => {
+          receiver.received += receiver.connection?.readInto(target) ?? 0;
+        };
+        finish(setup);
+        expect(placed(setup)).to.be.within(share * OCTETS * 0.8, share * OCTETS * 1.2);
+        const counters = [pair.client, pair.server].map(({ core }) => readCounters(core));
+        for (const of of counters) delete of.PlacedOctets;
+        return { counters, time: pair.world.now() };
+      };
+      expect(await outcome(1)).to.deep.equal(await outcome(0));
     });
   }
 
