@@ -15,13 +15,17 @@ export async function capture(
   // What comes before the filter is in place is counted, and thrown away.
   const before = await waiting(dump, () => true);
   return async () => {
-    await waiting(dump, (packets) => packets === before);
+    // A loopback interface shows each packet twice, of which tcpdump takes one.
+    await waiting(dump, (packets, captured) => packets === before || packets - before === captured);
     await dump.kill('SIGINT');
   };
 }
 
 /** Asks until it likes how many packets the kernel keeps for a tcpdump, or that has ended; returns them. */
-async function waiting(dump: Running, likes: (packets: number) => boolean): Promise<number> {
+async function waiting(
+  dump: Running,
+  likes: (packets: number, captured: number) => boolean,
+): Promise<number> {
   const asked = dump.errorText.length;
   let packets = 0;
   await until(
@@ -30,7 +34,7 @@ async function waiting(dump: Running, likes: (packets: number) => boolean): Prom
       dump.signal('SIGUSR1');
       const [, captured, received] = [...dump.errorText.slice(asked).matchAll(COUNTS)].at(-1) ?? [];
       packets = Number(received) - Number(captured);
-      return likes(packets) && received !== undefined;
+      return likes(packets, Number(captured)) && received !== undefined;
     },
     () => dump.errorText,
   );
