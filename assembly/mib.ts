@@ -168,6 +168,6 @@ export const MIB_TCPMinTTLDrop = 179;
 export const MIB_TCPMD5Unexpected = 185;
 /** Packets that the network marked (IpExt). */
 export const MIB_InCEPkts = 190;
-/** Octets that came in a buffer of their own, and are in the stream. */
+/** Octets of payload that was handled where it lay, in a buffer of its own. */
 export const MIB_PlacedOctets = 191;
 export const MIB_COUNT = 192;

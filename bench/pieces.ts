@@ -3,9 +3,8 @@
  * 64 KiB at a time, many programs less. Each size against what the kernel does with itself with the same one. Rounds
  * alternate between all cases; figures are medians.
  */
-import { median, type Report } from './report.js';
-import { details, gigabits, measure, type Run } from './transfer.js';
-import { openNamespaces } from './two-namespaces.js';
+import type { Report } from './report.js';
+import { alternate, details, rateOf } from './transfer.js';
 
 const ROUNDS = 5;
 const SECONDS = 1.5;
@@ -22,27 +21,18 @@ export async function pieces(report: Report): Promise<void> {
   const needed = cases.filter(({ size, pair, title }) =>
     wanted.some((one) => one.title === title || (one.size === size && pair === KERNEL)),
   );
-  const runs = new Map<string, Run[]>(needed.map(({ title }) => [title, []]));
-  const bench = await openNamespaces();
-  try {
-    const ports = { next: 5000 };
-    for (let round = 0; round < ROUNDS; round++) {
-      for (const { size, pair, title } of needed) {
-        const wish = { name: pair, seconds: SECONDS, piece: size * 1024 };
-        runs.get(title)?.push(await measure(bench, wish, ports));
-      }
-    }
-  } finally {
-    await bench.close();
-  }
-  const rates = (title: string): number => median((runs.get(title) ?? []).map(gigabits));
+  const wishes = new Map(
+    needed.map(({ size, pair, title }) => [title, { name: pair, seconds: SECONDS, piece: size * 1024 }]),
+  );
+  const runs = await alternate(wishes, ROUNDS);
+  const rate = (title: string): number => rateOf(runs.get(title));
   for (const { size, pair, title } of wanted) {
     const peer = `${String(size)} KiB, ${KERNEL}`;
     report.add({
       case: title,
-      value: rates(title),
+      value: rate(title),
       unit: 'Gbit/s',
-      ...(pair === KERNEL ? {} : { peer: KERNEL, peerValue: rates(peer) }),
+      ...(pair === KERNEL ? {} : { peer: KERNEL, peerValue: rate(peer) }),
       detail: details(runs.get(title) ?? []),
     });
   }

@@ -3,7 +3,7 @@ import type { Bench } from '../test/interop/netns.js';
 import type { Running } from '../test/interop/running.js';
 import { LOST, type Measured } from './apps/report.js';
 import { median } from './report.js';
-import { linkAddress, octetsOut, startApp } from './two-namespaces.js';
+import { linkAddress, octetsOut, openNamespaces, startApp } from './two-namespaces.js';
 
 /** Runs of a bare sender that may lose a packet, which is never repeated. */
 const TRIES = 10;
@@ -38,10 +38,31 @@ export function details(all: readonly Run[]): Record<string, number | string> {
   };
 }
 
-export const gigabits = ({ octets, seconds }: Measured): number => (octets * 8e-9) / seconds;
+const gigabits = ({ octets, seconds }: Measured): number => (octets * 8e-9) / seconds;
+
+/** Runs of every wish, in so many rounds that alternate between them; by the wishes' keys. */
+export async function alternate(
+  wishes: ReadonlyMap<string, Wish>,
+  rounds: number,
+): Promise<ReadonlyMap<string, readonly Run[]>> {
+  const runs = new Map<string, Run[]>([...wishes.keys()].map((key) => [key, []]));
+  const bench = await openNamespaces();
+  try {
+    const ports = { next: 5000 };
+    for (let round = 0; round < rounds; round++) {
+      for (const [key, wish] of wishes) runs.get(key)?.push(await measure(bench, wish, ports));
+    }
+  } finally {
+    await bench.close();
+  }
+  return runs;
+}
+
+/** The median of their speeds. */
+export const rateOf = (runs: readonly Run[] = []): number => median(runs.map(gigabits));
 
 /** A run, again where it lost a packet that nobody repeats. */
-export async function measure(bench: Bench, wish: Wish, ports: { next: number }): Promise<Run> {
+async function measure(bench: Bench, wish: Wish, ports: { next: number }): Promise<Run> {
   for (let tries = 0; tries < TRIES; tries++) {
     const run = await transfer(bench, wish, ports.next++);
     if (run !== null) return { ...run, repeated: tries };

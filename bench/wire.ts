@@ -4,9 +4,8 @@
  * against what a program without a stack reaches through packet sockets. Sender and receiver are processes of their own.
  * Rounds alternate between all cases; figures are medians.
  */
-import { median, type Report } from './report.js';
-import { BARE, BARE_PAIR, details, gigabits, measure, type Run } from './transfer.js';
-import { openNamespaces } from './two-namespaces.js';
+import type { Report } from './report.js';
+import { alternate, BARE, BARE_PAIR, details, rateOf } from './transfer.js';
 
 const ROUNDS = 5;
 /** Code is compiled in the first 0.2 of them. */
@@ -55,27 +54,17 @@ export async function wire(report: Report): Promise<void> {
   const cases = CASES.filter((one) =>
     wanted.some(({ name, peer, bound }) => [name, peer, bound].includes(one.name)),
   );
-  const runs = new Map<string, Run[]>(cases.map(({ name }) => [name, []]));
-  const bench = await openNamespaces();
-  try {
-    const ports = { next: 5000 };
-    for (let round = 0; round < ROUNDS; round++) {
-      for (const { name, seconds = SECONDS } of cases) {
-        runs.get(name)?.push(await measure(bench, { name, seconds }, ports));
-      }
-    }
-  } finally {
-    await bench.close();
-  }
-  const rates = (name: string): number => median((runs.get(name) ?? []).map(gigabits));
+  const wishes = new Map(cases.map(({ name, seconds = SECONDS }) => [name, { name, seconds }]));
+  const runs = await alternate(wishes, ROUNDS);
+  const rate = (name: string): number => rateOf(runs.get(name));
   for (const { name, peer, bound, least } of wanted) {
     const all = runs.get(name) ?? [];
     report.add({
       case: name,
-      value: rates(name),
+      value: rate(name),
       unit: 'Gbit/s',
-      ...(peer === undefined ? {} : { peer, peerValue: rates(peer) }),
-      ...(bound === undefined ? {} : { bound, boundValue: rates(bound) }),
+      ...(peer === undefined ? {} : { peer, peerValue: rate(peer) }),
+      ...(bound === undefined ? {} : { bound, boundValue: rate(bound) }),
       ...(least === undefined ? {} : { limit: { leastRatio: least } }),
       detail: {
         ...details(all),

@@ -7,7 +7,7 @@ import { countBy } from '../counters';
 import { MIB_PlacedOctets } from '../mib';
 import { seqGe, seqLe } from '../seq';
 import { SF_FAST_OPEN, Subflow } from '../tcp/subflow';
-import { ACK, DSS_FIN, DSS_MAP, HAS_DSS, PSH, seg } from '../wire/segment';
+import { ACK, DSS_FIN, DSS_MAP, HAS_CAPABLE, HAS_DSS, PSH, seg } from '../wire/segment';
 import { Connection, C_CHECKSUM, C_DEAF, C_MPTCP, C_ORPHAN, C_WATCH } from './connection';
 import { directRoom } from './direct';
 
@@ -42,7 +42,8 @@ function mayLieOutside(sf: Subflow): bool {
 
 /** The segment's own mapping covers all of it. */
 function isMapped(sf: Subflow): bool {
-  if (!seg.has(HAS_DSS) || (seg.dssFlags & (DSS_MAP | DSS_FIN)) != DSS_MAP || seg.dssHasChecksum) return false;
+  if (!seg.has(HAS_DSS) || seg.has(HAS_CAPABLE) || seg.dssHasChecksum) return false;
+  if ((seg.dssFlags & (DSS_MAP | DSS_FIN)) != DSS_MAP) return false;
   const start = sf.irs + sf.ssnShift + seg.dssSsn;
   return seqLe(start, seg.seq) && seqGe(start + seg.dssLength, seg.seq + seg.length);
 }

@@ -226,6 +226,7 @@ export class Core {
    * of this batch is left to read. What is left of the batch before has to leave that one.
    */
   rxRelease(): void {
+    this.placed.tidy();
     if (this.#rxCount === 0 || this.rxPending > 0) return;
     this.#rxArea = this.x.inputDone(this.#rxArea);
     this.#rxCount = this.#rxUsed = this.#rxHandled = 0;

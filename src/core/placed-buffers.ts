@@ -5,7 +5,8 @@ export class PlacedBuffers {
   readonly #memory: () => DataView;
   /** Where the core counts what each is needed for. */
   readonly #uses: number;
-  readonly #buffers: (Uint8Array | undefined)[] = [];
+  readonly #buffers = new Array<Uint8Array | undefined>(abi.PLACED_SLOTS).fill(undefined);
+  #count = 0;
   #next = 0;
   /** Rises with payload that had to be copied after all. */
   #waste = 0;
@@ -15,23 +16,27 @@ export class PlacedBuffers {
     this.#uses = uses;
   }
 
-  /** Whether `n` more can be kept, and it is worth while. */
-  hasRoom(n: number): boolean {
+  /** Buffers that are kept. */
+  get count(): number {
+    return this.#count;
+  }
+
+  /** Before each batch: whether the payload of `n` more packets may come so, and that has been worth while lately. */
+  takes(n: number): boolean {
     if (this.#waste > MUCH_WASTE) {
       this.#waste--;
       return false;
     }
-    let free = 0;
-    for (let i = 0; i < abi.PLACED_SLOTS && free < n; i++) if (this.#usesOf(i) === 0) free++;
-    return free >= n;
+    return this.#count + n <= abi.PLACED_SLOTS;
   }
 
-  /** The address of a buffer until its packet is handled and its octets are read. There is room (`hasRoom`). */
+  /** The address of a buffer until `tidy` finds it unused. There is room (`takes`). */
   keep(payload: Uint8Array): number {
     let i = this.#next;
-    while (this.#usesOf(i) !== 0) i = (i + 1) % abi.PLACED_SLOTS;
+    while (this.#buffers[i] !== undefined) i = (i + 1) % abi.PLACED_SLOTS;
     this.#next = (i + 1) % abi.PLACED_SLOTS;
     this.#buffers[i] = payload;
+    this.#count++;
     this.#use(i, 1);
     this.#waste = Math.max(0, this.#waste - 1);
     return abi.PLACED + i * SIZE;
@@ -46,26 +51,15 @@ export class PlacedBuffers {
   copied(address: number): void {
     this.#use(numberOf(address), -1);
     this.#waste += COPY;
-    this.wasRead(address);
   }
 
-  /** Octets at an address were read, perhaps the last ones. */
-  wasRead(address: number): void {
-    this.#tidy(numberOf(address));
-  }
-
-  /** A connection is gone, and with it what it had not read. */
+  /** Lets go of those of which nothing is left to be handled or read. */
   tidy(): void {
-    if (this.#buffers.length > 0) for (let i = 0; i < abi.PLACED_SLOTS; i++) this.#tidy(i);
-  }
-
-  #tidy(i: number): void {
-    if (this.#usesOf(i) === 0) this.#buffers[i] = undefined;
-  }
-
-  /** Buffers that are kept. */
-  get count(): number {
-    return this.#buffers.filter((buffer) => buffer !== undefined).length;
+    for (let i = 0; i < abi.PLACED_SLOTS && this.#count > 0; i++) {
+      if (this.#buffers[i] === undefined || this.#usesOf(i) > 0) continue;
+      this.#buffers[i] = undefined;
+      this.#count--;
+    }
   }
 
   #usesOf(i: number): number {

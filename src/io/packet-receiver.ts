@@ -136,6 +136,7 @@ export class PacketReceiver {
   #close(): void {
     if (this.#socket === null) return;
     this.#dropped += takeDrops(this.#native, this.#socket.fd);
+    this.#buffers.release();
     this.#socket.watch.close();
     this.#native.closeAside(this.#socket.fd);
     this.#socket = null;
@@ -187,6 +188,7 @@ export class PacketReceiver {
     const path = this.#pathTo(octets, start, device);
     if (path === null) return;
     const tcp = octets[start + (this.#v6 ? 6 : 9)] === IPPROTO_TCP;
+    if (apart && !tcp) this.#buffers.restore(i, received, octets, at);
     const port = tcp ? octets.readUInt16BE(start + header + 2) : quotedPort(octets, start + header, end);
     if (!path.bindings.has(port)) {
       path.stray();
@@ -199,8 +201,10 @@ export class PacketReceiver {
     const checksum = vnetTrusted(octets, at) ? Checksum.Good : Checksum.Unknown;
     const segment = vnetSegment(octets, at);
     const payload = start + header + ((octets[start + header + 12] as number) >> 4) * 4 - at;
-    const keep = apart && tcp && checksum === Checksum.Good && payload >= FRONT;
-    if (apart && !keep) this.#buffers.restore(i, received, octets, at);
+    const sound =
+      checksum === Checksum.Good && payload >= FRONT && (octets[start] as number) >> 4 === (this.#v6 ? 6 : 4);
+    const keep = apart && tcp && sound;
+    if (apart && tcp && !sound) this.#buffers.restore(i, received, octets, at);
     if (this.ring === null) {
       path.received(octets.subarray(start, end), checksum, segment);
     } else {

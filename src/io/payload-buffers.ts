@@ -38,6 +38,11 @@ export class PayloadBuffers {
     if (apart) for (let i = 0; i < this.#count; i++) if (this.#buffers[i] === null) this.#renew(i);
   }
 
+  /** No batch follows soon. */
+  release(): void {
+    this.#buffers.fill(null);
+  }
+
   #renew(i: number): void {
     const buffer = Buffer.allocUnsafe(this.#size - FRONT);
     this.#buffers[i] = buffer;

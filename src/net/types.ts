@@ -153,8 +153,8 @@ export interface ConnectOptions extends FlowOptions {
 /**
  * A Duplex stream. Events `connect` (handshake done), `end` (peer's DATA_FIN or FIN), `close`, `error`
  * (a PlaitError), and `mptcp` with a `ConnectionEvent`. `end()` sends DATA_FIN and leaves the other direction
- * open (allowHalfOpen); the stream closes when both directions have ended. A chunk of `data` has 64 KiB at most, and as long as
- * it is kept, a large one may keep twice its length.
+ * open (allowHalfOpen); the stream closes when both directions have ended. A chunk of `data` has 64 KiB at most, and as
+ * long as it is kept, a large one may keep twice its length.
  */
 export interface Socket extends Duplex {
   readonly remoteAddress: string;

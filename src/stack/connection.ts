@@ -191,15 +191,9 @@ export class Connection {
       return copy;
     }
     const octets = core.octetsAt(at, ready);
-    this.#readCommit(at, ready);
+    core.x.readCommit(this.#handle, ready);
     this.#host.kick();
     return Buffer.from(octets.buffer, octets.byteOffset, octets.length);
-  }
-
-  #readCommit(at: number, n: number): void {
-    const { core } = this.#host;
-    core.x.readCommit(this.#handle, n);
-    if (at >= abi.PLACED) core.placed.wasRead(at);
   }
 
   /** Copies up to `limit` octets to the beginning of `target`; returns how many. 0: none, wait for `readable`. */
@@ -213,7 +207,7 @@ export class Connection {
       const n = Math.min(ready, end - done);
       const at = core.x.readAt(this.#handle, 0) >>> 0;
       target.set(core.octetsAt(at, n), done);
-      this.#readCommit(at, n);
+      core.x.readCommit(this.#handle, n);
       done += n;
     }
     if (done > 0) this.#host.kick();
@@ -233,7 +227,7 @@ export class Connection {
     try {
       return take(core.octetsAt(at, n));
     } finally {
-      this.#readCommit(at, n);
+      core.x.readCommit(this.#handle, n);
       if (isIdle) this.#host.hold(false);
       this.#host.kick();
     }
@@ -321,7 +315,6 @@ export class Connection {
     this.#host.forget(this);
     this.#handle = 0;
     this.#host.core.x.release(this.#host.now(), handle);
-    this.#host.core.placed.tidy();
     this.#host.kick();
   }
 

@@ -4,9 +4,8 @@ import type { Checksum, ReceiveRing } from '../io/device.js';
 
 export class CoreRing implements ReceiveRing {
   readonly #core: Core;
-  readonly #makeRoom: () => void;
-
   readonly #takers: ReadonlySet<unknown>;
+  readonly #makeRoom: () => void;
 
   /** `takers`: who takes buffers. `makeRoom` handles what waits, if that is possible now. */
   constructor(core: Core, takers: ReadonlySet<unknown>, makeRoom: () => void) {
@@ -40,7 +39,7 @@ export class CoreRing implements ReceiveRing {
   }
 
   takesBuffers(count: number): boolean {
-    return this.#takers.size > 0 && this.#core.placed.hasRoom(count);
+    return this.#takers.size > 0 && this.#core.placed.takes(count);
   }
 
   behind(on: boolean): void {

@@ -3,23 +3,19 @@ import { expect } from 'chai';
 import { CFG_CHECKSUM, CFG_MPTCP } from '../../assembly/abi.js';
 import { MIB_LentOctets, MIB_RepaidOctets } from '../../assembly/mib.js';
 import { SeededRandom } from '../../src/core/random.js';
-import { PlaitError } from '../../src/errors.js';
+import type { PlaitError } from '../../src/errors.js';
 import type { DuplexOptions } from '../../src/io/memory.js';
 import type { OutPacket } from '../../src/io/device.js';
 import type { Connection, ConnectionHandler } from '../../src/stack/connection.js';
 import { auditCore } from '../fuzz/builds.js';
 import { SegmentingDevice } from '../support/segmenting-device.js';
 import { Pair, address, type PairOptions } from './pair.js';
+import { firstWrong, StreamSender } from './stream.js';
 
 const OCTETS = 24 << 20;
 /** Octets of the longest header. */
 const HEADERS = 100;
 const PIECE = 1 << 20;
-/** What stands in the application's memory when it is not being written. */
-const POISON = 0xee;
-/** No power of two, so that an octet in the wrong place does not go unnoticed. */
-const PATTERN = Uint8Array.from({ length: 65521 }, (_, i) => (i * 2654435761) >>> 24);
-
 /** Octets until the peer's window is large enough for loans; links are fine meanwhile. */
 const START = 8 << 20;
 /** Everything that is sent arrives, and is answered, before the sender looks (as over veth pairs). */
@@ -57,57 +53,6 @@ class LendingDevice extends SegmentingDevice {
   }
 }
 
-class Sender implements ConnectionHandler {
-  connection: Connection | null = null;
-  written = 0;
-  closed = false;
-  error: PlaitError | null = null;
-  /** Called after each write. */
-  readonly onWritten: ((octets: number) => void)[] = [];
-  readonly #memory: Uint8Array;
-
-  /** `piece`: octets of one write. */
-  constructor(
-    readonly length: number,
-    readonly piece: number,
-  ) {
-    this.#memory = new Uint8Array(piece).fill(POISON);
-  }
-
-  onConnected(): void {
-    this.onWritable();
-  }
-  onWritable(): void {
-    const { connection } = this;
-    if (connection === null || connection.over) return;
-    while (this.written < this.length) {
-      const n = Math.min(this.piece - (this.written % this.piece), this.length - this.written);
-      if (connection.putsOff(n)) return;
-      for (let i = 0; i < n; i++) this.#memory[i] = PATTERN[(this.written + i) % PATTERN.length] as number;
-      let taken: number;
-      try {
-        taken = connection.write(this.#memory.subarray(0, n));
-      } catch (error) {
-        if (!(error instanceof PlaitError)) throw error;
-        return; // it is over, and `onClosed` comes
-      } finally {
-        this.#memory.fill(POISON);
-      }
-      this.written += taken;
-      for (const tell of this.onWritten) tell(this.written);
-      if (taken < n) return;
-    }
-    connection.shutdown();
-  }
-  onReadable(): void {}
-  onEnd(): void {}
-  onClosed(error: PlaitError | null): void {
-    this.closed = true;
-    this.error = error;
-  }
-  onEvent(): void {}
-}
-
 class Receiver implements ConnectionHandler {
   connection: Connection | null = null;
   received = 0;
@@ -122,10 +67,7 @@ class Receiver implements ConnectionHandler {
     for (;;) {
       const n = this.connection?.readInto(this.#buffer) ?? 0;
       if (n === 0) return;
-      for (let i = 0; i < n && this.mismatch < 0; i++) {
-        if (this.#buffer[i] !== PATTERN[(this.received + i) % PATTERN.length])
-          this.mismatch = this.received + i;
-      }
+      if (this.mismatch < 0) this.mismatch = firstWrong(this.#buffer.subarray(0, n), this.received);
       this.received += n;
     }
   }
@@ -149,7 +91,7 @@ interface Setup {
   /** What the counters said after START octets. */
   before: Counted;
   readonly device: LendingDevice;
-  readonly sender: Sender;
+  readonly sender: StreamSender;
   readonly receiver: Receiver;
 }
 
@@ -174,7 +116,7 @@ async function open(
     const now = pair.world.now();
     while (pair.network.deliver(now) > 0) pair.server.run(now);
   };
-  const sender = new Sender(length, piece);
+  const sender = new StreamSender(length, piece);
   const receiver = new Receiver();
   const setup: Setup = { pair, before: { lent: 0, repaid: 0 }, device: lending, sender, receiver };
   let started = false;
