@@ -9,6 +9,8 @@ import { linkAddress, octetsOut, openNamespaces, startApp } from './two-namespac
 const TRIES = 10;
 export const BARE = 'bare packets';
 export const BARE_PAIR = `${BARE} to ${BARE}`;
+/** Programs for Node over the kernel's MPTCP. */
+export const NODE = 'node:net';
 /** A link address that no interface has. */
 const NOBODY = '02:00:00:00:00:00';
 
@@ -84,6 +86,7 @@ async function transfer(
     const args = [mode, bench.b.address(0), String(port), String(seconds)];
     const pieces = piece === undefined ? [] : ['--piece', String(piece)];
     if (what === 'kernel') return startApp(bench, side, 'kernel.py', ...args, ...pieces);
+    if (what === NODE) return startApp(bench, side, 'node-net', ...args, ...pieces);
     if (what === 'datagrams') return startApp(bench, side, 'datagrams', ...args);
     const [device = '', ...options] = what.split(', ');
     if (device !== BARE) return startApp(bench, side, 'plait', ...args, device, ...options, ...pieces);

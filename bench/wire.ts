@@ -5,7 +5,7 @@
  * Rounds alternate between all cases; figures are medians.
  */
 import type { Report } from './report.js';
-import { alternate, BARE, BARE_PAIR, details, rateOf } from './transfer.js';
+import { alternate, BARE, BARE_PAIR, details, NODE, rateOf } from './transfer.js';
 
 const ROUNDS = 5;
 /** Code is compiled in the first 0.2 of them. */
@@ -31,6 +31,10 @@ const KERNEL_TO_BARE = `kernel to ${BARE}`;
 const KERNEL_TO_BARE_LENT = `${KERNEL_TO_BARE}, lent`;
 const CASES: readonly Case[] = [
   { name: KERNEL },
+  // What a program for Node can get from the kernel.
+  { name: `${NODE} to kernel`, peer: KERNEL },
+  { name: `kernel to ${NODE}`, peer: KERNEL },
+  { name: `${NODE} to ${NODE}`, peer: KERNEL },
   { name: BARE_TO_KERNEL, peer: KERNEL },
   { name: KERNEL_TO_BARE, peer: KERNEL },
   { name: KERNEL_TO_BARE_LENT, peer: KERNEL },

@@ -11,6 +11,7 @@ import { once } from 'node:events';
 import { parseArgs } from 'node:util';
 import { createHost } from '../../src/net/host.js';
 import type { DeviceName, Host, Socket } from '../../src/net/types.js';
+import { Counter, send } from './ends.js';
 import { report, type Measured } from './report.js';
 
 const { values, positionals } = parseArgs({
@@ -20,45 +21,22 @@ const { values, positionals } = parseArgs({
 const piece = Number(values.piece);
 const [mode, address = '', port = '', seconds = '', device = '', way] = positionals;
 const host = await createHost({ device: device as DeviceName });
-const measured = mode === 'send' ? await send(host) : await receive(host);
+const measured = mode === 'send' ? await connectAndSend(host) : await receive(host);
 report(measured);
 await host.close();
 process.exit();
 
-async function send(from: Host): Promise<Measured> {
+async function connectAndSend(from: Host): Promise<Measured> {
   const socket = from.connect({ host: address, port: Number(port) });
   await once(socket, 'connect');
-  const data = Buffer.alloc(
-    piece,
-    Uint8Array.from({ length: 256 }, (_, i) => i),
-  );
-  const start = performance.now();
-  const cpu = process.cpuUsage();
-  const end = start + Number(seconds) * 1000;
-  let octets = 0;
-  while (performance.now() < end) {
-    octets += data.length;
-    if (!socket.write(data)) await once(socket, 'drain');
-  }
-  socket.resume().end();
-  await once(socket, 'end');
-  return { octets, seconds: (performance.now() - start) / 1000, cpu: cpuSeconds(cpu) };
+  return send(socket, Number(seconds), piece);
 }
 
 /** Time runs from the first octets to the end. */
 async function receive(at: Host): Promise<Measured> {
-  let octets = 0;
-  let start = 0;
-  let cpu = process.cpuUsage();
+  const counter = new Counter();
   const buffer = Buffer.alloc(piece);
-  const callback = (count: number, target: Uint8Array): undefined => {
-    if (octets === 0) {
-      start = performance.now();
-      cpu = process.cpuUsage();
-    }
-    if (target[0] !== octets % 256) throw new Error(`a wrong octet at ${String(octets)}`);
-    octets += count;
-  };
+  const callback = counter.count;
   const server = at.createServer();
   const onread = way === 'lent' ? { callback } : { buffer, callback };
   server.listen(Number(port), undefined, way === 'events' ? {} : { onread: () => onread });
@@ -68,13 +46,8 @@ async function receive(at: Host): Promise<Measured> {
   const [socket] = await accepted;
   if (way === 'events') socket.on('data', (data: Buffer) => callback(data.length, data));
   await once(socket, 'end');
-  const measured = { octets, seconds: (performance.now() - start) / 1000, cpu: cpuSeconds(cpu) };
+  const result = counter.measured();
   socket.end();
   await once(socket, 'close');
-  return measured;
-}
-
-function cpuSeconds(since: NodeJS.CpuUsage): number {
-  const { user, system } = process.cpuUsage(since);
-  return (user + system) / 1e6;
+  return result;
 }
