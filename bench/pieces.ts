@@ -11,7 +11,13 @@ const SECONDS = 1.5;
 /** KiB. That of `wire` is 1,024. */
 const SIZES = [16, 64, 256, 4096];
 const KERNEL = 'kernel to kernel';
-const PAIRS = [KERNEL, 'packet to kernel', 'kernel to packet', 'packet to packet'];
+const PAIRS = [
+  KERNEL,
+  'packet to kernel',
+  'kernel to packet',
+  'kernel to packet, events',
+  'packet to packet',
+];
 
 export async function pieces(report: Report): Promise<void> {
   const cases = SIZES.flatMap((size) =>

@@ -21,7 +21,7 @@ import { MappedMemory } from './mapped-memory.js';
 import { Messages } from './messages.js';
 import { growReceiveBuffer, type Native, type Watch } from './native.js';
 import type { NextHops } from './next-hop.js';
-import { FRONT, PayloadBuffers } from './payload-buffers.js';
+import { FRONT, PayloadBuffers, WORTHY } from './payload-buffers.js';
 import { openPacketSocket, takeDrops } from './packet-socket.js';
 import type { PortBindings } from './ports.js';
 import { IPPROTO_TCP } from './raw-socket.js';
@@ -66,8 +66,8 @@ export class PacketReceiver {
   /** More packets wait than are read in one batch. */
   #behind = false;
   readonly #buffers: PayloadBuffers;
-  /** Packets of the latest batch, or half as many for each one since. */
-  #size = 0;
+  /** Large packets of the latest batch, or half as many for each one since. */
+  #large = 0;
 
   constructor(native: Native, family: 4 | 6) {
     this.#native = native;
@@ -163,12 +163,16 @@ export class PacketReceiver {
       if (places === 0 || this.#socket?.fd !== fd) break;
       if (ring !== null) this.#memory.look(ring.memory);
       const first = ring === null ? 0 : ring.first;
-      const apart = this.#size >= MANY && ring?.takesBuffers(COUNT) === true;
+      const apart = this.#large >= MANY && ring?.takesBuffers(COUNT) === true;
       this.#buffers.prepare(this.#memory.base + first, apart);
       const n = this.#messages.receive(fd, places);
       if (n < 0 && n !== -constants.errno.EAGAIN) for (const path of this.#paths) path.failed(-n);
-      for (let i = 0; i < n; i++) this.#deliver(i, first + i * PLACE);
-      this.#size = Math.max(n, this.#size / 2);
+      let large = 0;
+      for (let i = 0; i < n; i++) {
+        if (this.#messages.received(i) >= WORTHY) large++;
+        this.#deliver(i, first + i * PLACE);
+      }
+      this.#large = Math.max(large, this.#large / 2);
       if (n < places) break;
     }
     return round;
@@ -240,7 +244,7 @@ const COUNT = 63;
 const PLACE = (VNET_SIZE + LINK_HEADER_MAX + 65536 + 63) & ~63;
 /** Of the socket, octets: what all peers may have under way at once. */
 const BUFFER = 8 << 20;
-/** Packets of a batch from which on payload is received apart. */
+/** Large packets of a batch from which on payload is received apart: what comes in small ones would be copied once more. */
 const MANY = 8;
 /** Batches per event; from so many full ones on, of four megabytes, the host is behind. */
 const ROUNDS = 2;

@@ -83,4 +83,4 @@ export const FRONT = VNET_SIZE + 20 + 20;
 /** What headers have beyond that at most: Ethernet's, options of IPv4 and TCP. */
 const HEADERS = 14 + 40 + 40;
 /** Smaller packets are copied: a buffer costs more. */
-const WORTHY = 32768;
+export const WORTHY = 32768;

@@ -166,7 +166,7 @@ export class PlaitSocket extends Duplex implements Socket, ConnectionHandler {
         return;
       }
       if (this.#onread === null) {
-        this.#wantsData = this.push(connection.readBuffer(ready, CHUNK));
+        this.#wantsData = this.push(connection.readBuffer(CHUNK));
       } else {
         const { buffer, callback } = this.#onread;
         if (buffer === undefined) {

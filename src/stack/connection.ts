@@ -181,19 +181,34 @@ export class Connection {
     this.#host.takers.add(this);
   }
 
-  /** Octets in a buffer that the caller may keep: the one that they came in, or one of up to `limit` octets. */
-  readBuffer(ready: number, limit: number): Buffer {
+  /**
+   * Octets in a buffer that the caller may keep: the one that they came in, or one of up to `limit` octets with what comes
+   * before such a one. There are some.
+   */
+  readBuffer(limit: number): Buffer {
     const { core } = this.#host;
-    const at = core.x.readAt(this.#handle, 0) >>> 0;
-    if (at < abi.PLACED) {
-      const copy = Buffer.allocUnsafe(Math.min(ready, limit));
-      this.readInto(copy);
-      return copy;
+    let size = 0;
+    while (size < limit) {
+      const ready = core.x.readSpace(this.#handle, size);
+      if (ready <= 0) break;
+      const at = core.x.readAt(this.#handle, size) >>> 0;
+      if (at >= abi.PLACED) {
+        if (size === 0) return this.#readPlaced(at, ready);
+        break;
+      }
+      size += ready;
     }
-    const octets = core.octetsAt(at, ready);
-    core.x.readCommit(this.#handle, ready);
+    const copy = Buffer.allocUnsafe(Math.min(size, limit));
+    this.readInto(copy);
+    return copy;
+  }
+
+  #readPlaced(at: number, octets: number): Buffer {
+    const { core } = this.#host;
+    const { buffer, byteOffset, length } = core.octetsAt(at, octets);
+    core.x.readCommit(this.#handle, octets);
     this.#host.kick();
-    return Buffer.from(octets.buffer, octets.byteOffset, octets.length);
+    return Buffer.from(buffer, byteOffset, length);
   }
 
   /** Copies up to `limit` octets to the beginning of `target`; returns how many. 0: none, wait for `readable`. */

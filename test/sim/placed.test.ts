@@ -58,7 +58,7 @@ class Receiver implements ConnectionHandler {
         );
       else if (way === 1) connection.readLent((octets) => this.#took(octets));
       else {
-        const octets = connection.readBuffer(ready, 65536);
+        const octets = connection.readBuffer(65536);
         this.#kept.push({ octets, at: this.received });
         if (octets.length === ready) this.given += ready;
         this.#took(octets);
