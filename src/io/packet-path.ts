@@ -2,6 +2,7 @@
  * One path of the device `packet`: a packet socket through which it sends, a raw socket beside it, and its share of the
  * packet socket through which all paths receive.
  */
+import { constants } from 'node:os';
 import { getSystemErrorName } from 'node:util';
 import { PlaitError } from '../errors.js';
 import { isLinkLocal } from './address-cache.js';
@@ -37,6 +38,8 @@ export class PacketPath implements GuardedPath {
   readonly #hops: NextHops;
   readonly #socket: number = -1;
   readonly #router: number;
+  /** One more, to where no route leads through the path's interface; -1: not needed so far. */
+  #elsewhere = -1;
   readonly #watch: Watch;
   readonly #receiver: PacketReceiver;
   readonly #sender: PacketSender;
@@ -85,7 +88,7 @@ export class PacketPath implements GuardedPath {
         this.health.failed(getSystemErrorName(-errno));
       },
     };
-    this.#router = this.#openRouter(device);
+    this.#router = this.#openRouter(device, true);
     try {
       this.#socket = openPacketSocket(native);
       growSendBuffer(native, this.#socket);
@@ -178,6 +181,7 @@ export class PacketPath implements GuardedPath {
     this.#watch.close();
     this.#native.closeAside(this.#socket);
     this.#native.close(this.#router);
+    if (this.#elsewhere >= 0) this.#native.close(this.#elsewhere);
   }
 
   /** While the kernel does not know the neighbour it has to find out, and this packet waits there for the answer. */
@@ -187,15 +191,25 @@ export class PacketPath implements GuardedPath {
     name.writeUInt16LE(v4 ? AF_INET : AF_INET6, 0);
     name.set(packet.subarray(v4 ? 16 : 24, v4 ? 20 : 40), v4 ? 4 : 8);
     if (!v4 && isLinkLocal(name.subarray(8, 24))) name.writeUInt32LE(interfaceIndex(this.path.name) ?? 0, 24);
-    return this.#native.sendTo(this.#router, packet, packet.length, name);
+    const sent = this.#native.sendTo(this.#router, packet, packet.length, name);
+    // Over IPv6 the only route may lead through another interface, as `Netlink.route` has it.
+    if (v4 || sent !== -constants.errno.ENETUNREACH) return sent;
+    try {
+      if (this.#elsewhere < 0) this.#elsewhere = this.#openRouter(this.#receiving.device, false);
+    } catch {
+      return sent;
+    }
+    return this.#native.sendTo(this.#elsewhere, packet, packet.length, name);
   }
 
-  #openRouter(device: number): number {
+  /** `held`: to the path's interface. Throws PlaitError: EPERM, ERR_PLAIT_DEVICE, EADDRNOTAVAIL. */
+  #openRouter(device: number, held: boolean): number {
     const native = this.#native;
     const fd = native.socket(this.address.length === 4 ? AF_INET : AF_INET6, SOCK_RAW, IPPROTO_RAW);
     if (fd < 0) throw socketError(-fd);
+    const name = Buffer.from(`${this.path.name}\0`);
     const bound =
-      native.setOption(fd, SOL_SOCKET, SO_BINDTODEVICE, Buffer.from(`${this.path.name}\0`)) ||
+      (held ? native.setOption(fd, SOL_SOCKET, SO_BINDTODEVICE, name) : 0) ||
       native.bind(fd, this.address, 0, device);
     if (bound === 0) return fd;
     native.close(fd);

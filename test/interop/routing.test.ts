@@ -60,6 +60,27 @@ for (const kind of ['packet', 'raw', 'udp'] as const) {
       });
     }
 
+    if (kind === 'packet') {
+      it('leaves through the only interface that leads there, with its neighbour unknown, IPv6', async () => {
+        const { a, b } = bench;
+        const destination = a.address(1, 6);
+        await b.run('ip', 'neigh', 'flush', 'dev', 'p1');
+        const wire = b.spawn('tcpdump', ['-nnl', '--immediate-mode', '-i', 'p1', 'dst', 'host', destination]);
+        await wire.says('listening');
+        const agent = await DeviceAgent.start(b, kind);
+        const path = { id: 1, name: 'p0', address: b.address(0, 6), mtu: 1500 };
+        expect(await agent.attach(path)).to.equal(null);
+        const sourcePort = (await agent.bind(1, 0)) as number;
+        agent.send(1, tcpPacket({ source: path.address, destination, sourcePort }));
+        const line = `${path.address}.${String(sourcePort)} > ${destination}.443`;
+        await until(
+          () => wire.outputText.includes(line),
+          () => `"${line}" in ${wire.outputText}`,
+        );
+        await Promise.all([agent.process.kill(), wire.kill()]);
+      });
+    }
+
     for (const rules of [false, true]) {
       for (const family of [4, 6] as const) {
         const how = rules ? 'rules for source addresses' : 'two default routes';
