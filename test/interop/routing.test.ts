@@ -31,14 +31,18 @@ for (const kind of ['packet', 'raw', 'udp'] as const) {
       await bench?.close();
     });
 
-    /** Sends from path p1, and waits for the packet there. */
-    async function leaves(family: 4 | 6, destination: string): Promise<void> {
-      const { a, b } = bench;
+    /** Sends from a side's path, and waits for the packet at p1. */
+    async function leaves(
+      family: 4 | 6,
+      destination: string,
+      side: 'a' | 'b' = 'a',
+      from = 1,
+    ): Promise<void> {
       const watched = ['-nnl', '--immediate-mode', '-i', 'p1', 'dst', 'host', destination];
-      const wire = b.spawn('tcpdump', watched);
+      const wire = bench.b.spawn('tcpdump', watched);
       await wire.says('listening');
-      const agent = await DeviceAgent.start(a, kind);
-      const path = { id: 1, name: 'p1', address: a.address(1, family), mtu: 1500 };
+      const agent = await DeviceAgent.start(bench[side], kind);
+      const path = { id: 1, name: `p${String(from)}`, address: bench[side].address(from, family), mtu: 1500 };
       expect(await agent.attach(path)).to.equal(null);
       const sourcePort = (await agent.bind(1, 0)) as number;
       agent.send(1, tcpPacket({ source: path.address, destination, sourcePort }));
@@ -62,22 +66,8 @@ for (const kind of ['packet', 'raw', 'udp'] as const) {
 
     if (kind === 'packet') {
       it('leaves through the only interface that leads there, with its neighbour unknown, IPv6', async () => {
-        const { a, b } = bench;
-        const destination = a.address(1, 6);
-        await b.run('ip', 'neigh', 'flush', 'dev', 'p1');
-        const wire = b.spawn('tcpdump', ['-nnl', '--immediate-mode', '-i', 'p1', 'dst', 'host', destination]);
-        await wire.says('listening');
-        const agent = await DeviceAgent.start(b, kind);
-        const path = { id: 1, name: 'p0', address: b.address(0, 6), mtu: 1500 };
-        expect(await agent.attach(path)).to.equal(null);
-        const sourcePort = (await agent.bind(1, 0)) as number;
-        agent.send(1, tcpPacket({ source: path.address, destination, sourcePort }));
-        const line = `${path.address}.${String(sourcePort)} > ${destination}.443`;
-        await until(
-          () => wire.outputText.includes(line),
-          () => `"${line}" in ${wire.outputText}`,
-        );
-        await Promise.all([agent.process.kill(), wire.kill()]);
+        await bench.b.run('ip', 'neigh', 'flush', 'dev', 'p1');
+        await leaves(6, bench.a.address(1, 6), 'b', 0);
       });
     }
 

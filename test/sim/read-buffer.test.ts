@@ -54,6 +54,6 @@ describe('buffers of a connection, in virtual time', () => {
     expect(reader.mismatch, 'first wrong octet').to.equal(-1);
     expect(reader.received).to.equal(OCTETS);
     expect(Math.max(...reader.sizes)).to.equal(LIMIT);
-    expect(OCTETS / reader.sizes.length, 'octets of a buffer').to.be.above(LIMIT / 2);
+    expect(OCTETS / reader.sizes.length, 'octets of a buffer').to.be.above(LIMIT * 0.85);
   });
 });
